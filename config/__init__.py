@@ -1,0 +1,5 @@
+"""Wiring of Callus, and the clinic's own set-up."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

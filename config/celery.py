@@ -1,0 +1,51 @@
+"""The Celery application: the schedule of the desk, and the signs of life that /readyz reads."""
+
+import os
+import time
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("callus")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# `expires` a little under the period: a scheduler that was away sends one poke, not a heap of them.
+app.conf.beat_schedule = {
+    "plan reminders": {"task": "rentals.tasks.plan_reminders", "schedule": 300, "options": {"expires": 290}},
+    "sweep messages": {"task": "rentals.tasks.sweep_messages", "schedule": 60, "options": {"expires": 55}},
+    "sweep imports": {"task": "rentals.tasks.sweep_imports", "schedule": 60, "options": {"expires": 55}},
+}
+
+SECONDS_BETWEEN_SIGNS = 10
+_next_sign = 0.0
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def refuse_a_wrong_set_up(**_: object) -> None:
+    from config.checks import refuse_wrong_set_up
+
+    refuse_wrong_set_up()
+
+
+@signals.worker_ready.connect
+@signals.heartbeat_sent.connect
+def worker_lives(**_: object) -> None:
+    """Called every two seconds by the worker's main process, also while all its children are busy."""
+    global _next_sign
+    from config.health import give_sign
+
+    if time.monotonic() >= _next_sign:
+        give_sign("workers")
+        _next_sign = time.monotonic() + SECONDS_BETWEEN_SIGNS
+
+
+@signals.beat_init.connect
+def scheduler_lives(**_: object) -> None:
+    """The scheduler's process gives a sign when it starts and whenever it has sent a task."""
+    from config.health import give_sign
+
+    give_sign("scheduler")
+    signals.after_task_publish.connect(lambda **_: give_sign("scheduler"), weak=False)

@@ -1,0 +1,230 @@
+"""All settings of Callus. What differs between machines comes from the environment (config/environment.py).
+
+Three ways to run, told apart here and nowhere else:
+- embedded: neither DATABASE_URL nor REDIS_URL is set; servers from wheels, everything kept in `var/`;
+- local: `make run`, embedded or with the two URLs set; this machine only, a secret kept in `var/`;
+- deployed: gunicorn, worker and scheduler started by the operator; no secret has a default, and
+  config/checks.py refuses to start a wrong set-up.
+"""
+
+import secrets
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from config import environment
+from config.embedded.layout import DATABASE, kept, layout
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = environment.state_dir(BASE_DIR)
+
+EMBEDDED = environment.is_embedded()
+LOCAL = EMBEDDED or environment.flag("CALLUS_LOCAL")
+
+DEBUG = False
+SECRET_KEY = environment.text("SECRET_KEY")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+if LOCAL:
+    SECRET_KEY = SECRET_KEY or kept(STATE_DIR / "secret-key", lambda: secrets.token_urlsafe(64))
+    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "csp",
+    "pgtrigger",
+    "pghistory",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "drf_standardized_errors",
+    "config",
+    "devices",
+    "patients",
+    "rentals",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pghistory.middleware.HistoryMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database and queue
+
+if EMBEDDED:
+    _layout = layout(STATE_DIR)
+    _database: dict[str, object] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": DATABASE,
+        "USER": DATABASE,
+        "HOST": str(_layout.postgres_sockets),
+    }
+    REDIS_URL = _layout.redis_url(int(environment.text("CALLUS_REDIS_NUMBER") or 0))
+else:
+    _database = environment.database(environment.url("DATABASE_URL", environment.POSTGRES_SCHEMES))
+    REDIS_URL = environment.url("REDIS_URL", environment.REDIS_SCHEMES)
+
+if environment.flag("CALLUS_DATABASE_POOL"):  # set by config/gunicorn.py: one pool for the threads of a process
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 10, "timeout": 5}  # type: ignore[index]
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Celery: rows are the truth, a task is only a poke (docs/architecture.md)
+
+CELERY_BROKER_URL = environment.broker(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
+
+# E-mail: in a local run without EMAIL_URL each mail is a file under var/mail, so nothing is lost
+
+EMAIL_URL = environment.url("EMAIL_URL", environment.EMAIL_SCHEMES)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = "Callus <callus@localhost>"
+if EMAIL_URL:
+    globals().update(environment.email(EMAIL_URL))
+elif LOCAL:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = STATE_DIR / "mail"
+
+# Usage data
+
+USAGE_INBOX = environment.text("USAGE_INBOX")
+USAGE_GATEWAY_URL = environment.url("USAGE_GATEWAY_URL", ("http", "https"))
+USAGE_GATEWAY_TOKEN = environment.text("USAGE_GATEWAY_TOKEN")
+
+# People
+
+AUTH_USER_MODEL = "config.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Language, time, files
+
+LANGUAGE_CODE = "en-au"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # served from the packages themselves, so no collecting step can be forgotten
+MEDIA_ROOT = STATE_DIR / "media"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# The browser's side. In a local run there is no TLS, so whatever demands it is left to deployments.
+
+SESSION_COOKIE_NAME = "sessionid" if LOCAL else "__Host-sessionid"
+CSRF_COOKIE_NAME = "csrftoken" if LOCAL else "__Host-csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = not LOCAL
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    },
+}
+
+# API
+
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rentals.api.permissions.RolePermission"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rentals.api.authentication.TokenAuthentication"],
+    "DEFAULT_PAGINATION_CLASS": "rentals.api.pagination.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "rentals.api.schema.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "EXCEPTION_HANDLER": "rentals.api.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Callus",
+    "DESCRIPTION": "The rental desk of a clinic's bone-healing ultrasound devices.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# Logs: to the output, one line an entry, nothing of a patient (config/logs.py)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "discreet": {
+            "()": "config.logs.DiscreetFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+    },
+    "handlers": {"output": {"class": "logging.StreamHandler", "formatter": "discreet"}},
+    "root": {"handlers": ["output"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+}
