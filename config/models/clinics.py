@@ -1,0 +1,155 @@
+"""A clinic, its days and its terms."""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo, available_timezones
+
+import pghistory
+import pgtrigger
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"{name} is not a time zone; write one like Australia/Sydney.")
+
+
+@pghistory.track()
+class Clinic(models.Model):
+    """One site: its time zone decides what a day is, its settings what the rules count."""
+
+    name = models.CharField(max_length=120, unique=True)
+    time_zone = models.CharField(max_length=64, default="Australia/Sydney", validators=[validate_time_zone])
+    phone = models.CharField(max_length=40, blank=True)
+    email = models.EmailField(blank=True)
+    address = models.TextField(blank=True)
+
+    turnaround_days = models.PositiveSmallIntegerField(
+        default=1, help_text="Days a device needs after the due day for inspection and cleaning."
+    )
+    courier_days = models.PositiveSmallIntegerField(
+        default=2, help_text="Days blocked on each side when a device travels by courier."
+    )
+    countable_minutes = models.PositiveSmallIntegerField(
+        default=18, validators=[MinValueValidator(1)], help_text="A session of this length counts as done."
+    )
+    adherence_percent = models.PositiveSmallIntegerField(
+        default=80,
+        validators=[MaxValueValidator(100)],
+        help_text="A rental is adherent from this share of days.",
+    )
+    reminders_from = models.TimeField(default=time(8), help_text="No reminder leaves before this local time.")
+    reminders_until = models.TimeField(
+        default=time(18), help_text="No reminder leaves from this local time on."
+    )
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reminders_until__gt=F("reminders_from")), name="clinic_reminder_hours_in_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def day_of(self, at: datetime) -> date:
+        """The clinic's local day that holds the moment `at`."""
+        return at.astimezone(self.zone).date()
+
+    def start_of(self, day: date) -> datetime:
+        """The moment at which the local `day` begins."""
+        return datetime.combine(day, time.min, tzinfo=self.zone)
+
+    def is_open(self, day: date) -> bool:
+        """Whether the doors open on `day`: hours for that weekday and no closure."""
+        has_hours = any(hours.weekday == day.weekday() for hours in self.opening_hours.all())
+        closed = any(closure.first_day <= day <= closure.last_day for closure in self.closures.all())
+        return has_hours and not closed
+
+    def next_open_day(self, day: date) -> date | None:
+        """The first open day on or after `day`, looking at most 60 days ahead."""
+        days = (day + timedelta(days=ahead) for ahead in range(61))
+        return next((candidate for candidate in days if self.is_open(candidate)), None)
+
+    @property
+    def current_terms(self) -> "Terms":
+        return self.terms.latest("version")
+
+
+class OpeningHours(models.Model):
+    """When a clinic is open on one weekday (0 is Monday), local time."""
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="opening_hours")
+    weekday = models.PositiveSmallIntegerField()
+    opens = models.TimeField(default=time(8, 30))
+    closes = models.TimeField(default=time(17, 30))
+
+    class Meta:
+        ordering = ("weekday",)
+        verbose_name_plural = "opening hours"
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "weekday"], name="opening_hours_once_a_weekday"),
+            models.CheckConstraint(condition=Q(weekday__lte=6), name="opening_hours_weekday_known"),
+            models.CheckConstraint(condition=Q(closes__gt=F("opens")), name="opening_hours_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic} {self.weekday}"
+
+
+class Closure(models.Model):
+    """Local days, both included, on which a clinic stays closed."""
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="closures")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    reason = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ("first_day",)
+        constraints = [
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closure_days_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic} {self.first_day}"
+
+
+class Terms(models.Model):
+    """One version of what a clinic charges and asks; a rental keeps the version it was booked under."""
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="terms")
+    version = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    text = models.TextField()
+    weekly_hire = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("60.00"))
+    part_weeks_as_full = models.BooleanField(default=True)
+    minimum_weeks = models.PositiveSmallIntegerField(default=2)
+    bond = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("300.00"))
+    late_fee_per_day = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("10.00"))
+
+    class Meta:
+        ordering = ("clinic", "-version")
+        verbose_name_plural = "terms"
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "version"], name="terms_version_once_a_clinic"),
+            models.CheckConstraint(
+                condition=Q(weekly_hire__gte=0, bond__gte=0, late_fee_per_day__gte=0),
+                name="terms_amounts_not_negative",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="terms_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic} terms {self.version}"

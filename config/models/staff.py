@@ -1,0 +1,66 @@
+"""Who works with Callus, and the keys of outside programs."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+import pghistory
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+
+from config.models.clinics import Clinic
+
+
+@pghistory.track(exclude=["password", "last_login"])
+class User(AbstractUser):
+    """A member of staff. Without named clinics a user sees every clinic."""
+
+    class Role(models.TextChoices):
+        RECEPTION = "reception"
+        CLINICIAN = "clinician"
+        MANAGER = "manager"
+        AUDITOR = "auditor"
+
+    role = models.CharField(max_length=12, choices=Role, default=Role.RECEPTION)
+    clinics = models.ManyToManyField(Clinic, blank=True, related_name="staff")
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=["reception", "clinician", "manager", "auditor"]), name="user_role_known"
+            ),
+        ]
+
+    def visible_clinics(self) -> models.QuerySet[Clinic]:
+        """The clinics this user works for."""
+        named = Clinic.objects.filter(staff=self)
+        return named if named.exists() else Clinic.objects.all()
+
+
+class ApiTokenManager(models.Manager["ApiToken"]):
+    def issue(self, user: User, at: datetime) -> str:
+        """Make a key for `user` and return it; only its hash is kept, so it cannot be shown again."""
+        key = secrets.token_urlsafe(32)
+        self.create(user=user, digest=self.digest_of(key), created_at=at)
+        return key
+
+    def for_key(self, key: str) -> "ApiToken | None":
+        return self.select_related("user").filter(digest=self.digest_of(key), user__is_active=True).first()
+
+    @staticmethod
+    def digest_of(key: str) -> str:
+        return hashlib.sha256(key.encode()).hexdigest()
+
+
+class ApiToken(models.Model):
+    """A key for the API. The key has 256 random bits, so a plain SHA-256 of it is safe at rest."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+
+    objects = ApiTokenManager()
+
+    def __str__(self) -> str:
+        return f"token of {self.user}"

@@ -1,0 +1,40 @@
+"""Who may do what. One row an action; a manager may do all that reception and clinicians may."""
+
+from config.models import User
+
+R, C, M, A = User.Role.RECEPTION, User.Role.CLINICIAN, User.Role.MANAGER, User.Role.AUDITOR
+
+MATRIX: dict[str, frozenset[str]] = {
+    #                                 reception  clinician  manager  auditor
+    "clinics.read":         frozenset({R,        C,         M,       A}),
+    "devices.read":         frozenset({R,        C,         M,       A}),
+    "devices.add":          frozenset({                     M}),
+    "readings.record":      frozenset({R,        C,         M}),
+    "patients.search":      frozenset({R,        C,         M,       A}),
+    "patients.register":    frozenset({R,        C,         M}),
+    "rentals.read":         frozenset({R,        C,         M,       A}),
+    "rentals.book":         frozenset({R,        C,         M}),
+    "rentals.override_capacity":     frozenset({            M}),
+    "rentals.override_pathological": frozenset({ C,         M}),
+    "rentals.sign":         frozenset({R,        C,         M}),
+    "rentals.pay":          frozenset({R,                   M}),
+    "rentals.hand_over":    frozenset({R,        C,         M}),
+    "rentals.extend":       frozenset({R,        C,         M}),
+    "rentals.swap":         frozenset({R,        C,         M}),
+    "rentals.pin":          frozenset({R,        C,         M}),
+    "rentals.confirm_healed": frozenset({        C,         M}),
+    "rentals.take_back":    frozenset({R,        C,         M}),
+    "rentals.inspect":      frozenset({R,        C,         M}),
+    "rentals.cancel":       frozenset({R,        C,         M}),
+    "rentals.write_off":    frozenset({                     M}),  # lost or kept
+    "rentals.backdate":     frozenset({                     M}),  # more than three days
+    "recalls.start":        frozenset({                     M}),
+    "usage.import":         frozenset({R,        C,         M}),
+    "usage.read":           frozenset({R,        C,         M,       A}),
+    "usage.resolve":        frozenset({R,        C,         M}),
+}  # fmt: skip
+
+
+def may(user: User, action: str) -> bool:
+    """Whether the role of `user` allows `action`; an action without a row is a mistake of ours."""
+    return user.role in MATRIX[action]

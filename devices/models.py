@@ -1,0 +1,286 @@
+"""What the clinic owns: models, units, what each may still deliver, and what its screen said."""
+
+from typing import Self
+
+import pghistory
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from config.models import Clinic, User
+from devices.fields import DeviceTimeField
+
+
+@pghistory.track()
+class DeviceModel(models.Model):
+    """A type of device. Capacity differs by model and market, so it is data; unknown is a value."""
+
+    class CapacityHolder(models.TextChoices):
+        UNIT = "unit"
+        CARD = "card"
+
+    maker = models.CharField(max_length=80, blank=True)
+    name = models.CharField(max_length=120)
+    part_number = models.CharField(max_length=40, unique=True)
+    gtin = models.CharField("GTIN", max_length=14, blank=True)
+    nominal_treatments = models.PositiveIntegerField(null=True, blank=True)
+    minutes_per_treatment = models.PositiveSmallIntegerField(default=20, validators=[MinValueValidator(1)])
+    capacity_holder = models.CharField(max_length=4, choices=CapacityHolder, default=CapacityHolder.UNIT)
+    reuse_signed_off_by = models.CharField(max_length=120, blank=True)
+    reuse_signed_off_at = models.DateTimeField(null=True, blank=True)
+    reuse_text = models.TextField(blank=True, help_text="The text under which reuse was signed off.")
+
+    class Meta:
+        ordering = ("name", "part_number")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reuse_signed_off_at__isnull=True, reuse_signed_off_by="", reuse_text="")
+                | (Q(reuse_signed_off_at__isnull=False) & ~Q(reuse_signed_off_by="") & ~Q(reuse_text="")),
+                name="device_model_sign_off_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity_holder__in=["unit", "card"]), name="device_model_capacity_holder_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reuse_permitted(self) -> bool:
+        """Without a sign-off a unit goes to one patient only, ever (I3)."""
+        return self.reuse_signed_off_at is not None
+
+
+def used_treatments(device: str) -> Subquery:
+    """Treatments used of the current allowance of the device that the outer column `device` names.
+
+    Used = carried over + counter since the allowance began, by trusted readings only (I5).
+    """
+    latest_counter = (
+        Reading.objects.filter(allowance=OuterRef("pk"), trusted=True)
+        .order_by("-read_at", "-pk")
+        .values("counter")
+    )
+    counted = Coalesce(Subquery(latest_counter[:1]), F("counter_at_start")) - F("counter_at_start")
+    allowances = Allowance.objects.filter(device=OuterRef(device)).order_by("-number")
+    return Subquery(allowances.annotate(used=F("carried_over") + counted).values("used")[:1])
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(clinic__in=user.visible_clinics())
+
+    def with_counters(self) -> Self:
+        """Adds `counter`, `last_reading_at`, `used_treatments` and `remaining_treatments`.
+
+        Remaining is null where the nominal number is unknown, and negative past it.
+        """
+        reading = Reading.objects.filter(device=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk")
+        allowance = Allowance.objects.filter(device=OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            counter=Coalesce(
+                Subquery(reading.values("counter")[:1]), Subquery(allowance.values("counter_at_start")[:1])
+            ),
+            last_reading_at=Subquery(reading.values("read_at")[:1]),
+            used_treatments=used_treatments("pk"),
+            remaining_treatments=Subquery(allowance.values("nominal_treatments")[:1]) - F("used_treatments"),
+        )
+
+
+@pghistory.track()
+class Device(models.Model):
+    """One unit. Serial numbers restart, so part number and serial together identify it."""
+
+    class Condition(models.TextChoices):
+        READY = "ready"
+        QUARANTINE = "quarantine"
+        REPAIR = "repair"
+        RECALLED = "recalled"
+        LOST = "lost"
+        SOLD = "sold"
+        RETIRED = "retired"
+
+    serial = models.CharField(max_length=40)
+    model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="devices")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="devices")
+    condition = models.CharField(max_length=10, choices=Condition, default=Condition.READY)
+    created_at = models.DateTimeField()
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("serial", "pk")
+        indexes = [models.Index(fields=["clinic", "condition"], name="device_clinic_condition")]
+        constraints = [
+            models.UniqueConstraint(fields=["serial", "model"], name="device_serial_once_a_model"),
+            models.CheckConstraint(condition=~Q(serial=""), name="device_serial_given"),
+            models.CheckConstraint(
+                condition=Q(
+                    condition__in=["ready", "quarantine", "repair", "recalled", "lost", "sold", "retired"]
+                ),
+                name="device_condition_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.serial
+
+
+class Allowance(models.Model):
+    """The treatments one unit or one card may deliver, and where its counting began.
+
+    Only a new card or a replaced unit renews capacity; a counter that starts again carries the used
+    number on, and is provisional until a person has looked at it (I5).
+    """
+
+    class Cause(models.TextChoices):
+        FIRST = "first"
+        CARD = "card"
+        REPLACED_UNIT = "replaced_unit"
+        RESET = "reset"
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="allowances")
+    number = models.PositiveSmallIntegerField()
+    cause = models.CharField(max_length=13, choices=Cause, default=Cause.FIRST)
+    began_at = models.DateTimeField()
+    nominal_treatments = models.PositiveIntegerField(null=True)
+    carried_over = models.IntegerField(default=0, help_text="Treatments used before this counting began.")
+    counter_at_start = models.PositiveIntegerField(default=0)
+    provisional = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("device", "number")
+        constraints = [
+            models.UniqueConstraint(fields=["device", "number"], name="allowance_number_once_a_device"),
+            models.CheckConstraint(
+                condition=Q(cause__in=["first", "card", "replaced_unit", "reset"]),
+                name="allowance_cause_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} allowance {self.number}"
+
+
+class ReadOut(models.Model):
+    """One transfer of data: the true time and the device's clock seen together."""
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="read_outs")
+    read_out_at = models.DateTimeField()
+    device_clock = DeviceTimeField(null=True)
+    counter = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ("read_out_at", "pk")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device", "read_out_at", "device_clock", "counter"],
+                nulls_distinct=False,
+                name="read_out_once",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="read_out_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.read_out_at}"
+
+
+class Reading(models.Model):
+    """A counter value seen at a moment. Never edited or dropped; only whether it is trusted may change (I5)."""
+
+    class Source(models.TextChoices):
+        FIRST = "first"
+        DESK = "desk"
+        HAND_OVER = "hand_over"
+        RETURN = "return"
+        READ_OUT = "read_out"
+
+    class Flag(models.TextChoices):
+        COUNTER_DOWN = "counter_down"
+        COUNTER_JUMP = "counter_jump"
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="readings")
+    allowance = models.ForeignKey(Allowance, on_delete=models.PROTECT, related_name="readings")
+    counter = models.PositiveIntegerField()
+    read_at = models.DateTimeField()
+    source = models.CharField(max_length=9, choices=Source)
+    trusted = models.BooleanField(default=True)
+    flag = models.CharField(max_length=12, choices=Flag, blank=True)
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ("read_at", "pk")
+        indexes = [
+            models.Index(
+                fields=["device", "read_at", "id"], name="reading_device_trusted", condition=Q(trusted=True)
+            ),
+            models.Index(
+                fields=["allowance", "read_at", "id"],
+                name="reading_allowance_trusted",
+                condition=Q(trusted=True),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "read_at", "counter", "source"], name="reading_once"),
+            models.CheckConstraint(
+                condition=Q(trusted=True) | ~Q(flag=""), name="reading_distrust_has_reason"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="reading_never_dropped", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="reading_never_edited",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(
+                    "device", "counter", "read_at", "source", "recorded_at", "recorded_by", "flag"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.counter}"
+
+
+class Inspection(models.Model):
+    """What was found when a returned device was looked at, before it may go out again."""
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="inspections")
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    passed = models.BooleanField()
+    checks = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("-at",)
+        triggers = [
+            pgtrigger.Protect(name="inspection_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.at}"
+
+
+class Recall(models.Model):
+    """A notice that units of one part number must not be used."""
+
+    model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="recalls")
+    serials = ArrayField(
+        models.CharField(max_length=40), help_text="As named in the notice; empty means all."
+    )
+    devices = models.ManyToManyField(Device, related_name="recalls")
+    reason = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("-at",)
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.at}"

@@ -1,0 +1,73 @@
+"""Counter readings: every one is kept, the impossible ones are flagged and not trusted (I5)."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from config.models import User
+from devices.models import Allowance, Device, Reading
+
+
+def record_reading(
+    device: Device,
+    counter: int,
+    *,
+    read_at: datetime,
+    now: datetime,
+    source: Reading.Source = Reading.Source.DESK,
+    actor: User | None,
+) -> Reading:
+    """Keep `counter` as seen on the screen of `device` at `read_at`; flag what cannot be (I5).
+
+    The same value seen at the same moment from the same source is one reading. The caller may hold
+    the device's lock already; taking it again costs nothing.
+    """
+    with transaction.atomic():
+        Device.objects.select_for_update(no_key=True).get(pk=device.pk)
+        known = Reading.objects.filter(device=device, read_at=read_at, counter=counter, source=source).first()
+        if known:
+            return known
+        allowance = allowance_at(device, read_at)
+        flag = doubt_about(device, allowance, counter, read_at)
+        return Reading.objects.create(
+            device=device,
+            allowance=allowance,
+            counter=counter,
+            read_at=read_at,
+            source=source,
+            trusted=not flag,
+            flag=flag,
+            recorded_at=now,
+            recorded_by=actor,
+        )
+
+
+def allowance_at(device: Device, moment: datetime) -> Allowance:
+    """The allowance that `device` was counting at `moment`; the first one for anything before it began."""
+    allowances = list(device.allowances.order_by("number"))
+    begun = [allowance for allowance in allowances if allowance.began_at <= moment]
+    return begun[-1] if begun else allowances[0]
+
+
+def doubt_about(device: Device, allowance: Allowance, counter: int, read_at: datetime) -> str:
+    """Why a reading cannot be trusted, or "": it goes down, or up by more than the time allows.
+
+    A treatment takes `minutes_per_treatment`; more than that many since the last trusted reading
+    is impossible. A late entry must also fit below the next trusted reading. The first reading of an
+    allowance has nothing to be compared with but where the counting began.
+    """
+    trusted = Reading.objects.filter(allowance=allowance, trusted=True)
+    before = trusted.filter(read_at__lte=read_at).order_by("-read_at", "-pk").first()
+    after = trusted.filter(read_at__gt=read_at).order_by("read_at", "pk").first()
+    if counter < (before.counter if before else allowance.counter_at_start):
+        return Reading.Flag.COUNTER_DOWN
+    if before and counter - before.counter > possible_treatments(device, read_at - before.read_at):
+        return Reading.Flag.COUNTER_JUMP
+    if after and counter > after.counter:
+        return Reading.Flag.COUNTER_JUMP
+    return ""
+
+
+def possible_treatments(device: Device, elapsed: timedelta) -> int:
+    """The most treatments that `device` can deliver in `elapsed`, the one under way included."""
+    return int(elapsed / timedelta(minutes=device.model.minutes_per_treatment)) + 1

@@ -1,0 +1,200 @@
+"""Who is treated: the person, the injury, the answers before treatment, and who looked."""
+
+from datetime import date
+from typing import Self
+
+import pghistory
+import pgtrigger
+from django.db import models
+from django.db.models import F, Func, Q, Value
+
+from config.models import Clinic, User
+
+
+class Folded(Func):
+    """A text folded for search and order, in the database: "Zoë" and "zoe" are equal, "Émile" sorts by E.
+
+    Accents go by Unicode decomposition; the letters that do not decompose are named one by one.
+    """
+
+    template = (
+        "lower(translate(regexp_replace(normalize(%(expressions)s, NFKD), '[\u0300-\u036f]', '', 'g'), "
+        "'ØøŁłĐđÞþıßÆæŒœ', 'OoLlDdTtisAaOo'))"
+    )
+    output_field = models.TextField()
+
+
+class PatientQuerySet(models.QuerySet["Patient"]):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(clinic__in=user.visible_clinics())
+
+    def named_like(self, name: str) -> Self:
+        """Patients whose folded name holds every word of `name`, in any order."""
+        found = self
+        for number, word in enumerate(name.split()):
+            key = f"word_{number}"
+            found = found.alias(**{key: Folded(Value(word))}).filter(folded_name__contains=F(key))
+        return found
+
+
+@pghistory.track()
+class Patient(models.Model):
+    """A person treated at one clinic. Personal columns never appear in URLs, logs or task arguments (I10)."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        WITHDRAWN = "withdrawn"
+        DECEASED = "deceased"
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="patients")
+    given_name = models.CharField(max_length=120)
+    family_name = models.CharField(max_length=120)
+    folded_name = models.GeneratedField(
+        expression=Folded(models.functions.Concat("family_name", Value(" "), "given_name")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    date_of_birth = models.DateField()
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    email_reminders = models.BooleanField(default=True)
+    state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
+    external_key = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("folded_name", "pk")
+        indexes = [
+            models.Index(fields=["clinic", "folded_name"], name="patient_clinic_name"),
+            models.Index(fields=["clinic", "date_of_birth"], name="patient_clinic_birth"),
+            models.Index(fields=["clinic", "phone"], name="patient_clinic_phone"),
+            models.Index(models.functions.Lower("email"), "clinic", name="patient_email_clinic"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "external_key"],
+                condition=~Q(external_key=""),
+                name="patient_external_key_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["active", "withdrawn", "deceased"]), name="patient_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"patient {self.pk}"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.given_name} {self.family_name}"
+
+    def age_on(self, day: date) -> int:
+        """Whole years on the local `day`."""
+        had_birthday = (day.month, day.day) >= (self.date_of_birth.month, self.date_of_birth.day)
+        return day.year - self.date_of_birth.year - (not had_birthday)
+
+
+class Injury(models.Model):
+    """What is to be treated, and where."""
+
+    class Kind(models.TextChoices):
+        STRESS_FATIGUE = "stress_fatigue"
+        STRESS_INSUFFICIENCY = "stress_insufficiency"
+        FRESH = "fresh"
+        DELAYED_UNION = "delayed_union"
+        NON_UNION = "non_union"
+        PATHOLOGICAL = "pathological"
+        OTHER = "other"
+
+    class Site(models.TextChoices):
+        FEMORAL_NECK = "femoral_neck"
+        ANTERIOR_TIBIA = "anterior_tibia"
+        TIBIA = "tibia"
+        FIBULA = "fibula"
+        NAVICULAR = "navicular"
+        TALUS = "talus"
+        MEDIAL_MALLEOLUS = "medial_malleolus"
+        CALCANEUS = "calcaneus"
+        METATARSAL = "metatarsal"
+        FIFTH_METATARSAL = "fifth_metatarsal"
+        SESAMOID = "sesamoid"
+        PATELLA = "patella"
+        PUBIC_RAMUS = "pubic_ramus"
+        SACRUM = "sacrum"
+        ACETABULUM = "acetabulum"
+        SPINE = "spine"
+        RADIUS = "radius"
+        HUMERUS = "humerus"
+        OTHER = "other"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="injuries")
+    kind = models.CharField(max_length=20, choices=Kind)
+    site = models.CharField(max_length=16, choices=Site)
+    note = models.TextField(blank=True)
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "injuries"
+
+    def __str__(self) -> str:
+        return f"injury {self.pk}"
+
+
+class Screening(models.Model):
+    """The answers to the label's warnings, one `{answer, note}` a warning, as given at one moment."""
+
+    class Warning(models.TextChoices):
+        ACTIVE_IMPLANT = "active_implant"
+        PREGNANCY = "pregnancy"
+        SKELETALLY_IMMATURE = "skeletally_immature"
+        MALIGNANCY = "malignancy"
+        VERTEBRA_OR_SKULL = "vertebra_or_skull"
+        DISPLACEMENT = "displacement"
+        GAP = "gap"
+        VASCULAR = "vascular"
+        SENSATION = "sensation"
+        OPEN_WOUND = "open_wound"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="screenings")
+    answers = models.JSONField()
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="screening_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"screening {self.pk}"
+
+
+class Access(models.Model):
+    """One look at, or change of, one patient's record by a member of staff (I10)."""
+
+    class Action(models.TextChoices):
+        READ = "read"
+        LISTED = "listed"
+        SEARCHED = "searched"
+        CHANGED = "changed"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="accesses")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=8, choices=Action)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "accesses"
+        indexes = [
+            models.Index(fields=["patient", "-at"], name="access_patient_at"),
+            models.Index(fields=["user", "-at"], name="access_user_at"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="access_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"access {self.pk}"

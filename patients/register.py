@@ -1,0 +1,87 @@
+"""Registering and finding patients."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from config.models import Clinic, User
+from config.refusals import Refusal
+from patients.access import record_access
+from patients.models import Access, Patient
+
+
+def register_patient(
+    *,
+    clinic: Clinic,
+    given_name: str,
+    family_name: str,
+    date_of_birth: date,
+    at: datetime,
+    actor: User,
+    email: str = "",
+    phone: str = "",
+    email_reminders: bool = True,
+    confirm_new: bool = False,
+) -> Patient:
+    """Register a person at `clinic`.
+
+    Raises `possible_duplicate` unless `confirm_new`: the same folded name and birth date, or the same
+    e-mail address, is already there. Raises `invalid` for a birth date in the future.
+    """
+    if date_of_birth > clinic.day_of(at):
+        raise Refusal(
+            "in_the_future",
+            "This date of birth has not come yet; correct it.",
+            status=400,
+            field="date_of_birth",
+        )
+    with transaction.atomic():
+        # Two desks registering one person at once must see each other.
+        Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
+        patient = Patient.objects.create(
+            clinic=clinic,
+            given_name=given_name,
+            family_name=family_name,
+            date_of_birth=date_of_birth,
+            email=email,
+            phone=phone,
+            email_reminders=email_reminders,
+            created_at=at,
+        )
+        if not confirm_new:
+            patient.refresh_from_db(fields=["folded_name"])
+            refuse_duplicate(patient)
+        record_access(actor, [patient.pk], Access.Action.CHANGED, at)
+    return patient
+
+
+def refuse_duplicate(patient: Patient) -> None:
+    """Raise `possible_duplicate` when another patient of the clinic may be the same person."""
+    same_person = Q(folded_name=patient.folded_name, date_of_birth=patient.date_of_birth)
+    if patient.email:
+        same_person |= Q(email__iexact=patient.email)
+    others = Patient.objects.filter(same_person, clinic=patient.clinic_id).exclude(pk=patient.pk)
+    ids = list(others.order_by("pk").values_list("pk", flat=True)[:5])
+    if ids:
+        raise Refusal(
+            "possible_duplicate",
+            "This person may be registered already: compare with the patients named here, "
+            "or send confirm_new to register another one.",
+            conflict={"patients": ids},
+            alternatives=[{"patient": pk} for pk in ids],
+        )
+
+
+def search_patients(
+    user: User, at: datetime, *, name: str = "", date_of_birth: date | None = None, phone: str = ""
+) -> QuerySet[Patient]:
+    """At most 50 patients that `user` may see and that fit everything given; recorded as reads (I10)."""
+    found = Patient.objects.visible_to(user).named_like(name)
+    if date_of_birth:
+        found = found.filter(date_of_birth=date_of_birth)
+    if phone:
+        found = found.filter(phone__endswith=phone)
+    ids = list(found.values_list("pk", flat=True)[:50])
+    record_access(user, ids, Access.Action.SEARCHED, at)
+    return Patient.objects.filter(pk__in=ids)

@@ -1,0 +1,142 @@
+"""Which devices fit some dates and treatments, best first, and why the others do not (I2, I3)."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.backends.postgresql.psycopg_any import DateRange
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Upper
+
+from config.models import Clinic
+from devices.models import Device
+from patients.models import Patient
+from rentals.booking.capacity import with_availability, with_capacity
+from rentals.models import Holding, Rental
+
+WHY_NOT = ("not_ready", "overdue", "blocked", "reuse_not_permitted", "too_few_treatments", "unknown_capacity")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a rental asks of a device: local days, treatments, and for whom (None: for anybody new)."""
+
+    clinic: Clinic
+    starts_on: date
+    due_on: date
+    treatments: int
+    patient: Patient | None = None
+    rental: Rental | None = None  # itself no obstacle to itself
+
+    @property
+    def blocked(self) -> DateRange:
+        return blocked_days(self.clinic, self.starts_on, self.due_on)
+
+
+def blocked_days(clinic: Clinic, starts_on: date, due_on: date, *, courier: bool = False) -> DateRange:
+    """The local days a device is blocked: start to due plus turnaround, the way by courier included (I1)."""
+    courier_days = clinic.courier_days if courier else 0
+    first = starts_on - timedelta(days=courier_days)
+    last = due_on + timedelta(days=courier_days + clinic.turnaround_days)
+    return DateRange(first, last + timedelta(days=1))
+
+
+def judged_devices(need: Need, at: datetime) -> QuerySet[Device]:
+    """The clinic's devices with capacity, availability and what speaks against each for `need`."""
+    clashing = Holding.objects.filter(device=OuterRef("pk"), live=True, blocked__overlap=need.blocked)
+    others_patients = Holding.objects.filter(device=OuterRef("pk")).filter(
+        Q(live=True) | Q(out__isnull=False)
+    )
+    if need.patient:
+        others_patients = others_patients.exclude(rental__patient=need.patient)
+    if need.rental:
+        clashing = clashing.exclude(rental=need.rental)
+        others_patients = others_patients.exclude(rental=need.rental)
+    last_out = (
+        Holding.objects.filter(device=OuterRef("pk"), out__isnull=False)
+        .order_by("-out")
+        .values(end=Upper("out"))
+    )
+    devices = Device.objects.filter(clinic=need.clinic).select_related("model")
+    return with_availability(with_capacity(devices), at).annotate(
+        is_blocked=Exists(clashing),
+        had_another_patient=Exists(others_patients),
+        idle_since=Subquery(last_out[:1]),
+    )
+
+
+def why_not(device: Device, need: Need) -> str:
+    """The first reason of `WHY_NOT` for which `device` (as judged) does not fit, or ""."""
+    if device.condition != Device.Condition.READY:
+        return "not_ready"
+    if device.availability == "overdue":
+        return "overdue"
+    if device.is_blocked:
+        return "blocked"
+    if device.had_another_patient and not device.model.reuse_permitted:
+        return "reuse_not_permitted"
+    if device.free_treatments is None:
+        return "unknown_capacity"
+    return "too_few_treatments" if device.free_treatments < need.treatments else ""
+
+
+def find_devices(need: Need, at: datetime) -> tuple[list[Device], dict[str, int]]:
+    """Devices that fit `need`, best first, and how many do not fit for each reason.
+
+    Best strands the least: the smallest sufficient free capacity, then the longest idle.
+    """
+    fitting, reasons = [], Counter[str]()
+    for device in judged_devices(need, at).order_by(
+        F("free_treatments").asc(nulls_last=True), F("idle_since").asc(nulls_first=True), "pk"
+    ):
+        reason = why_not(device, need)
+        if reason:
+            reasons[reason] += 1
+        else:
+            fitting.append(device)
+    return fitting, dict(reasons)
+
+
+def sentence_for(device: Device, need: Need) -> str:
+    """Why `device` is offered, for the person at the desk."""
+    rest = device.free_treatments - need.treatments
+    return f"It has {device.free_treatments} free treatments and would keep {rest} after this course of {need.treatments}."
+
+
+def alternatives_for(need: Need, at: datetime, most: int = 3) -> list[dict[str, object]]:
+    """What would fit instead, at most `most` devices, as the API says it; or the next start date that works."""
+    fitting, _ = find_devices(need, at)
+    offers: list[dict[str, object]] = [
+        {"device": {"id": device.pk, "serial": device.serial}, "free_treatments": device.free_treatments}
+        for device in fitting[:most]
+    ]
+    return offers or next_start(need, at)
+
+
+def next_start(need: Need, at: datetime) -> list[dict[str, object]]:
+    """The first later start, on an open day, at which a device is free for the same length, if one is in sight."""
+    length = need.due_on - need.starts_on
+    ends = (
+        Holding.objects.filter(
+            device__clinic=need.clinic, device__condition=Device.Condition.READY, live=True
+        )
+        .filter(blocked__endswith__gt=need.starts_on)
+        .order_by("blocked__endswith")
+        .values_list("blocked__endswith", flat=True)
+        .distinct()[:10]
+    )
+    for end in ends:
+        start = need.clinic.next_open_day(end)
+        due = start and need.clinic.next_open_day(start + length)
+        if start and due:
+            later = Need(need.clinic, start, due, need.treatments, need.patient, need.rental)
+            fitting, _ = find_devices(later, at)
+            if fitting:
+                return [
+                    {
+                        "starts_on": start.isoformat(),
+                        "due_on": due.isoformat(),
+                        "device": {"id": fitting[0].pk, "serial": fitting[0].serial},
+                    }
+                ]
+    return []

@@ -1,0 +1,269 @@
+"""Booking a device for a patient (I1, I2, I3)."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db import transaction
+
+from config.models import Clinic, User
+from config.refusals import Refusal, invalid
+from config.roles import may
+from devices.models import Device
+from patients.access import record_access
+from patients.models import Access, Injury, Patient, Screening
+from rentals.booking.availability import Need, alternatives_for, find_devices, judged_devices, why_not
+from rentals.deciding import deciding, lock_devices
+from rentals.lifecycle import DAYS_BACK, record
+from rentals.models import Holding, Rental
+from rentals.models.states import State
+
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is misread over a telephone
+MAXIMUM_DAYS = 730
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booking:
+    """What reception asks for. Days are local days of the clinic; `device` None takes the best that fits."""
+
+    patient: Patient
+    clinic: Clinic
+    starts_on: date
+    due_on: date
+    planned_treatments: int
+    prescribed_per_day: int
+    indication: Mapping[str, str]
+    screening: Mapping[str, Mapping[str, str]]
+    device: Device | None = None
+    pinned: bool = False
+    accept_unknown_capacity: bool = False
+    override: Mapping[str, str] = field(default_factory=dict)
+    external_reference: str = ""
+
+    @property
+    def need(self) -> Need:
+        return Need(self.clinic, self.starts_on, self.due_on, self.planned_treatments, self.patient)
+
+
+def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
+    """Reserve a device from the first moment and return the rental, `reserved`.
+
+    Raises `screening_required`, `clinic_closed`, `device_unavailable`, `capacity_exceeded`,
+    `reuse_not_permitted`, `invalid`.
+    """
+    check_dates(booking, at=at, actor=actor)
+    check_screening(booking)
+    check_overrides(booking, actor)
+    with deciding():
+        device = take_device(booking, at)
+        rental = make_rental(booking, at=at, actor=actor)
+        Holding.objects.create(rental=rental, device=device, blocked=booking.need.blocked)
+        record(rental, "book", old="", at=at, now=at, actor=actor)
+        record_access(actor, [booking.patient.pk], Access.Action.CHANGED, at)
+    return rental
+
+
+def check_dates(booking: Booking, *, at: datetime, actor: User) -> None:
+    """Refuse days out of order, too far back or closed; opening hours refuse bookings, never a hand-over."""
+    if booking.due_on <= booking.starts_on:
+        raise invalid("due_on", "The due day must come after the start; choose a later day.")
+    if (booking.due_on - booking.starts_on).days > MAXIMUM_DAYS:
+        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days; choose an earlier due day.")
+    check_day(booking.clinic, booking.starts_on, at=at, actor=actor)
+    if booking.patient.clinic_id != booking.clinic.pk:
+        raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
+    for name in ("starts_on", "due_on"):
+        refuse_closed_day(booking.clinic, name, getattr(booking, name), at)
+
+
+def check_day(clinic: Clinic, starts_on: date, *, at: datetime, actor: User) -> None:
+    """What was written on paper first may start up to three days back, for a manager any day back."""
+    days_back = (clinic.day_of(at) - starts_on).days
+    if days_back > DAYS_BACK and not may(actor, "rentals.backdate"):
+        raise Refusal(
+            "too_far_back",
+            f"A start may lie at most {DAYS_BACK} days back; choose a later day or ask a manager to enter this.",
+            status=400,
+            field="starts_on",
+        )
+
+
+def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> None:
+    """Raise `clinic_closed`, with the next open day, when nobody will be there on `day`."""
+    if day < clinic.day_of(at) or clinic.is_open(day):
+        return
+    next_day = clinic.next_open_day(day)
+    raise Refusal(
+        "clinic_closed",
+        f"{clinic} is closed on {day:%A %-d %B %Y}; "
+        + (
+            f"the next open day is {next_day:%A %-d %B %Y}."
+            if next_day
+            else "no open day follows within 60 days."
+        ),
+        field=name,
+        conflict={"day": day.isoformat()},
+        alternatives=[{name: next_day.isoformat()}] if next_day else [],
+    )
+
+
+def check_screening(booking: Booking) -> None:
+    """Every warning of the label is answered, a yes with a note; a pathological fracture needs a clinician."""
+    for warning in Screening.Warning.values:
+        answer = booking.screening.get(warning)
+        if answer is None or (answer["answer"] == "yes" and not answer.get("note", "").strip()):
+            raise Refusal(
+                "screening_required",
+                f"Screening: {warning.replace('_', ' ')} needs an answer, and a yes needs a clinician's note.",
+                field=f"screening.{warning}",
+            )
+    if booking.indication["kind"] == Injury.Kind.PATHOLOGICAL and not booking.override.get("pathological"):
+        raise Refusal(
+            "screening_required",
+            "A pathological fracture blocks the booking until a clinician overrides it with a reason.",
+            field="override.pathological",
+        )
+
+
+def check_overrides(booking: Booking, actor: User) -> None:
+    """Capacity is a manager's to override, a pathological fracture a clinician's."""
+    for name in ("capacity", "pathological"):
+        if booking.override.get(name) and not may(actor, f"rentals.override_{name}"):
+            who = "manager" if name == "capacity" else "clinician"
+            raise Refusal(
+                "permission_denied",
+                f"Only a {who} may give this override.",
+                status=403,
+                field=f"override.{name}",
+            )
+
+
+def take_device(booking: Booking, at: datetime) -> Device:
+    """Lock the wanted device, or the best that fits, and judge it again under the lock."""
+    tried: set[int] = set()
+    while True:
+        candidate = booking.device or best_device(booking, at, tried)
+        before = transaction.savepoint()
+        lock_devices([candidate.pk])
+        judged = judged_devices(booking.need, at).filter(pk=candidate.pk).first()
+        reason = why_not(judged, booking.need) if judged else "not_ready"
+        if judged and (not reason or is_accepted(booking, reason)):
+            return judged
+        if booking.device:
+            raise refusal_for_device(booking, candidate, judged, reason, at)
+        # Somebody took it meanwhile. Let its lock go before trying the next: id order stays kept.
+        transaction.savepoint_rollback(before)
+        tried.add(candidate.pk)
+
+
+def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
+    fitting, reasons = find_devices(booking.need, at)
+    untried = [device for device in fitting if device.pk not in tried]
+    if untried:
+        return untried[0]
+    code = (
+        "capacity_exceeded"
+        if {"too_few_treatments", "unknown_capacity"} & set(reasons)
+        else "device_unavailable"
+    )
+    raise Refusal(
+        code,
+        "No device fits these dates and treatments; see what would fit, or choose other dates.",
+        conflict={"why_not": reasons},
+        alternatives=alternatives_for(booking.need, at),
+    )
+
+
+def is_accepted(booking: Booking, reason: str) -> bool:
+    """Whether what speaks against the device was accepted by the one who may (I2)."""
+    if reason == "unknown_capacity":
+        return booking.accept_unknown_capacity
+    return reason == "too_few_treatments" and bool(booking.override.get("capacity"))
+
+
+def refusal_for_device(
+    booking: Booking, device: Device, judged: Device | None, reason: str, at: datetime
+) -> Refusal:
+    """The 409 that says why `device` cannot be had, who is in the way and what would fit."""
+    alternatives = alternatives_for(booking.need, at)
+    if judged is None:
+        return Refusal(
+            "device_unavailable", "This device belongs to another clinic.", alternatives=alternatives
+        )
+    if reason in {"too_few_treatments", "unknown_capacity"}:
+        free = judged.free_treatments
+        text = (
+            f"Device {device.serial} has {free} free treatments, {booking.planned_treatments} are planned; "
+            "choose another device or plan fewer."
+            if free is not None
+            else f"Nobody knows what device {device.serial} has left; accept unknown capacity or choose another."
+        )
+        return Refusal(
+            "capacity_exceeded",
+            text,
+            field="device",
+            conflict={"free_treatments": free},
+            alternatives=alternatives,
+        )
+    if reason == "reuse_not_permitted":
+        text = f"Device {device.serial} had another patient and its model is not signed off for reuse; choose another."
+        return Refusal("reuse_not_permitted", text, field="device", alternatives=alternatives)
+    return Refusal(
+        "device_unavailable",
+        f"Device {device.serial} cannot be had on these days; choose another device or other days.",
+        field="device",
+        conflict=clash_with(booking.need, device) or {"condition": judged.condition},
+        alternatives=alternatives,
+    )
+
+
+def clash_with(need: Need, device: Device) -> dict[str, str] | None:
+    """Which rental has `device` on the days of `need`, by reference and days (no patient data)."""
+    clashing = Holding.objects.filter(device=device, live=True, blocked__overlap=need.blocked)
+    if need.rental:
+        clashing = clashing.exclude(rental=need.rental)
+    holding = clashing.select_related("rental").order_by("blocked").first()
+    if holding is None:
+        return None
+    rental = holding.rental
+    return {
+        "reference": rental.reference,
+        "starts_on": rental.starts_on.isoformat(),
+        "due_on": rental.due_on.isoformat(),
+        "free_from": holding.blocked.upper.isoformat(),
+    }
+
+
+def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:
+    """Write the rental with its injury and screening."""
+    patient = booking.patient
+    injury = Injury.objects.create(patient=patient, recorded_at=at, recorded_by=actor, **booking.indication)
+    screening = Screening.objects.create(
+        patient=patient, answers=booking.screening, recorded_at=at, recorded_by=actor
+    )
+    return Rental.objects.create(
+        reference=new_reference(),
+        external_reference=booking.external_reference,
+        clinic=booking.clinic,
+        patient=patient,
+        injury=injury,
+        screening=screening,
+        terms=booking.clinic.current_terms,
+        state=State.RESERVED,
+        starts_on=booking.starts_on,
+        due_on=booking.due_on,
+        planned_treatments=booking.planned_treatments,
+        prescribed_per_day=booking.prescribed_per_day,
+        pinned=booking.pinned,
+        accepts_unknown_capacity=booking.accept_unknown_capacity,
+        capacity_override=booking.override.get("capacity", ""),
+        pathological_override=booking.override.get("pathological", ""),
+        created_at=at,
+        created_by=actor,
+    )
+
+
+def new_reference() -> str:
+    """Eight random characters: nothing of a patient, not to be guessed one from another."""
+    return "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))

@@ -1,0 +1,190 @@
+"""Changing a booking or a hire: extend, pin, swap, healed, cancel (I1, I2, I4)."""
+
+from datetime import date, datetime
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from config.models import User
+from config.refusals import Refusal, invalid
+from devices.models import Device, Reading
+from devices.readings import record_reading
+from patients.access import record_access
+from patients.models import Access
+from rentals import custody, ledger
+from rentals.booking.availability import Need, alternatives_for, blocked_days, judged_devices, why_not
+from rentals.booking.book import MAXIMUM_DAYS, clash_with, refuse_closed_day
+from rentals.booking.capacity import needed_treatments
+from rentals.deciding import deciding, lock_rental
+from rentals.lifecycle import check_moment, move, record, require
+from rentals.models import Holding, Rental
+from rentals.models.states import State
+
+
+def extend(
+    rental: Rental, *, due_on: date, at: datetime, actor: User, planned_treatments: int | None = None
+) -> Rental:
+    """Move the due day of a reserved or active rental, and its planned treatments if given.
+
+    Raises `device_unavailable` when another rental has the device then (says which, and what would
+    fit), `capacity_exceeded` when the device has too few treatments left, `clinic_closed`.
+    """
+    require(rental, "extend")
+    check_new_due_day(rental, due_on, at)
+    with deciding():
+        rental, holding = lock_rental(rental)
+        require(rental, "extend")
+        treatments = planned_treatments or rental.planned_treatments
+        if holding and holding.device:
+            refuse_clash(rental, holding, due_on, at)
+            refuse_overpromise(rental, holding.device, treatments - rental.planned_treatments, at)
+        courier = bool(holding and holding.delivery == "courier")
+        blocked = blocked_days(rental.clinic, rental.starts_on, due_on, courier=courier)
+        Holding.objects.filter(rental=rental, live=True).update(blocked=blocked)
+        move(rental, "extend", at=at, now=at, actor=actor, due_on=due_on, planned_treatments=treatments)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def check_new_due_day(rental: Rental, due_on: date, at: datetime) -> None:
+    if due_on <= rental.starts_on or due_on < rental.clinic.day_of(at):
+        raise invalid("due_on", "The new due day must come after the start and not lie in the past.")
+    if (due_on - rental.starts_on).days > MAXIMUM_DAYS:
+        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days; choose an earlier due day.")
+    refuse_closed_day(rental.clinic, "due_on", due_on, at)
+
+
+def refuse_clash(rental: Rental, holding: Holding, due_on: date, at: datetime) -> None:
+    """Raise `device_unavailable` when a later rental has the device before `due_on` and its turnaround."""
+    assert holding.device
+    need = Need(
+        rental.clinic,
+        rental.starts_on,
+        due_on,
+        rental.planned_treatments,
+        patient=rental.patient,
+        rental=rental,
+    )
+    clash = clash_with(need, holding.device)
+    if clash:
+        raise Refusal(
+            "device_unavailable",
+            f"Device {holding.device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
+            "choose an earlier due day, or swap to another device.",
+            field="due_on",
+            conflict=clash,
+            alternatives=alternatives_for(need, at),
+        )
+
+
+def refuse_overpromise(rental: Rental, device: Device, more: int, at: datetime) -> None:
+    """Raise `capacity_exceeded` when `more` treatments are not free on `device` (I2)."""
+    if more <= 0:
+        return
+    need = Need(rental.clinic, rental.starts_on, rental.due_on, more, patient=rental.patient, rental=rental)
+    free = judged_devices(need, at).get(pk=device.pk).free_treatments
+    accepted = bool(rental.capacity_override) or (free is None and rental.accepts_unknown_capacity)
+    if not accepted and (free is None or free < more):
+        raise Refusal(
+            "capacity_exceeded",
+            f"Device {device.serial} has {free} free treatments, {more} more are asked; plan fewer, or swap later.",
+            field="planned_treatments",
+            conflict={"free_treatments": free},
+            alternatives=alternatives_for(need, at),
+        )
+
+
+def pin(rental: Rental, *, pinned: bool, at: datetime, actor: User) -> Rental:
+    """Keep a reservation on its device (or let the planner move it again)."""
+    require(rental, "pin")
+    with deciding():
+        rental, _ = lock_rental(rental)
+        require(rental, "pin")
+        move(rental, "pin", at=at, now=at, actor=actor, pinned=pinned)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def swap(
+    rental: Rental,
+    *,
+    counter_out: int,
+    device: Device,
+    counter_in: int,
+    at: datetime,
+    now: datetime,
+    actor: User,
+) -> Rental:
+    """Exchange the device mid-rental: the old one, showing `counter_out`, comes back to quarantine;
+    `device`, showing `counter_in`, goes out. The treatments of both count for the patient.
+    """
+    require(rental, "swap")
+    check_moment(at, now=now, actor=actor)
+    with deciding():
+        rental, holding = lock_rental(rental, device.pk)
+        require(rental, "swap")
+        needed = Holding.objects.annotate(needed=needed_treatments()).get(rental=rental, live=True).needed
+        old = custody.close_holding(rental, holding, counter=counter_out, at=at, now=now, actor=actor)
+        custody.to_quarantine(old)
+        start_holding(rental, device, counter=counter_in, needed=needed, at=at, now=now, actor=actor)
+        record(rental, "swap", old=rental.state, at=at, now=now, actor=actor)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
+    return rental
+
+
+def start_holding(
+    rental: Rental, device: Device, *, counter: int, needed: int, at: datetime, now: datetime, actor: User
+) -> None:
+    """Hand the replacement `device` over at `at`, if it fits the rest of the rental."""
+    first_day = rental.clinic.day_of(at)
+    last_day = max(rental.due_on, first_day)
+    need = Need(rental.clinic, first_day, last_day, needed, patient=rental.patient, rental=rental)
+    judged = judged_devices(need, at).filter(pk=device.pk).first()
+    reason = why_not(judged, need) if judged else "not_ready"
+    accepted = reason == "unknown_capacity" and rental.accepts_unknown_capacity
+    if reason and not accepted:
+        raise Refusal(
+            "device_unavailable",
+            f"Device {device.serial} cannot replace it ({reason.replace('_', ' ')}); choose another one.",
+            field="device",
+            conflict=clash_with(need, device),
+            alternatives=alternatives_for(need, at),
+        )
+    record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
+    Holding.objects.create(
+        rental=rental,
+        device=device,
+        blocked=blocked_days(rental.clinic, first_day, last_day),
+        out=DateTimeTZRange(at, None),
+        counter_out=counter,
+        used_out=custody.used_now(device),
+    )
+
+
+def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, actor: User) -> Rental:
+    """A clinician confirms healing, seen on `imaging` of the local day `on`; the return may start."""
+    require(rental, "confirm_healed")
+    if on > rental.clinic.day_of(at):
+        raise invalid("on", "This day has not come yet; correct it.")
+    if not imaging.strip():
+        raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
+    with deciding():
+        rental, _ = lock_rental(rental)
+        require(rental, "confirm_healed")
+        move(rental, "confirm_healed", at=at, now=at, actor=actor, healed_on=on, healed_imaging=imaging)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def cancel(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
+    """Give up a booking before the hand-over; a bond already paid becomes due to the patient (I9)."""
+    require(rental, "cancel")
+    if not reason.strip():
+        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+    with deciding():
+        rental, _ = lock_rental(rental)
+        require(rental, "cancel")
+        Holding.objects.filter(rental=rental, live=True).update(live=False)
+        ledger.settle_bond(rental, at=at, actor=actor)
+        move(rental, "cancel", to=State.CANCELLED, at=at, now=at, actor=actor, reason=reason, ended_at=at)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental

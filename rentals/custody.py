@@ -1,0 +1,263 @@
+"""Who has the device: hand-over, return, inspection, loss (I1, I3, I4, I9)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateRange, DateTimeTZRange
+
+from config.models import User
+from config.refusals import Refusal, invalid
+from devices.models import Device, Inspection, Reading
+from devices.readings import record_reading
+from patients.access import record_access
+from patients.models import Access
+from rentals import ledger
+from rentals.agreement import is_signed
+from rentals.booking.at_risk import put_at_risk
+from rentals.booking.availability import blocked_days
+from rentals.deciding import deciding, lock_rental
+from rentals.lifecycle import check_moment, move, require
+from rentals.models import Holding, Rental
+from rentals.models.states import State
+
+
+def hand_over(
+    rental: Rental,
+    *,
+    counter: int,
+    parts: Iterable[str],
+    at: datetime,
+    now: datetime,
+    actor: User,
+    delivery: str = "desk",
+    tracking: str = "",
+) -> Rental:
+    """Give the device to the patient at the moment `at`, its screen showing `counter`.
+
+    May come before the start if the device is free; start and blocked days then move to that day.
+    Raises `wrong_state`, `not_signed`, `bond_unpaid`, `device_not_ready`, `device_unavailable`.
+    """
+    require(rental, "hand_over")
+    check_moment(at, now=now, actor=actor)
+    with deciding():
+        rental, holding = lock_rental(rental)
+        require(rental, "hand_over")
+        device = device_to_hand_over(rental, holding)
+        refuse_unprepared(rental, device)
+        record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
+        day = rental.clinic.day_of(at)
+        starts_on = min(rental.starts_on, day)
+        blocked = blocked_days(rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
+        Holding.objects.filter(pk=holding.pk).update(
+            out=DateTimeTZRange(at, None),
+            blocked=reaching(blocked, day),
+            counter_out=counter,
+            used_out=used_now(device),
+            parts_out=list(parts),
+            delivery=delivery,
+            tracking=tracking,
+        )
+        move(
+            rental,
+            "hand_over",
+            to=State.ACTIVE,
+            at=at,
+            now=now,
+            actor=actor,
+            handed_over_at=at,
+            starts_on=starts_on,
+        )
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
+    return rental
+
+
+def device_to_hand_over(rental: Rental, holding: Holding | None) -> Device:
+    """The device that the rental holds; refused while the reservation is at risk."""
+    if holding is None or holding.device is None:
+        raise Refusal(
+            "device_not_ready",
+            "The device of this reservation was taken away; choose another one first.",
+            conflict={"reference": rental.reference},
+        )
+    return holding.device
+
+
+def refuse_unprepared(rental: Rental, device: Device) -> None:
+    """A device goes out signed for, with its bond paid, and only when it is ready (I3)."""
+    if not is_signed(rental):
+        raise Refusal("not_signed", "The agreement is not signed yet; have it signed first.")
+    due = ledger.bond_due(rental)
+    if due:
+        raise Refusal(
+            "bond_unpaid", f"${due} of the bond is not paid yet; take it first.", conflict={"due": str(due)}
+        )
+    if device.condition != Device.Condition.READY:
+        raise Refusal(
+            "device_not_ready",
+            f"Device {device.serial} is {device.get_condition_display().lower()}; inspect it, or choose another one.",
+            conflict={"condition": device.condition},
+        )
+    still_out = Holding.objects.filter(device=device, out__endswith__isnull=True, out__isnull=False).first()
+    if still_out:
+        raise Refusal(
+            "device_not_ready",
+            f"Device {device.serial} is still out with rental {still_out.rental.reference}; take it back first.",
+            conflict={"reference": still_out.rental.reference},
+        )
+
+
+def reaching(blocked: DateRange, day: date) -> DateRange:
+    """`blocked`, made long enough to hold `day`: a hand-over after the due day still blocks that day."""
+    return DateRange(blocked.lower, max(blocked.upper, day + timedelta(days=1)))
+
+
+def used_now(device: Device) -> int:
+    """Treatments used of the device's present allowance, by trusted readings."""
+    return Device.objects.with_counters().get(pk=device.pk).used_treatments
+
+
+def take_back(
+    rental: Rental,
+    *,
+    counter: int,
+    parts: Iterable[str],
+    at: datetime,
+    now: datetime,
+    actor: User,
+    notes: str = "",
+) -> Rental:
+    """Take the device back at the moment `at`; it goes to quarantine and the hire is charged.
+
+    Raises `wrong_state`, `invalid` for a return before the hand-over.
+    """
+    require(rental, "take_back")
+    check_moment(at, now=now, actor=actor)
+    with deciding():
+        rental, holding = lock_rental(rental)
+        require(rental, "take_back")
+        device = close_holding(rental, holding, counter=counter, at=at, now=now, actor=actor)
+        Holding.objects.filter(pk=holding.pk).update(parts_back=list(parts), notes=notes)
+        to_quarantine(device)
+        ledger.charge_hire(rental, at, at=now, actor=actor)
+        move(rental, "take_back", to=State.RETURNED, at=at, now=now, actor=actor, returned_at=at)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
+    return rental
+
+
+def close_holding(
+    rental: Rental, holding: Holding | None, *, counter: int | None, at: datetime, now: datetime, actor: User
+) -> Device:
+    """End the live holding at `at`, with the counter read then (None: the device is not there to read)."""
+    assert holding and holding.device and holding.out
+    if at <= holding.out.lower:
+        raise invalid("at", "This moment lies before the hand-over; correct the time.")
+    device = holding.device
+    if counter is not None:
+        record_reading(device, counter, read_at=at, now=now, source=Reading.Source.RETURN, actor=actor)
+    Holding.objects.filter(pk=holding.pk).update(
+        live=False,
+        out=DateTimeTZRange(holding.out.lower, at),
+        counter_back=counter,
+        used_back=used_now(device),
+    )
+    return device
+
+
+def to_quarantine(device: Device) -> None:
+    """What comes back waits for its inspection; a recalled or lost mark stays."""
+    Device.objects.filter(pk=device.pk, condition=Device.Condition.READY).update(
+        condition=Device.Condition.QUARANTINE
+    )
+
+
+def inspect(
+    rental: Rental,
+    *,
+    passed: bool,
+    checks: Mapping[str, Any],
+    fees: Iterable[Mapping[str, Any]],
+    at: datetime,
+    actor: User,
+) -> Rental:
+    """Look at the returned device, post the fees, settle the bond and close the rental (I9).
+
+    The device becomes ready, or goes to repair. A lost or kept rental is settled the same way;
+    its device stays as it is.
+    """
+    require(rental, "inspect")
+    with deciding():
+        returned = returned_device(rental)
+        rental, _ = lock_rental(rental, *([returned.pk] if returned else []))
+        require(rental, "inspect")
+        inspection = returned and inspect_device(returned, passed=passed, checks=checks, at=at, actor=actor)
+        ledger.charge_fees(rental, fees, at=at, actor=actor)
+        ledger.settle_bond(rental, at=at, actor=actor)
+        move(
+            rental, "inspect", to=State.CLOSED, at=at, now=at, actor=actor, inspection=inspection, ended_at=at
+        )
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def returned_device(rental: Rental) -> Device | None:
+    """The device that came back last; None when none came back."""
+    if rental.state != State.RETURNED:
+        return None
+    return Device.objects.filter(holdings__rental=rental, holdings__live=False).latest("holdings__out")
+
+
+def inspect_device(
+    device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User
+) -> Inspection:
+    """Record the inspection; a device that fails goes to repair and its reservations are at risk."""
+    verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
+    Device.objects.filter(pk=device.pk, condition=Device.Condition.QUARANTINE).update(condition=verdict)
+    if not passed:
+        put_at_risk([device.pk], cause="failed inspection", at=at, actor=actor)
+    return Inspection.objects.create(device=device, at=at, by=actor, passed=passed, checks=dict(checks))
+
+
+def report_lost(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
+    """The device is gone: hire is charged until now, its other reservations are at risk."""
+    return write_off(
+        rental,
+        "report_lost",
+        to=State.LOST,
+        condition=Device.Condition.LOST,
+        reason=reason,
+        at=at,
+        actor=actor,
+    )
+
+
+def report_kept(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
+    """The patient keeps the device (bought, or deemed bought): it leaves the fleet as sold."""
+    return write_off(
+        rental,
+        "report_kept",
+        to=State.KEPT,
+        condition=Device.Condition.SOLD,
+        reason=reason,
+        at=at,
+        actor=actor,
+    )
+
+
+def write_off(
+    rental: Rental, verb: str, *, to: State, condition: str, reason: str, at: datetime, actor: User
+) -> Rental:
+    """End an active rental whose device does not come back; `inspect` settles it later."""
+    require(rental, verb)
+    if not reason.strip():
+        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+    with deciding():
+        rental, holding = lock_rental(rental)
+        require(rental, verb)
+        device = close_holding(rental, holding, counter=None, at=at, now=at, actor=actor)
+        Device.objects.filter(pk=device.pk).update(condition=condition)
+        put_at_risk([device.pk], cause=str(to), at=at, actor=actor)
+        ledger.charge_hire(rental, at, at=at, actor=actor)
+        move(rental, verb, to=to, at=at, now=at, actor=actor, reason=reason, ended_at=at)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental

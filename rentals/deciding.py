@@ -1,0 +1,86 @@
+"""The transaction in which a verb decides: scarce rows locked first, refusals of the database made readable."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.db import DatabaseError, connection, transaction
+
+from config.refusals import Refusal
+from devices.models import Device
+from rentals.models import Holding, Rental
+
+LOCK_TIMEOUT = "5s"
+EXCLUSION_VIOLATION, UNIQUE_VIOLATION = "23P01", "23505"
+LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED = "55P03", "40P01"
+
+
+@contextmanager
+def deciding() -> Iterator[None]:
+    """One transaction; what the database refuses becomes a 409, mapped after the block is rolled back."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            yield
+    except DatabaseError as error:
+        refusal = refusal_for(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def refusal_for(error: DatabaseError) -> Refusal | None:
+    """What a refusal by the database means at the desk, or None for what is a fault of ours."""
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None)
+    constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
+    if state == EXCLUSION_VIOLATION:
+        return Refusal(
+            "device_unavailable", "This device was booked a moment ago; choose another device or other days."
+        )
+    if constraint == "holding_goes_out_ready":
+        return Refusal("device_not_ready", "This device may not go out now; choose another device.")
+    if constraint == "rental_external_reference_once":
+        return Refusal(
+            "duplicate_external_reference", "Another rental of this clinic has this external reference."
+        )
+    if constraint == "device_serial_once_a_model":
+        return Refusal("duplicate_device", "A device of this model with this serial number exists already.")
+    if state in {LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, UNIQUE_VIOLATION}:
+        return Refusal("busy", "Somebody else is changing the same records just now; try again.")
+    return None
+
+
+def lock_devices(ids: Iterable[int]) -> dict[int, Device]:
+    """Lock device rows in id order, so that two verbs never wait for each other crosswise."""
+    wanted = sorted(set(ids))
+    rows = Device.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=wanted).order_by("pk")
+    return {device.pk: device for device in rows.select_related("model", "clinic")}
+
+
+def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | None]:
+    """Lock the rental's device (and `more_devices`) first and then the rental; return both as they are now.
+
+    The planner may move a reservation between the look and the lock; then somebody was faster.
+    """
+    seen = live_holding(rental)
+    device_id = seen.device_id if seen else None
+    lock_devices([*more_devices, *([device_id] if device_id else [])])
+    locked = (
+        Rental.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("clinic", "patient", "terms", "injury")
+        .get(pk=rental.pk)
+    )
+    holding = live_holding(locked)
+    if (holding.device_id if holding else None) != device_id:
+        raise Refusal("busy", "This rental was moved to another device just now; look at it again.")
+    return locked, holding
+
+
+def live_holding(rental: Rental) -> Holding | None:
+    """The rental's present holding, with its device and model; None once it ended."""
+    return (
+        Holding.objects.select_related("device__model", "device__clinic")
+        .filter(rental=rental, live=True)
+        .first()
+    )

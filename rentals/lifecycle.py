@@ -1,0 +1,118 @@
+"""The life of a rental: which verb is allowed in which state, and the one function that moves it (I4)."""
+
+from datetime import datetime, timedelta
+
+from config.models import User
+from config.refusals import Refusal
+from config.roles import may
+from rentals.models import Move, Rental
+from rentals.models.states import MOVES, State
+
+VERB_STATES: dict[str, frozenset[State]] = {
+    "sign": frozenset({State.RESERVED}),
+    "pay": frozenset(State) - {State.ENQUIRY},
+    "hand_over": frozenset({State.RESERVED}),
+    "extend": frozenset({State.RESERVED, State.ACTIVE}),
+    "swap": frozenset({State.ACTIVE}),
+    "pin": frozenset({State.RESERVED}),
+    "confirm_healed": frozenset({State.ACTIVE}),
+    "take_back": frozenset({State.ACTIVE}),
+    # Lost and kept rentals are settled by the same reckoning, without touching the device.
+    "inspect": frozenset({State.RETURNED, State.LOST, State.KEPT}),
+    "report_lost": frozenset({State.ACTIVE}),
+    "report_kept": frozenset({State.ACTIVE}),
+    "cancel": frozenset({State.ENQUIRY, State.RESERVED}),
+}
+
+DAYS_BACK = 3
+NEXT_STEP = {
+    State.ENQUIRY: "book a device for it first",
+    State.RESERVED: "hand the device over or cancel it",
+    State.ACTIVE: "take the device back first",
+    State.RETURNED: "inspect the device to settle and close it",
+    State.LOST: "settle and close it",
+    State.KEPT: "settle and close it",
+    State.CLOSED: "it is finished; book a new rental",
+    State.CANCELLED: "it was cancelled; book a new rental",
+}
+
+
+def require(rental: Rental, verb: str) -> None:
+    """Raise `wrong_state` unless the rental's state allows `verb`."""
+    state = State(rental.state)
+    if state not in VERB_STATES[verb]:
+        raise Refusal(
+            "wrong_state",
+            f"Rental {rental.reference} is {state.label.lower()}, so this is not possible now: {NEXT_STEP[state]}.",
+            conflict={"reference": rental.reference, "state": state.value},
+        )
+
+
+def check_moment(clinic_moment: datetime, *, now: datetime, actor: User | None) -> None:
+    """Refuse a moment in the future, or further back than `actor` may record (three days, or any for a manager)."""
+    if clinic_moment > now:
+        raise Refusal(
+            "in_the_future", "This moment has not come yet; correct the time.", status=400, field="at"
+        )
+    too_old = clinic_moment < now - timedelta(days=DAYS_BACK)
+    if too_old and actor is not None and not may(actor, "rentals.backdate"):
+        raise Refusal(
+            "too_far_back",
+            f"Reception may record up to {DAYS_BACK} days back; ask a manager to enter this.",
+            status=400,
+            field="at",
+        )
+
+
+def move(
+    rental: Rental,
+    verb: str,
+    *,
+    to: State | None = None,
+    at: datetime,
+    now: datetime,
+    actor: User | None,
+    reason: str = "",
+    **changes: object,
+) -> None:
+    """Change the state to `to` (none: leave it) with `changes` of other columns, and write down who and when.
+
+    The only function that changes a state. The caller holds the transaction.
+    """
+    old = State(rental.state)
+    new = to or old
+    if to is not None and to not in MOVES[old]:
+        raise Refusal(
+            "wrong_state", f"A rental that is {old.label.lower()} cannot become {new.label.lower()}."
+        )
+    # The old state in the WHERE clause is the lock: of two at once one gets 0.
+    agreed = Rental.objects.filter(pk=rental.pk, state=old).update(state=new, **changes)
+    if not agreed:
+        raise Refusal("wrong_state", "Somebody else changed this rental just now; look at it again.")
+    rental.state = new
+    for name, value in changes.items():
+        setattr(rental, name, value)
+    record(rental, verb, old=old, at=at, now=now, actor=actor, reason=reason)
+
+
+def record(
+    rental: Rental,
+    verb: str,
+    *,
+    old: State | str,
+    at: datetime,
+    now: datetime,
+    actor: User | None,
+    reason: str = "",
+) -> None:
+    """Write one line of the rental's history."""
+    Move.objects.create(
+        rental=rental,
+        verb=verb,
+        old_state=old,
+        new_state=rental.state,
+        at=at,
+        recorded_at=now,
+        actor=actor,
+        reason=reason,
+    )

@@ -1,0 +1,89 @@
+"""Money of a rental: append-only entries in AUD; their sum is what the patient owes (I9)."""
+
+from decimal import Decimal
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q, Sum
+
+from config.models import User
+from rentals.models.rental import Rental
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def total(self) -> Decimal:
+        """The sum in AUD; positive means that the patient owes."""
+        return self.aggregate(total=Sum("amount"))["total"] or Decimal("0.00")
+
+
+class LedgerEntry(models.Model):
+    """One entry in AUD. Charges are positive, what the patient paid or gets back by credit is negative.
+
+    A bond is no income: `bond_payment` (negative) comes with `bond_held` (positive), so holding it
+    leaves the balance alone; `bond_applied` and `refund_due` (both negative) let go of it.
+    """
+
+    class Kind(models.TextChoices):
+        HIRE = "hire"
+        LATE_FEE = "late_fee"
+        FEE = "fee"
+        HIRE_PAYMENT = "hire_payment"
+        FEE_PAYMENT = "fee_payment"
+        BOND_PAYMENT = "bond_payment"
+        BOND_HELD = "bond_held"
+        BOND_APPLIED = "bond_applied"
+        REFUND_DUE = "refund_due"
+        REFUND = "refund"
+        REVERSAL = "reversal"
+
+    class Method(models.TextChoices):
+        CARD = "card"
+        CASH = "cash"
+        EFTPOS = "eftpos"
+        TRANSFER = "transfer"
+
+    rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="ledger")
+    kind = models.CharField(max_length=12, choices=Kind)
+    amount = models.DecimalField(max_digits=9, decimal_places=2)
+    method = models.CharField(max_length=8, choices=Method, blank=True)
+    note = models.CharField(max_length=240, blank=True)
+    reverses = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="reversal")
+    at = models.DateTimeField()
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["hire", "late_fee", "fee", "bond_held", "refund"], amount__gt=0)
+                | Q(
+                    kind__in=["hire_payment", "fee_payment", "bond_payment", "bond_applied", "refund_due"],
+                    amount__lt=0,
+                )
+                | Q(kind="reversal"),
+                name="ledger_sign_fits_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="reversal", reverses__isnull=False)
+                | (~Q(kind="reversal") & Q(reverses__isnull=True)),
+                name="ledger_reversal_names_entry",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["hire_payment", "fee_payment", "bond_payment", "refund"])
+                & ~Q(method="")
+                | ~Q(kind__in=["hire_payment", "fee_payment", "bond_payment", "refund"]) & Q(method=""),
+                name="ledger_payment_has_method",
+            ),
+            models.UniqueConstraint(
+                fields=["rental"], condition=Q(kind="refund_due"), name="ledger_bond_released_once"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="ledger_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rental} {self.kind} {self.amount}"

@@ -1,0 +1,32 @@
+"""The states of a rental and the one table of moves between them (I4).
+
+The verbs (`rentals.lifecycle`) and the trigger in the database both read this table.
+"""
+
+from django.db.models import TextChoices
+
+
+class State(TextChoices):
+    ENQUIRY = "enquiry"
+    RESERVED = "reserved"
+    ACTIVE = "active"
+    RETURNED = "returned"
+    LOST = "lost"
+    KEPT = "kept"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.ENQUIRY: frozenset({State.RESERVED, State.CANCELLED}),
+    State.RESERVED: frozenset({State.ACTIVE, State.CANCELLED, State.ENQUIRY}),
+    State.ACTIVE: frozenset({State.RETURNED, State.LOST, State.KEPT}),
+    State.RETURNED: frozenset({State.CLOSED}),
+    State.LOST: frozenset({State.CLOSED}),
+    State.KEPT: frozenset({State.CLOSED}),
+    State.CLOSED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+LIVE = frozenset({State.RESERVED, State.ACTIVE})
+FIRST = frozenset({State.ENQUIRY, State.RESERVED})

@@ -1,0 +1,139 @@
+"""What the devices logged: imports, treatments, pauses.
+
+Treatments stand here rather than in `devices` because each carries the rental it counts for (I6).
+"""
+
+import pgtrigger
+from django.contrib.postgres.fields import DateRangeField
+from django.db import models
+from django.db.models import Q
+
+from config.models import User
+from devices.fields import DeviceTimeField
+from devices.models import Allowance, Device, ReadOut
+from rentals.models.rental import Rental
+
+
+class UsageImport(models.Model):
+    """One delivery of usage data and what became of it. The row is the truth; a task is only a poke."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    file = models.FileField(upload_to="usage/")
+    status = models.CharField(max_length=7, choices=Status, default=Status.QUEUED)
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    accepted = models.PositiveIntegerField(default=0, help_text="Treatments and pauses that were new.")
+    duplicate = models.PositiveIntegerField(default=0, help_text="Treatments and pauses already known.")
+    rejected = models.JSONField(default=list, help_text="One {line, reason} for each record not taken.")
+    failure = models.TextField(blank=True, help_text="Why nothing was taken, for the person at the desk.")
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(status__in=["queued", "running"]), name="usage_import_open"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running", "done", "failed"]),
+                name="usage_import_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"usage import {self.pk}"
+
+
+class Treatment(models.Model):
+    """One logged session. The raw columns never change; the derived ones are rewritten by reconcile (I6)."""
+
+    class Outcome(models.TextChoices):
+        COMPLETED = "completed"
+        STOPPED = "stopped"
+        FAULT = "fault"
+
+    class Method(models.TextChoices):
+        NONE = "none"
+        CONSTANT = "constant"
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="treatments")
+    read_out = models.ForeignKey(ReadOut, on_delete=models.PROTECT, related_name="treatments", db_index=False)
+    n = models.PositiveIntegerField(help_text="The device's own treatment number.")
+    started_device = DeviceTimeField()
+    seconds = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=9, choices=Outcome)
+    code = models.CharField(max_length=20, blank=True)
+
+    allowance = models.ForeignKey(Allowance, on_delete=models.PROTECT, related_name="treatments")
+    started_corrected = models.DateTimeField()
+    offset_seconds = models.IntegerField(help_text="Added to the device time to get the corrected time.")
+    method = models.CharField(max_length=10, choices=Method)
+    rental = models.ForeignKey(
+        Rental, on_delete=models.PROTECT, null=True, related_name="treatments", db_index=False
+    )
+
+    class Meta:
+        ordering = ("device", "started_corrected")
+        indexes = [
+            models.Index(fields=["device", "started_corrected"], name="treatment_device_start"),
+            models.Index(
+                fields=["rental", "started_corrected"],
+                condition=Q(rental__isnull=False),
+                name="treatment_rental_start",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["allowance", "n"], name="treatment_once_an_allowance"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["completed", "stopped", "fault"]), name="treatment_outcome_known"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="treatment_never_dropped", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="treatment_raw_never_edited",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(
+                    "device", "read_out", "n", "started_device", "seconds", "outcome", "code"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_id} treatment {self.n}"
+
+
+class Pause(models.Model):
+    """Days of the device's own calendar, both included in the file, on which treatment was paused."""
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="pauses")
+    read_out = models.ForeignKey(ReadOut, on_delete=models.PROTECT, related_name="pauses", db_index=False)
+    device_days = DateRangeField()
+    days = DateRangeField(help_text="The same days by the corrected clock.")
+
+    class Meta:
+        ordering = ("device", "device_days")
+        constraints = [
+            models.UniqueConstraint(fields=["device", "device_days"], name="pause_once"),
+            models.CheckConstraint(condition=Q(device_days__isempty=False), name="pause_has_days"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="pause_never_dropped", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="pause_raw_never_edited",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("device", "read_out", "device_days"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_id} pause"
