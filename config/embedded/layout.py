@@ -1,6 +1,7 @@
 """Where the embedded servers of one checkout keep their files and sockets."""
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from config.environment import WrongEnvironment
 
 SYSTEM_STATE = Path("/var/lib/callus")
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+SAFE_IN_ADDRESSES = re.compile(r"[A-Za-z0-9/._+-]+")
 DATABASE = "callus"
 
 
@@ -44,9 +46,9 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """A private folder with a path short enough for a socket (the system's limit is 107 characters)."""
+        """A private folder whose path is fit for a socket: 107 characters at most, nothing to escape in a URL."""
         folder = self.state / "sockets"
-        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER and SAFE_IN_ADDRESSES.fullmatch(str(folder)):
             return folder
         return Path(tempfile.gettempdir()) / f"callus-{self.identity}"
 
@@ -57,13 +59,13 @@ class Layout:
     def redis_url(self, number: int = 0) -> str:
         return f"unix://{self.valkey_socket}?db={number}"
 
-    def make_private(self, folder: Path) -> None:
-        """Create a folder that only its owner can enter; refuse one that somebody else made."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-        if found.st_uid != os.geteuid() or folder.is_symlink():
-            raise WrongEnvironment(f"{folder} belongs to somebody else; remove it or start from another folder.")
-        folder.chmod(0o700)
+
+def make_private(folder: Path) -> None:
+    """Create a folder that only its owner can enter; refuse one that somebody else made."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise WrongEnvironment(f"{folder} belongs to somebody else; remove it or start from another folder.")
+    folder.chmod(0o700)
 
 
 def layout(state: Path) -> Layout:
@@ -78,7 +80,7 @@ def layout(state: Path) -> Layout:
 def kept(path: Path, make: Callable[[], str]) -> str:
     """Return the text of a file readable by its owner only; made once, also when two processes ask at once."""
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as draft, suppress(FileExistsError):
             draft.write(make())
             draft.flush()
