@@ -16,7 +16,7 @@ from rentals import ledger
 from rentals.agreement import is_signed
 from rentals.booking.at_risk import put_at_risk
 from rentals.booking.availability import blocked_days
-from rentals.deciding import deciding, lock_rental
+from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
@@ -43,7 +43,7 @@ def hand_over(
     with deciding():
         rental, holding = lock_rental(rental)
         require(rental, "hand_over")
-        device = device_to_hand_over(rental, holding)
+        holding, device = held_device(rental, holding)
         refuse_unprepared(rental, device)
         record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
         day = rental.clinic.day_of(at)
@@ -72,26 +72,13 @@ def hand_over(
     return rental
 
 
-def device_to_hand_over(rental: Rental, holding: Holding | None) -> Device:
-    """The device that the rental holds; refused while the reservation is at risk."""
-    if holding is None or holding.device is None:
-        raise Refusal(
-            "device_not_ready",
-            "The device of this reservation was taken away; choose another one first.",
-            conflict={"reference": rental.reference},
-        )
-    return holding.device
-
-
 def refuse_unprepared(rental: Rental, device: Device) -> None:
     """A device goes out signed for, with its bond paid, and only when it is ready (I3)."""
     if not is_signed(rental):
         raise Refusal("not_signed", "The agreement is not signed yet; have it signed first.")
     due = ledger.bond_due(rental)
     if due:
-        raise Refusal(
-            "bond_unpaid", f"${due} of the bond is not paid yet; take it first.", conflict={"due": str(due)}
-        )
+        raise Refusal("bond_unpaid", f"${due} of the bond is not paid yet; take it first.", conflict={"due": str(due)})
     if device.condition != Device.Condition.READY:
         raise Refusal(
             "device_not_ready",
@@ -136,7 +123,8 @@ def take_back(
     with deciding():
         rental, holding = lock_rental(rental)
         require(rental, "take_back")
-        device = close_holding(rental, holding, counter=counter, at=at, now=now, actor=actor)
+        holding, device = held_device(rental, holding)
+        close_holding(holding, device, counter=counter, at=at, now=now, actor=actor)
         Holding.objects.filter(pk=holding.pk).update(parts_back=list(parts), notes=notes)
         to_quarantine(device)
         ledger.charge_hire(rental, at, at=now, actor=actor)
@@ -146,29 +134,21 @@ def take_back(
 
 
 def close_holding(
-    rental: Rental, holding: Holding | None, *, counter: int | None, at: datetime, now: datetime, actor: User
-) -> Device:
+    holding: Holding, device: Device, *, counter: int | None, at: datetime, now: datetime, actor: User
+) -> None:
     """End the live holding at `at`, with the counter read then (None: the device is not there to read)."""
-    assert holding and holding.device and holding.out
     if at <= holding.out.lower:
         raise invalid("at", "This moment lies before the hand-over; correct the time.")
-    device = holding.device
     if counter is not None:
         record_reading(device, counter, read_at=at, now=now, source=Reading.Source.RETURN, actor=actor)
     Holding.objects.filter(pk=holding.pk).update(
-        live=False,
-        out=DateTimeTZRange(holding.out.lower, at),
-        counter_back=counter,
-        used_back=used_now(device),
+        live=False, out=DateTimeTZRange(holding.out.lower, at), counter_back=counter, used_back=used_now(device)
     )
-    return device
 
 
 def to_quarantine(device: Device) -> None:
     """What comes back waits for its inspection; a recalled or lost mark stays."""
-    Device.objects.filter(pk=device.pk, condition=Device.Condition.READY).update(
-        condition=Device.Condition.QUARANTINE
-    )
+    Device.objects.filter(pk=device.pk, condition=Device.Condition.READY).update(condition=Device.Condition.QUARANTINE)
 
 
 def inspect(
@@ -193,9 +173,7 @@ def inspect(
         inspection = returned and inspect_device(returned, passed=passed, checks=checks, at=at, actor=actor)
         ledger.charge_fees(rental, fees, at=at, actor=actor)
         ledger.settle_bond(rental, at=at, actor=actor)
-        move(
-            rental, "inspect", to=State.CLOSED, at=at, now=at, actor=actor, inspection=inspection, ended_at=at
-        )
+        move(rental, "inspect", to=State.CLOSED, at=at, now=at, actor=actor, inspection=inspection, ended_at=at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
 
@@ -207,9 +185,7 @@ def returned_device(rental: Rental) -> Device | None:
     return Device.objects.filter(holdings__rental=rental, holdings__live=False).latest("holdings__out")
 
 
-def inspect_device(
-    device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User
-) -> Inspection:
+def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User) -> Inspection:
     """Record the inspection; a device that fails goes to repair and its reservations are at risk."""
     verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
     Device.objects.filter(pk=device.pk, condition=Device.Condition.QUARANTINE).update(condition=verdict)
@@ -254,7 +230,8 @@ def write_off(
     with deciding():
         rental, holding = lock_rental(rental)
         require(rental, verb)
-        device = close_holding(rental, holding, counter=None, at=at, now=at, actor=actor)
+        holding, device = held_device(rental, holding)
+        close_holding(holding, device, counter=None, at=at, now=at, actor=actor)
         Device.objects.filter(pk=device.pk).update(condition=condition)
         put_at_risk([device.pk], cause=str(to), at=at, actor=actor)
         ledger.charge_hire(rental, at, at=at, actor=actor)

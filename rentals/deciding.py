@@ -41,9 +41,7 @@ def refusal_for(error: DatabaseError) -> Refusal | None:
     if constraint == "holding_goes_out_ready":
         return Refusal("device_not_ready", "This device may not go out now; choose another device.")
     if constraint == "rental_external_reference_once":
-        return Refusal(
-            "duplicate_external_reference", "Another rental of this clinic has this external reference."
-        )
+        return Refusal("duplicate_external_reference", "Another rental of this clinic has this external reference.")
     if constraint == "device_serial_once_a_model":
         return Refusal("duplicate_device", "A device of this model with this serial number exists already.")
     if state in {LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, UNIQUE_VIOLATION}:
@@ -77,10 +75,17 @@ def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | N
     return locked, holding
 
 
+def held_device(rental: Rental, holding: Holding | None) -> tuple[Holding, Device]:
+    """The holding and its device; refused while the reservation is at risk and holds none."""
+    if holding is None or holding.device is None:
+        raise Refusal(
+            "device_not_ready",
+            "The device of this reservation was taken away; choose another one first.",
+            conflict={"reference": rental.reference},
+        )
+    return holding, holding.device
+
+
 def live_holding(rental: Rental) -> Holding | None:
     """The rental's present holding, with its device and model; None once it ended."""
-    return (
-        Holding.objects.select_related("device__model", "device__clinic")
-        .filter(rental=rental, live=True)
-        .first()
-    )
+    return Holding.objects.select_related("device__model", "device__clinic").filter(rental=rental, live=True).first()

@@ -125,16 +125,16 @@ def late_fee(rental: Rental, back: datetime) -> Decimal:
 
 
 def charge_hire(rental: Rental, back: datetime, *, at: datetime, actor: User | None) -> None:
-    """Post hire and late fee for the time until `back`. The caller holds the transaction."""
-    assert rental.handed_over_at
-    hire = hire_charge(rental.clinic, rental.terms, rental.handed_over_at, back)
+    """Post hire and late fee for the time from the hand-over to `back`. The caller holds the transaction."""
+    out = rental.handed_over_at
+    if out is None:
+        return
+    hire = hire_charge(rental.clinic, rental.terms, out, back)
     post(rental, Kind.HIRE, hire, at=at, actor=actor)
     post(rental, Kind.LATE_FEE, late_fee(rental, back), at=at, actor=actor)
 
 
-def charge_fees(
-    rental: Rental, fees: Iterable[Mapping[str, Any]], *, at: datetime, actor: User | None
-) -> None:
+def charge_fees(rental: Rental, fees: Iterable[Mapping[str, Any]], *, at: datetime, actor: User | None) -> None:
     """Post each `{kind, amount}` found at the inspection. The caller holds the transaction."""
     for fee in fees:
         if fee["amount"] < 0:

@@ -44,18 +44,14 @@ def blocked_days(clinic: Clinic, starts_on: date, due_on: date, *, courier: bool
 def judged_devices(need: Need, at: datetime) -> QuerySet[Device]:
     """The clinic's devices with capacity, availability and what speaks against each for `need`."""
     clashing = Holding.objects.filter(device=OuterRef("pk"), live=True, blocked__overlap=need.blocked)
-    others_patients = Holding.objects.filter(device=OuterRef("pk")).filter(
-        Q(live=True) | Q(out__isnull=False)
-    )
+    others_patients = Holding.objects.filter(device=OuterRef("pk")).filter(Q(live=True) | Q(out__isnull=False))
     if need.patient:
         others_patients = others_patients.exclude(rental__patient=need.patient)
     if need.rental:
         clashing = clashing.exclude(rental=need.rental)
         others_patients = others_patients.exclude(rental=need.rental)
     last_out = (
-        Holding.objects.filter(device=OuterRef("pk"), out__isnull=False)
-        .order_by("-out")
-        .values(end=Upper("out"))
+        Holding.objects.filter(device=OuterRef("pk"), out__isnull=False).order_by("-out").values(end=Upper("out"))
     )
     devices = Device.objects.filter(clinic=need.clinic).select_related("model")
     return with_availability(with_capacity(devices), at).annotate(
@@ -100,7 +96,9 @@ def find_devices(need: Need, at: datetime) -> tuple[list[Device], dict[str, int]
 def sentence_for(device: Device, need: Need) -> str:
     """Why `device` is offered, for the person at the desk."""
     rest = device.free_treatments - need.treatments
-    return f"It has {device.free_treatments} free treatments and would keep {rest} after this course of {need.treatments}."
+    return (
+        f"It has {device.free_treatments} free treatments and would keep {rest} after this course of {need.treatments}."
+    )
 
 
 def alternatives_for(need: Need, at: datetime, most: int = 3) -> list[dict[str, object]]:
@@ -117,9 +115,7 @@ def next_start(need: Need, at: datetime) -> list[dict[str, object]]:
     """The first later start, on an open day, at which a device is free for the same length, if one is in sight."""
     length = need.due_on - need.starts_on
     ends = (
-        Holding.objects.filter(
-            device__clinic=need.clinic, device__condition=Device.Condition.READY, live=True
-        )
+        Holding.objects.filter(device__clinic=need.clinic, device__condition=Device.Condition.READY, live=True)
         .filter(blocked__endswith__gt=need.starts_on)
         .order_by("blocked__endswith")
         .values_list("blocked__endswith", flat=True)

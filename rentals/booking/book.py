@@ -97,11 +97,7 @@ def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> Non
     raise Refusal(
         "clinic_closed",
         f"{clinic} is closed on {day:%A %-d %B %Y}; "
-        + (
-            f"the next open day is {next_day:%A %-d %B %Y}."
-            if next_day
-            else "no open day follows within 60 days."
-        ),
+        + (f"the next open day is {next_day:%A %-d %B %Y}." if next_day else "no open day follows within 60 days."),
         field=name,
         conflict={"day": day.isoformat()},
         alternatives=[{name: next_day.isoformat()}] if next_day else [],
@@ -162,11 +158,7 @@ def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
     untried = [device for device in fitting if device.pk not in tried]
     if untried:
         return untried[0]
-    code = (
-        "capacity_exceeded"
-        if {"too_few_treatments", "unknown_capacity"} & set(reasons)
-        else "device_unavailable"
-    )
+    code = "capacity_exceeded" if {"too_few_treatments", "unknown_capacity"} & set(reasons) else "device_unavailable"
     raise Refusal(
         code,
         "No device fits these dates and treatments; see what would fit, or choose other dates.",
@@ -182,15 +174,11 @@ def is_accepted(booking: Booking, reason: str) -> bool:
     return reason == "too_few_treatments" and bool(booking.override.get("capacity"))
 
 
-def refusal_for_device(
-    booking: Booking, device: Device, judged: Device | None, reason: str, at: datetime
-) -> Refusal:
+def refusal_for_device(booking: Booking, device: Device, judged: Device | None, reason: str, at: datetime) -> Refusal:
     """The 409 that says why `device` cannot be had, who is in the way and what would fit."""
     alternatives = alternatives_for(booking.need, at)
     if judged is None:
-        return Refusal(
-            "device_unavailable", "This device belongs to another clinic.", alternatives=alternatives
-        )
+        return Refusal("device_unavailable", "This device belongs to another clinic.", alternatives=alternatives)
     if reason in {"too_few_treatments", "unknown_capacity"}:
         free = judged.free_treatments
         text = (
@@ -239,9 +227,7 @@ def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:
     """Write the rental with its injury and screening."""
     patient = booking.patient
     injury = Injury.objects.create(patient=patient, recorded_at=at, recorded_by=actor, **booking.indication)
-    screening = Screening.objects.create(
-        patient=patient, answers=booking.screening, recorded_at=at, recorded_by=actor
-    )
+    screening = Screening.objects.create(patient=patient, answers=booking.screening, recorded_at=at, recorded_by=actor)
     return Rental.objects.create(
         reference=new_reference(),
         external_reference=booking.external_reference,

@@ -14,15 +14,13 @@ from rentals import custody, ledger
 from rentals.booking.availability import Need, alternatives_for, blocked_days, judged_devices, why_not
 from rentals.booking.book import MAXIMUM_DAYS, clash_with, refuse_closed_day
 from rentals.booking.capacity import needed_treatments
-from rentals.deciding import deciding, lock_rental
+from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, record, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
 
 
-def extend(
-    rental: Rental, *, due_on: date, at: datetime, actor: User, planned_treatments: int | None = None
-) -> Rental:
+def extend(rental: Rental, *, due_on: date, at: datetime, actor: User, planned_treatments: int | None = None) -> Rental:
     """Move the due day of a reserved or active rental, and its planned treatments if given.
 
     Raises `device_unavailable` when another rental has the device then (says which, and what would
@@ -35,7 +33,7 @@ def extend(
         require(rental, "extend")
         treatments = planned_treatments or rental.planned_treatments
         if holding and holding.device:
-            refuse_clash(rental, holding, due_on, at)
+            refuse_clash(rental, holding.device, due_on, at)
             refuse_overpromise(rental, holding.device, treatments - rental.planned_treatments, at)
         courier = bool(holding and holding.delivery == "courier")
         blocked = blocked_days(rental.clinic, rental.starts_on, due_on, courier=courier)
@@ -53,9 +51,8 @@ def check_new_due_day(rental: Rental, due_on: date, at: datetime) -> None:
     refuse_closed_day(rental.clinic, "due_on", due_on, at)
 
 
-def refuse_clash(rental: Rental, holding: Holding, due_on: date, at: datetime) -> None:
+def refuse_clash(rental: Rental, device: Device, due_on: date, at: datetime) -> None:
     """Raise `device_unavailable` when a later rental has the device before `due_on` and its turnaround."""
-    assert holding.device
     need = Need(
         rental.clinic,
         rental.starts_on,
@@ -64,11 +61,11 @@ def refuse_clash(rental: Rental, holding: Holding, due_on: date, at: datetime) -
         patient=rental.patient,
         rental=rental,
     )
-    clash = clash_with(need, holding.device)
+    clash = clash_with(need, device)
     if clash:
         raise Refusal(
             "device_unavailable",
-            f"Device {holding.device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
+            f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
             "choose an earlier due day, or swap to another device.",
             field="due_on",
             conflict=clash,
@@ -123,7 +120,8 @@ def swap(
         rental, holding = lock_rental(rental, device.pk)
         require(rental, "swap")
         needed = Holding.objects.annotate(needed=needed_treatments()).get(rental=rental, live=True).needed
-        old = custody.close_holding(rental, holding, counter=counter_out, at=at, now=now, actor=actor)
+        holding, old = held_device(rental, holding)
+        custody.close_holding(holding, old, counter=counter_out, at=at, now=now, actor=actor)
         custody.to_quarantine(old)
         start_holding(rental, device, counter=counter_in, needed=needed, at=at, now=now, actor=actor)
         record(rental, "swap", old=rental.state, at=at, now=now, actor=actor)
