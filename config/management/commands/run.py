@@ -1,0 +1,180 @@
+"""`make run`: everything of the desk on this machine, until Ctrl-C."""
+
+import fcntl
+import io
+import json
+import os
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError, connection
+
+from config import health
+from config.embedded.layout import layout, make_private
+from config.embedded.servers import Servers
+from config.embedded.support import why_unsupported_here
+from config.environment import WrongEnvironment, flag, text
+from config.models import Clinic
+from config.supervisor import Supervisor, children_of_the_desk, say
+
+HIGHEST_PORT = 65535
+
+
+class Command(BaseCommand):
+    help = "Runs servers, web, worker and scheduler on this machine. PORT and DEMO come from the environment."
+    requires_system_checks = ()  # `migrate` makes them, once the database answers
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port = _port()
+        _refuse_a_taken_port(port)
+        with _stopping_on_signals() as stop, _alone(port), _servers() as servers:
+            logins = _prepare()
+            welcome = _Welcome(port, logins)
+            supervisor = Supervisor(children_of_the_desk(port), tick=lambda: (_keep(servers), welcome.when_ready()))
+            stop.gently(supervisor)
+            supervisor.run()
+        say("callus", "stopped")
+
+
+class _Welcome:
+    """Says where the desk is, once it answers that everything is ready."""
+
+    def __init__(self, port: int, logins: str) -> None:
+        self.address = f"http://localhost:{port}"
+        self.port = port
+        self.logins = logins
+        self.said = False
+
+    def when_ready(self) -> None:
+        if not self.said and _is_ready(self.port):
+            self.said = True
+            for line in [f"Callus is ready: {self.address}", *self.logins.splitlines()]:
+                say("callus", line)
+
+
+class _Stop:
+    """What SIGINT and SIGTERM do: end the start-up at once, or ask the supervisor to end; only the first counts."""
+
+    def __init__(self) -> None:
+        self.supervisor: Supervisor | None = None
+        self.asked = False
+
+    def gently(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+
+    def __call__(self, *_: object) -> None:
+        if self.asked:
+            return
+        self.asked = True
+        if self.supervisor is None:
+            raise KeyboardInterrupt
+        self.supervisor.stopping.set()
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, stop)
+    try:
+        yield stop
+    except KeyboardInterrupt:
+        say("callus", "stopped before it was ready")
+
+
+def _port() -> int:
+    value = text("PORT") or "8000"
+    if not value.isdigit() or not 0 < int(value) <= HIGHEST_PORT:
+        raise CommandError(f"PORT is {value!r}; it must be a number from 1 to {HIGHEST_PORT}.")
+    return int(value)
+
+
+def _refuse_a_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(f"Port {port} cannot be used ({error.strerror}). Try: make run PORT={port + 1}") from error
+
+
+@contextmanager
+def _alone(port: int) -> Iterator[None]:
+    """Refuse a second run from the same checkout."""
+    make_private(settings.STATE_DIR)
+    with Path(settings.STATE_DIR, "run.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise CommandError(f"Callus already runs from this folder: {lock.read().strip()}") from error
+        lock.truncate(0)
+        lock.write(f"http://localhost:{port} (process {os.getpid()})\n")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _servers() -> Iterator[Servers | None]:
+    if not settings.EMBEDDED:
+        yield None
+        return
+    if why := why_unsupported_here():
+        raise CommandError(f"{why} Set DATABASE_URL and REDIS_URL to use servers of your own.")
+    say("callus", "starting PostgreSQL and Valkey")
+    servers = Servers(layout(settings.STATE_DIR))
+    with servers.owned():
+        yield servers
+
+
+def _keep(servers: Servers | None) -> None:
+    if servers is not None:
+        try:
+            servers.keep()
+        except WrongEnvironment as error:
+            say("callus", str(error))
+
+
+def _prepare() -> str:
+    """Bring the database up to date and set the first clinic up; return the demo logins."""
+    say("callus", "bringing the database up to date")
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        health.forget_signs()
+    except OperationalError as error:
+        raise CommandError(f"The database does not answer: {error}") from error
+    except redis.RedisError as error:
+        raise CommandError(f"The queue does not answer: {error}") from error
+    logins = _set_up_first_clinic()
+    connection.close()
+    return logins
+
+
+def _set_up_first_clinic() -> str:
+    """Make the first clinic once. The demo's random passwords are kept in the state folder, for its owner only."""
+    kept_logins = Path(settings.STATE_DIR, "demo-logins")
+    if not Clinic.objects.exists():
+        demo = text("DEMO") == "" or flag("DEMO")
+        say("callus", "setting up a demo clinic" if demo else "setting up an empty clinic")
+        said = io.StringIO()
+        call_command("set_up_demo" if demo else "set_up_clinic", stdout=said)
+        kept_logins.touch(mode=0o600)
+        kept_logins.write_text(said.getvalue())
+    return kept_logins.read_text() if kept_logins.exists() else ""
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:  # noqa: S310  (our own)
+            return bool(json.load(answer))
+    except (OSError, ValueError):
+        return False
