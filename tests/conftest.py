@@ -1,0 +1,51 @@
+"""What every test has: its database, its queue, and quick passwords."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import LazySettings
+from django.db import connection
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_parallel_suffix() -> None:
+    """Name this worker's database by slot and worker, so that runs beside each other never meet."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    connection.settings_dict["TEST"]["NAME"] = f"test_callus_{os.environ['CALLUS_TEST_SLOT']}_{worker}"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: LazySettings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def queue(settings: LazySettings) -> Iterator["redis.Redis"]:
+    """This worker's own, empty part of the real queue."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield client
+    client.flushdb()
+
+
+@pytest.fixture
+def process_environment(transactional_db: None, settings: LazySettings, queue: "redis.Redis") -> dict[str, str]:
+    """The environment with which a real process (web, worker, command) works on this test's database and queue."""
+    database = connection.settings_dict
+    return {
+        **os.environ,
+        "CALLUS_LOCAL": "1",
+        "DATABASE_URL": _database_url(database),
+        "REDIS_URL": settings.REDIS_URL,
+    }
+
+
+def _database_url(database: dict[str, str]) -> str:
+    from urllib.parse import quote
+
+    login = quote(database["USER"]) + (f":{quote(database['PASSWORD'])}" if database["PASSWORD"] else "")
+    if database["HOST"].startswith("/"):
+        return f"postgresql://{login}@/{database['NAME']}?host={quote(database['HOST'])}"
+    return f"postgresql://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
