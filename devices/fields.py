@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 
-class DeviceTimeField(models.Field):  # type: ignore[type-arg]
+class DeviceTimeField(models.Field):
     """A moment as the device showed it: local, without a zone, `timestamp` in the database.
 
     Kept apart from `DateTimeField` on purpose: such a time must never be taken for a true moment.
@@ -16,4 +16,4 @@ class DeviceTimeField(models.Field):  # type: ignore[type-arg]
 
     def value_to_string(self, obj: models.Model) -> str:
         value = self.value_from_object(obj)
-        return "" if value is None else value.isoformat(sep=" ")
+        return "" if value is None else str(value)

@@ -1,5 +1,6 @@
 """What the clinic owns: models, units, what each may still deliver, and what its screen said."""
 
+from datetime import datetime
 from typing import Self
 
 import pghistory
@@ -61,9 +62,7 @@ def used_treatments(device: str) -> Subquery:
     Used = carried over + counter since the allowance began, by trusted readings only (I5).
     """
     latest_counter = (
-        Reading.objects.filter(allowance=OuterRef("pk"), trusted=True)
-        .order_by("-read_at", "-pk")
-        .values("counter")
+        Reading.objects.filter(allowance=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk").values("counter")
     )
     counted = Coalesce(Subquery(latest_counter[:1]), F("counter_at_start")) - F("counter_at_start")
     allowances = Allowance.objects.filter(device=OuterRef(device)).order_by("-number")
@@ -110,6 +109,12 @@ class Device(models.Model):
     condition = models.CharField(max_length=10, choices=Condition, default=Condition.READY)
     created_at = models.DateTimeField()
 
+    # Added by `with_counters`.
+    counter: int
+    last_reading_at: datetime | None
+    used_treatments: int
+    remaining_treatments: int | None
+
     objects = DeviceQuerySet.as_manager()
 
     class Meta:
@@ -119,9 +124,7 @@ class Device(models.Model):
             models.UniqueConstraint(fields=["serial", "model"], name="device_serial_once_a_model"),
             models.CheckConstraint(condition=~Q(serial=""), name="device_serial_given"),
             models.CheckConstraint(
-                condition=Q(
-                    condition__in=["ready", "quarantine", "repair", "recalled", "lost", "sold", "retired"]
-                ),
+                condition=Q(condition__in=["ready", "quarantine", "repair", "recalled", "lost", "sold", "retired"]),
                 name="device_condition_known",
             ),
         ]
@@ -218,9 +221,7 @@ class Reading(models.Model):
     class Meta:
         ordering = ("read_at", "pk")
         indexes = [
-            models.Index(
-                fields=["device", "read_at", "id"], name="reading_device_trusted", condition=Q(trusted=True)
-            ),
+            models.Index(fields=["device", "read_at", "id"], name="reading_device_trusted", condition=Q(trusted=True)),
             models.Index(
                 fields=["allowance", "read_at", "id"],
                 name="reading_allowance_trusted",
@@ -229,9 +230,7 @@ class Reading(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["device", "read_at", "counter", "source"], name="reading_once"),
-            models.CheckConstraint(
-                condition=Q(trusted=True) | ~Q(flag=""), name="reading_distrust_has_reason"
-            ),
+            models.CheckConstraint(condition=Q(trusted=True) | ~Q(flag=""), name="reading_distrust_has_reason"),
         ]
         triggers = [
             pgtrigger.Protect(name="reading_never_dropped", operation=pgtrigger.Delete),
@@ -271,9 +270,7 @@ class Recall(models.Model):
     """A notice that units of one part number must not be used."""
 
     model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="recalls")
-    serials = ArrayField(
-        models.CharField(max_length=40), help_text="As named in the notice; empty means all."
-    )
+    serials = ArrayField(models.CharField(max_length=40), help_text="As named in the notice; empty means all.")
     devices = models.ManyToManyField(Device, related_name="recalls")
     reason = models.TextField()
     at = models.DateTimeField()

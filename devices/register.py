@@ -34,9 +34,7 @@ def add_device(
                 "A device with this part number and serial number exists already; look it up instead.",
                 field="serial",
             )
-        Allowance.objects.create(
-            device=device, number=1, began_at=at, nominal_treatments=model.nominal_treatments
-        )
+        Allowance.objects.create(device=device, number=1, began_at=at, nominal_treatments=model.nominal_treatments)
         if counter is not None:
             record_reading(device, counter, read_at=at, now=at, source=Reading.Source.FIRST, actor=actor)
     return device

@@ -5,13 +5,12 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import QuerySet
-
 from config.models import Clinic, Terms, User
 from config.refusals import Refusal, invalid
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record, require
 from rentals.models import LedgerEntry, Rental
+from rentals.models.ledger import LedgerQuerySet
 
 Kind = LedgerEntry.Kind
 CENT = Decimal("0.01")
@@ -35,7 +34,7 @@ def bond_due(rental: Rental) -> Decimal:
     return max(rental.terms.bond - paid, NOTHING)
 
 
-def with_reversals(rental: Rental, kinds: Iterable[str]) -> QuerySet[LedgerEntry]:
+def with_reversals(rental: Rental, kinds: Iterable[str]) -> LedgerQuerySet:
     """The entries of `kinds` and whatever reverses them."""
     return rental.ledger.filter(kind__in=kinds) | rental.ledger.filter(reverses__kind__in=kinds)
 

@@ -41,9 +41,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "capacity_holder",
-                    models.CharField(
-                        choices=[("unit", "Unit"), ("card", "Card")], default="unit", max_length=4
-                    ),
+                    models.CharField(choices=[("unit", "Unit"), ("card", "Card")], default="unit", max_length=4),
                 ),
                 ("reuse_signed_off_by", models.CharField(blank=True, max_length=120)),
                 ("reuse_signed_off_at", models.DateTimeField(blank=True, null=True)),
@@ -61,9 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("at", models.DateTimeField()),
                 ("passed", models.BooleanField()),
@@ -78,9 +74,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("counter", models.PositiveIntegerField()),
                 ("read_at", models.DateTimeField()),
@@ -117,9 +111,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("read_out_at", models.DateTimeField()),
                 ("device_clock", devices.fields.DeviceTimeField(null=True)),
@@ -134,9 +126,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "serials",
@@ -158,9 +148,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("serial", models.CharField(max_length=40)),
                 (
@@ -198,9 +186,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.PositiveSmallIntegerField()),
                 (
@@ -242,9 +228,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("maker", models.CharField(blank=True, max_length=80)),
                 ("name", models.CharField(max_length=120)),
@@ -259,9 +243,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "capacity_holder",
-                    models.CharField(
-                        choices=[("unit", "Unit"), ("card", "Card")], default="unit", max_length=4
-                    ),
+                    models.CharField(choices=[("unit", "Unit"), ("card", "Card")], default="unit", max_length=4),
                 ),
                 ("reuse_signed_off_by", models.CharField(blank=True, max_length=120)),
                 ("reuse_signed_off_at", models.DateTimeField(blank=True, null=True)),
@@ -488,9 +470,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="allowance",
-            constraint=models.UniqueConstraint(
-                fields=("device", "number"), name="allowance_number_once_a_device"
-            ),
+            constraint=models.UniqueConstraint(fields=("device", "number"), name="allowance_number_once_a_device"),
         ),
         migrations.AddConstraint(
             model_name="allowance",
@@ -586,9 +566,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="reading",
-            constraint=models.UniqueConstraint(
-                fields=("device", "read_at", "counter", "source"), name="reading_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("device", "read_at", "counter", "source"), name="reading_once"),
         ),
         migrations.AddConstraint(
             model_name="reading",

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -15,6 +16,22 @@ from rentals.booking.capacity import with_availability, with_capacity
 from rentals.models import Holding, Rental
 
 WHY_NOT = ("not_ready", "overdue", "blocked", "reuse_not_permitted", "too_few_treatments", "unknown_capacity")
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Judgement(TypedDict):
+        """What `judged_devices` adds to a device and its counters."""
+
+        availability: str
+        promised_treatments: int
+        free_treatments: int | None
+        is_blocked: bool
+        had_another_patient: bool
+        idle_since: datetime | None
+
+    JudgedDevice = WithAnnotations[Device, Judgement]
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,7 @@ def blocked_days(clinic: Clinic, starts_on: date, due_on: date, *, courier: bool
     return DateRange(first, last + timedelta(days=1))
 
 
-def judged_devices(need: Need, at: datetime) -> QuerySet[Device]:
+def judged_devices(need: Need, at: datetime) -> "QuerySet[JudgedDevice]":
     """The clinic's devices with capacity, availability and what speaks against each for `need`."""
     clashing = Holding.objects.filter(device=OuterRef("pk"), live=True, blocked__overlap=need.blocked)
     others_patients = Holding.objects.filter(device=OuterRef("pk")).filter(Q(live=True) | Q(out__isnull=False))
@@ -54,14 +71,15 @@ def judged_devices(need: Need, at: datetime) -> QuerySet[Device]:
         Holding.objects.filter(device=OuterRef("pk"), out__isnull=False).order_by("-out").values(end=Upper("out"))
     )
     devices = Device.objects.filter(clinic=need.clinic).select_related("model")
-    return with_availability(with_capacity(devices), at).annotate(
+    judged = with_availability(with_capacity(devices), at).annotate(
         is_blocked=Exists(clashing),
         had_another_patient=Exists(others_patients),
         idle_since=Subquery(last_out[:1]),
     )
+    return cast("QuerySet[JudgedDevice]", judged)
 
 
-def why_not(device: Device, need: Need) -> str:
+def why_not(device: "JudgedDevice", need: Need) -> str:
     """The first reason of `WHY_NOT` for which `device` (as judged) does not fit, or ""."""
     if device.condition != Device.Condition.READY:
         return "not_ready"
@@ -76,7 +94,7 @@ def why_not(device: Device, need: Need) -> str:
     return "too_few_treatments" if device.free_treatments < need.treatments else ""
 
 
-def find_devices(need: Need, at: datetime) -> tuple[list[Device], dict[str, int]]:
+def find_devices(need: Need, at: datetime) -> "tuple[list[JudgedDevice], dict[str, int]]":
     """Devices that fit `need`, best first, and how many do not fit for each reason.
 
     Best strands the least: the smallest sufficient free capacity, then the longest idle.
@@ -93,12 +111,11 @@ def find_devices(need: Need, at: datetime) -> tuple[list[Device], dict[str, int]
     return fitting, dict(reasons)
 
 
-def sentence_for(device: Device, need: Need) -> str:
+def sentence_for(device: "JudgedDevice", need: Need) -> str:
     """Why `device` is offered, for the person at the desk."""
-    rest = device.free_treatments - need.treatments
-    return (
-        f"It has {device.free_treatments} free treatments and would keep {rest} after this course of {need.treatments}."
-    )
+    free = device.free_treatments or 0
+    rest = free - need.treatments
+    return f"It has {free} free treatments and would keep {rest} after this course of {need.treatments}."
 
 
 def alternatives_for(need: Need, at: datetime, most: int = 3) -> list[dict[str, object]]:

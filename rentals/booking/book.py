@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -18,6 +19,9 @@ from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import DAYS_BACK, record
 from rentals.models import Holding, Rental
 from rentals.models.states import State
+
+if TYPE_CHECKING:
+    from rentals.booking.availability import JudgedDevice
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is misread over a telephone
 MAXIMUM_DAYS = 730
@@ -174,7 +178,9 @@ def is_accepted(booking: Booking, reason: str) -> bool:
     return reason == "too_few_treatments" and bool(booking.override.get("capacity"))
 
 
-def refusal_for_device(booking: Booking, device: Device, judged: Device | None, reason: str, at: datetime) -> Refusal:
+def refusal_for_device(
+    booking: Booking, device: Device, judged: "JudgedDevice | None", reason: str, at: datetime
+) -> Refusal:
     """The 409 that says why `device` cannot be had, who is in the way and what would fit."""
     alternatives = alternatives_for(booking.need, at)
     if judged is None:

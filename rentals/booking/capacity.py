@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
 from config.models import Clinic
-from devices.models import Device, used_treatments
+from devices.models import Device, DeviceQuerySet, used_treatments
 from rentals.models import Holding
 
 AVAILABILITIES = ("available", "reserved", "out", "overdue", "unavailable")
@@ -26,7 +26,7 @@ def needed_treatments() -> Greatest:
     return Greatest(F("rental__planned_treatments") - delivered, 0, output_field=IntegerField())
 
 
-def with_capacity(devices: QuerySet[Device]) -> QuerySet[Device]:
+def with_capacity(devices: DeviceQuerySet) -> DeviceQuerySet:
     """Adds to the counters `promised_treatments` and `free_treatments` (null while capacity is unknown)."""
     promised = (
         Holding.objects.filter(device=OuterRef("pk"), live=True)
@@ -41,7 +41,7 @@ def with_capacity(devices: QuerySet[Device]) -> QuerySet[Device]:
     )
 
 
-def with_availability(devices: QuerySet[Device], at: datetime) -> QuerySet[Device]:
+def with_availability(devices: DeviceQuerySet, at: datetime) -> DeviceQuerySet:
     """Adds `availability`: where the device is at the moment `at`, by its clinic's day."""
     live = Holding.objects.filter(device=OuterRef("pk"), live=True)
     out = live.filter(out__isnull=False)
