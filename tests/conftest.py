@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -43,8 +44,6 @@ def process_environment(transactional_db: None, settings: LazySettings, queue: "
 
 
 def _database_url(database: dict[str, str]) -> str:
-    from urllib.parse import quote
-
     login = quote(database["USER"]) + (f":{quote(database['PASSWORD'])}" if database["PASSWORD"] else "")
     if database["HOST"].startswith("/"):
         return f"postgresql://{login}@/{database['NAME']}?host={quote(database['HOST'])}"

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from config import environment
 from config.embedded.layout import layout
 from config.embedded.servers import Servers
-from config.environment import WrongEnvironment
 
 # They ask nothing of a database. `run` looks after the servers itself.
 WITHOUT_SERVERS = {"run", "help", "version", "check", "makemessages", "compilemessages", "startapp", "spectacular"}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from config.embedded.layout import DATABASE, SYSTEM_STATE, Layout, make_private
+from config.embedded.layout import DATABASE, SYSTEM_STATE, Layout
 from config.embedded.server import Server, server_environment
 from config.environment import WrongEnvironment
 

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 import psutil
 
@@ -110,7 +110,7 @@ class Server(ABC):
                 user=user.pw_uid if user else None,
                 group=user.pw_gid if user else None,
                 extra_groups=[] if user else None,
-                preexec_fn=die_with_parent(self.stop_signal) if dies_with_starter else None,  # noqa: PLW1509
+                preexec_fn=die_with_parent(self.stop_signal) if dies_with_starter else None,
             )
 
     def _wait_until_it_answers(self) -> bool:
@@ -148,7 +148,7 @@ def _ends(process: psutil.Process, seconds: float) -> bool:
     return True
 
 
-def _open_log(path: Path):  # type: ignore[no-untyped-def]
+def _open_log(path: Path) -> IO[bytes]:
     if path.exists() and path.stat().st_size > LARGEST_LOG:
         path.replace(path.with_suffix(".log.old"))
     return path.open("ab")

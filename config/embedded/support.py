@@ -1,4 +1,4 @@
-"""Whether this machine can run Callus. Also run by the Makefile with the system's Python, so it imports nothing else."""
+"""Whether this machine can run Callus. The Makefile asks with the system's Python, so nothing else is imported."""
 
 import platform
 import sys

@@ -1,8 +1,6 @@
 """The embedded servers: closed to others, kept on disk, and started again whatever ended them."""
 
 import pytest
-import redis as _redis
-from django.conf import settings
 from django.db import connection
 
 
