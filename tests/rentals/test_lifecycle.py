@@ -1,0 +1,184 @@
+"""Which verb is allowed when (I4), and how far back a moment may lie."""
+
+from datetime import timedelta
+
+import pytest
+
+from config.refusals import Refusal
+from rentals import agreement, custody, ledger, lifecycle
+from rentals.booking import change
+from rentals.models import Move, Rental
+from rentals.models.states import MOVES, State
+from tests import make
+
+pytestmark = pytest.mark.django_db
+LATER = make.NOW + timedelta(days=14, hours=1)
+
+
+def a_moment(actor):
+    return {"at": LATER, "now": LATER, "actor": actor}
+
+
+VERBS = {
+    "sign": lambda rental, actor: agreement.sign(
+        rental, name="Ada Example", accepted_terms_version=1, at=LATER, actor=actor
+    ),
+    "pay": lambda rental, actor: ledger.pay(rental, kind="hire", amount=60, method="cash", at=LATER, actor=actor),
+    "hand_over": lambda rental, actor: custody.hand_over(
+        make.prepare(rental, actor=actor), counter=0, parts=[], **a_moment(actor)
+    ),
+    "extend": lambda rental, actor: change.extend(
+        rental, due_on=rental.due_on + timedelta(days=7), at=LATER, actor=actor
+    ),
+    "swap": lambda rental, actor: change.swap(
+        rental, counter_out=14, device=make.device(rental.clinic), counter_in=0, **a_moment(actor)
+    ),
+    "pin": lambda rental, actor: change.pin(rental, pinned=True, at=LATER, actor=actor),
+    "confirm_healed": lambda rental, actor: change.confirm_healed(
+        rental, on=rental.clinic.day_of(LATER), imaging="CT", at=LATER, actor=actor
+    ),
+    "take_back": lambda rental, actor: custody.take_back(rental, counter=14, parts=[], **a_moment(actor)),
+    "inspect": lambda rental, actor: make.inspect(rental, actor=actor, at=LATER),
+    "report_lost": lambda rental, actor: custody.report_lost(rental, reason="Lost", at=LATER, actor=actor),
+    "report_kept": lambda rental, actor: custody.report_kept(rental, reason="Bought", at=LATER, actor=actor),
+    "cancel": lambda rental, actor: change.cancel(rental, reason="Ill", at=LATER, actor=actor),
+}
+# Written out by hand from the design, so that a slip in VERB_STATES shows.
+ALLOWED = {
+    "enquiry": {"cancel": "cancelled"},
+    "reserved": {
+        "sign": "reserved",
+        "pay": "reserved",
+        "hand_over": "active",
+        "extend": "reserved",
+        "pin": "reserved",
+        "cancel": "cancelled",
+    },
+    "active": {
+        "pay": "active",
+        "extend": "active",
+        "swap": "active",
+        "confirm_healed": "active",
+        "take_back": "returned",
+        "report_lost": "lost",
+        "report_kept": "kept",
+    },
+    "returned": {"pay": "returned", "inspect": "closed"},
+    "lost": {"pay": "lost", "inspect": "closed"},
+    "kept": {"pay": "kept", "inspect": "closed"},
+    "closed": {"pay": "closed"},
+    "cancelled": {"pay": "cancelled"},
+}
+
+
+def test_every_verb_is_in_the_table():
+    assert set(VERBS) == set(lifecycle.VERB_STATES)
+    assert set(ALLOWED) == set(State.values) == {state.value for state in MOVES}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("state", ALLOWED)
+def test_a_verb_moves_a_rental_along_the_table_or_is_refused(state, verb):
+    actor = make.manager()
+    rental = make.rental(state, actor=actor)
+    moves_before = rental.moves.count()
+    if verb in ALLOWED[state]:
+        assert VERBS[verb](rental, actor).state == ALLOWED[state][verb]
+        written = rental.moves.last()
+        assert (written.verb, written.old_state, written.new_state) == (verb, state, ALLOWED[state][verb])
+        assert (written.actor, written.recorded_at) == (actor, LATER)
+        assert Rental.objects.get(pk=rental.pk).state == ALLOWED[state][verb]
+    else:
+        refused_as("wrong_state", VERBS[verb], rental, actor)
+        assert Rental.objects.get(pk=rental.pk).state == state
+        assert rental.moves.count() == moves_before
+
+
+def refused_as(code, verb, *arguments):
+    with pytest.raises(Refusal) as refusal:
+        verb(*arguments)
+    assert refusal.value.code == code
+    return refusal.value
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_on_a_stale_copy_sees_the_state_as_it_is_now(verb):
+    """The page was opened before somebody else closed the rental."""
+    actor = make.manager()
+    stale = make.rental("reserved" if verb in ALLOWED["reserved"] else "active", actor=actor)
+    if verb in {"sign", "hand_over"}:
+        make.prepare(stale, actor=actor)
+    if verb == "inspect":
+        make.take_back(stale, at=LATER)
+    seen = Rental.objects.get(pk=stale.pk)
+    finish(Rental.objects.get(pk=stale.pk), actor)
+    if verb == "pay":
+        assert VERBS[verb](seen, actor).state in {"cancelled", "closed"}
+    elif verb == "hand_over":
+        refused_as("wrong_state", lambda: custody.hand_over(seen, counter=0, parts=[], **a_moment(actor)))
+    else:
+        refused_as("wrong_state", VERBS[verb], seen, actor)
+
+
+def finish(rental, actor):
+    if rental.state == "reserved":
+        change.cancel(rental, reason="Ill", at=LATER, actor=actor)
+        return
+    if rental.state == "active":
+        rental = make.take_back(rental, at=LATER)
+    make.inspect(rental, at=LATER)
+
+
+def test_wrong_state_says_what_to_do_next():
+    rental = make.rental("returned")
+    refusal = refused_as("wrong_state", VERBS["extend"], rental, make.manager())
+    assert refusal.status == 409
+    assert refusal.conflict == {"reference": rental.reference, "state": "returned"}
+    assert "inspect the device" in refusal.message
+
+
+def test_a_move_loses_against_a_change_it_has_not_seen():
+    rental = make.rental("active")
+    make.take_back(Rental.objects.get(pk=rental.pk), at=LATER)
+    refused_as(
+        "wrong_state",
+        lambda: lifecycle.move(rental, "report_lost", to=State.LOST, at=LATER, now=LATER, actor=None, ended_at=LATER),
+    )
+    assert not Move.objects.filter(verb="report_lost").exists()
+
+
+@pytest.mark.parametrize(
+    ("role", "hours_back", "code"),
+    [
+        ("reception", 0, None),
+        ("reception", 72, None),
+        ("reception", 73, "too_far_back"),
+        ("clinician", 73, "too_far_back"),
+        ("manager", 73, None),
+        ("manager", 24 * 365, None),
+        ("manager", -1, "in_the_future"),
+    ],
+)
+def test_what_was_written_on_paper_first_may_lie_days_back(role, hours_back, code):
+    moment = make.NOW - timedelta(hours=hours_back)
+    if code:
+        refusal = refused_as(code, lambda: lifecycle.check_moment(moment, now=make.NOW, actor=make.user(role)))
+        assert refusal.status == 400
+    else:
+        lifecycle.check_moment(moment, now=make.NOW, actor=make.user(role))
+
+
+@pytest.mark.parametrize(("role", "allowed"), [("reception", False), ("manager", True)])
+def test_a_return_entered_late_keeps_its_own_time_and_who_wrote_it_when(role, allowed):
+    rental = make.rental("active")
+    actor, came_back, entered = make.user(role), make.NOW + timedelta(days=10), make.NOW + timedelta(days=14)
+
+    def entering():
+        return custody.take_back(rental, counter=9, parts=[], at=came_back, now=entered, actor=actor)
+
+    if not allowed:
+        refused_as("too_far_back", entering)
+        return
+    assert entering().returned_at == came_back
+    written = rental.moves.last()
+    assert (written.at, written.recorded_at, written.actor) == (came_back, entered, actor)
