@@ -127,6 +127,7 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = "Callus <callus@localhost>"
 if EMAIL_URL:
     globals().update(environment.email(EMAIL_URL))
+    EMAIL_BACKEND = "config.mail.EmailBackend"  # SMTP that can tell whether a mail may have been accepted
 elif LOCAL:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = STATE_DIR / "mail"
