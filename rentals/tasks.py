@@ -1,10 +1,17 @@
 """Background work. Each task is only a poke: the rows say what is to be done, and a sweep finds what was missed."""
 
+import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
 from rentals.reconciliation import imports
+from rentals.reminders import outbox, plan
+
+logger = logging.getLogger(__name__)
 
 # An import may be long; its row is claimed under a lease, so a message delivered again does nothing.
 IMPORT_SECONDS = 3600
@@ -18,3 +25,33 @@ def run_import(import_id: int) -> None:
 @shared_task
 def sweep_imports() -> None:
     imports.sweep_imports(datetime.now(UTC))
+
+
+# A sweep pokes again what may still stand in the queue, so it pokes no more than the workers can send till the next.
+POKES_A_SWEEP = 500
+
+
+@shared_task
+def plan_reminders() -> None:
+    poke(plan.plan_reminders(datetime.now(UTC)).messages)
+
+
+@shared_task
+def sweep_messages() -> None:
+    at = datetime.now(UTC)
+    outbox.sweep(at)
+    poke(islice(outbox.due_messages(at), POKES_A_SWEEP))
+
+
+@shared_task
+def send_message(message_id: int) -> None:
+    outbox.send(message_id, datetime.now(UTC))
+
+
+def poke(messages: Iterable[int]) -> None:
+    """Ask the workers to send `messages` (ids, committed). A dead queue loses nothing: the next sweep asks again."""
+    try:
+        for message_id in messages:
+            send_message.delay(message_id)
+    except OperationalError:
+        logger.warning("the queue does not answer; messages wait for the next sweep")

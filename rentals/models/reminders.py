@@ -4,11 +4,19 @@ A reminder belongs to an occasion, not to a night; a message is one mail with cl
 Message-ID of its own. Rows are the truth, a task is only a poke.
 """
 
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Self
+from uuid import uuid4
+
 import pghistory
+import pgtrigger
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from patients.models import Patient
+from rentals.models.holdings import Holding
 from rentals.models.rental import Rental
 
 
@@ -29,18 +37,21 @@ class Message(models.Model):
         UNKNOWN = "unknown"
         VOID = "void"
 
+    TO_SEND = (State.QUEUED, State.RETRY)
+
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="messages")
     channel = models.CharField(max_length=5, default="email")
     state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim = models.UUIDField(
-        null=True, help_text="Names the one attempt that owns the message while sending."
-    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was claimed.")
+    claim = models.UUIDField(null=True, help_text="Names the one attempt that owns the message while sending.")
     lease_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     why = models.CharField(max_length=240, blank=True, help_text="Why it was not sent; no patient data.")
+    mail_key = models.UUIDField(
+        default=uuid4, help_text="Random part of the Message-ID, so that ids used again after a restore do not clash."
+    )
 
     class Meta:
         ordering = ("pk",)
@@ -49,9 +60,7 @@ class Message(models.Model):
                 fields=["next_attempt_at"], condition=Q(state__in=["queued", "retry"]), name="message_to_send"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_sending"),
-            models.Index(
-                fields=["state"], condition=Q(state__in=["failed", "unknown"]), name="message_to_decide"
-            ),
+            models.Index(fields=["state"], condition=Q(state__in=["failed", "unknown"]), name="message_to_decide"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -64,14 +73,41 @@ class Message(models.Model):
                 name="message_sending_is_claimed",
             ),
             models.CheckConstraint(
-                condition=Q(state="sent", sent_at__isnull=False)
-                | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="message_sent_has_time",
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="message_moves_along_the_table",
+                field="state",
+                transitions=[
+                    ("queued", "sending"),
+                    ("retry", "sending"),
+                    *(("sending", end) for end in ("sent", "retry", "failed", "unknown", "void")),
+                ],
+            ),
+            pgtrigger.Protect(
+                name="message_begins_queued", operation=pgtrigger.Insert, condition=~pgtrigger.Q(new__state="queued")
             ),
         ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID of its mail, the same at every attempt."""
+        domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+        return f"<{self.pk}.{self.mail_key.hex}@{domain}>"
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def to_judge(self) -> Self:
+        """Those not void, with all that decides whether they may be sent; adds `at_risk`."""
+        lost_device = Holding.objects.filter(rental=OuterRef("rental"), live=True, device__isnull=True)
+        rows = self.filter(void=False).select_related("rental__clinic", "rental__patient")
+        return rows.annotate(at_risk=Exists(lost_device)).order_by("due_at", "pk")
 
 
 @pghistory.track()
@@ -87,6 +123,21 @@ class Reminder(models.Model):
         COLLECT_TOMORROW = "collect_tomorrow"
         OVERDUE = "overdue"
 
+    class Why(models.TextChoices):
+        """Why a reminder will not be sent."""
+
+        SUPERSEDED = "superseded", "A later reminder of the same series replaces it"
+        DATE_CHANGED = "date_changed", "The day it was about has changed"
+        TOO_LATE = "too_late", "Its day has passed"
+        COLLECTED = "collected", "The device was handed over"
+        RETURNED = "returned", "The device came back"
+        CANCELLED = "cancelled", "The booking was given up"
+        ENDED = "ended", "The rental has ended"
+        WITHDRAWN = "withdrawn", "The patient has withdrawn"
+        DECEASED = "deceased", "The patient has died"
+        OPTED_OUT = "opted_out", "The patient wants no reminders by e-mail"
+        NO_EMAIL = "no_email", "The patient has no usable e-mail address"
+
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="reminders")
     kind = models.CharField(max_length=20, choices=Kind)
     occasion = models.CharField(max_length=40)
@@ -94,11 +145,19 @@ class Reminder(models.Model):
     channel = models.CharField(max_length=5, default="email")
     due_at = models.DateTimeField()
     void = models.BooleanField(default=False)
-    why = models.CharField(max_length=240, blank=True)
+    why = models.CharField(max_length=20, choices=Why, blank=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, null=True, related_name="reminders")
+
+    objects = ReminderQuerySet.as_manager()
+    at_risk: bool  # added by `to_judge`
 
     class Meta:
         ordering = ("due_at", "pk")
+        indexes = [
+            models.Index(
+                fields=["rental"], condition=Q(void=False, message__isnull=True), name="reminder_without_message"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["rental", "kind", "occasion", "recipient", "channel"], name="reminder_once"
@@ -107,4 +166,23 @@ class Reminder(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rental} {self.kind} {self.occasion}"
+        return f"{self.rental_id} {self.kind} {self.occasion}"
+
+    @property
+    def state_shown(self) -> str:
+        """What staff see: `planned` until a message carries it, then the message's state, or `void`."""
+        if self.void:
+            return "void"
+        return self.message.state if self.message else "planned"
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When its mail was accepted by the mail server."""
+        return self.message.sent_at if self.message and not self.void else None
+
+    @property
+    def why_shown(self) -> str:
+        """Why it was not, or not yet, sent: in words for staff, without patient data."""
+        if self.void:
+            return self.get_why_display()
+        return self.message.why if self.message else ""

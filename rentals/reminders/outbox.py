@@ -1,0 +1,139 @@
+"""Sending messages: claimed once, judged again, handed to the mail server, settled (I8).
+
+Exactly once does not exist in e-mail. Before the mail server is asked, the claim is committed; a
+message whose sender dies after that, or whose answer is lost, becomes `unknown` for a person to see
+and is never sent again by itself. No row stays locked while the mail server is spoken to.
+"""
+
+import logging
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.db.models import F
+
+from config.mail import Delivery, Outcome, deliver
+from config.models import Clinic
+from rentals.models import Message, Reminder
+from rentals.reminders.judge import sort_out
+from rentals.reminders.schedule import may_send
+from rentals.reminders.texts import write_mail
+
+logger = logging.getLogger(__name__)
+
+# Longer than a worker's task may last (CELERY_TASK_TIME_LIMIT) and than all waiting for the mail server
+# (EMAIL_TIMEOUT a step, about twelve steps): whoever holds a claim past its lease is dead.
+LEASE = timedelta(minutes=5)
+BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+LEASE_RAN_OUT = "the sender stopped before the answer came; it may have been sent"
+NOTHING_LEFT = "nothing was left to tell when it was about to be sent"
+
+State = Message.State
+
+
+def due_messages(at: datetime) -> list[int]:
+    """Messages (ids) that wait to be sent and may leave now, by their clinics' sending hours; oldest first."""
+    clinics = [clinic.pk for clinic in Clinic.objects.all() if may_send(clinic, at)]
+    waiting = Message.objects.filter(state__in=Message.TO_SEND, next_attempt_at__lte=at, patient__clinic__in=clinics)
+    return list(waiting.order_by("next_attempt_at", "pk").values_list("pk", flat=True))
+
+
+def send_due(at: datetime) -> Counter[str]:
+    """Send all that is due, one after the other; returns how many messages ended in which state.
+
+    The moment moves on with the time the sending takes, so that the leases of late ones hold.
+    """
+    counts: Counter[str] = Counter()
+    started = time.monotonic()
+    for message_id in due_messages(at):
+        state = send(message_id, at + timedelta(seconds=time.monotonic() - started))
+        counts.update([state] if state else [])
+    return counts
+
+
+def send(message_id: int, at: datetime) -> str | None:
+    """Send one message if it waits to be sent and may leave now; returns its state, None when it was left alone."""
+    claimed = claim(message_id, at)
+    if claimed is None:
+        return None
+    message, mail = claimed
+    return settle(message, deliver(mail), at) if mail else State.VOID
+
+
+def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None] | None:
+    """Make the message ours for one attempt and write its mail; None when it is not to be sent now.
+
+    Its reminders are judged again; with none left the message becomes void and has no mail.
+    """
+    message = Message.objects.select_related("patient__clinic").filter(pk=message_id).first()
+    if message is None or not may_send(message.patient.clinic, at):
+        return None
+    with transaction.atomic():
+        if not take(message, at):
+            return None
+        reminders = judge_again(message, at)
+        if reminders:
+            return message, write_mail(message, reminders, at)
+        release(message, state=State.VOID, why=NOTHING_LEFT)
+    return message, None
+
+
+def take(message: Message, at: datetime) -> bool:
+    """Move the message to `sending` under a claim of its own; False when somebody else was first."""
+    # The conditions stay on columns of this one table: with a join they would move into a subquery,
+    # which PostgreSQL does not ask again after waiting for another sender.
+    waiting = Message.objects.filter(pk=message.pk, state__in=Message.TO_SEND, next_attempt_at__lte=at)
+    token = uuid4()
+    taken = waiting.update(state=State.SENDING, claim=token, lease_until=at + LEASE, attempts=F("attempts") + 1)
+    if taken:
+        message.refresh_from_db(fields=["state", "claim", "lease_until", "attempts"])
+    return bool(taken)
+
+
+def judge_again(message: Message, at: datetime) -> list[Reminder]:
+    """Void what must not be sent any more and return what may be; what has to wait leaves the message."""
+    carried = Reminder.objects.to_judge().filter(message=message)
+    ready, _ = sort_out(carried, at)
+    kept = [reminder.pk for reminder in ready]
+    Reminder.objects.filter(message=message, void=False).exclude(pk__in=kept).update(message=None)
+    return ready
+
+
+def settle(message: Message, delivery: Delivery, at: datetime) -> str:
+    """Write down what became of the attempt that holds the claim; returns the message's state."""
+    changes = {
+        Outcome.ACCEPTED: {"state": State.SENT, "sent_at": at},
+        Outcome.TRY_AGAIN: {"state": State.RETRY, "next_attempt_at": at + back_off(message.attempts)},
+        Outcome.REFUSED: {"state": State.FAILED},
+        Outcome.IN_DOUBT: {"state": State.UNKNOWN},
+    }[delivery.outcome]
+    if not release(message, why=delivery.why, **changes):
+        logger.warning("message %s was %s only after its lease", message.pk, delivery.outcome.value)
+        return State.UNKNOWN
+    if delivery.outcome is not Outcome.ACCEPTED:
+        logger.warning("message %s is %s: %s", message.pk, changes["state"], delivery.why)
+    return str(changes["state"])
+
+
+def release(message: Message, **changes: Any) -> bool:
+    """End the claim with `changes`; False when the lease ran out and the sweep ended it before."""
+    ours = Message.objects.filter(pk=message.pk, state=State.SENDING, claim=message.claim)
+    return bool(ours.update(claim=None, lease_until=None, **changes))
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after so many attempts; without end, for reminders become void by themselves."""
+    return BACK_OFF[min(attempts, len(BACK_OFF)) - 1]
+
+
+def sweep(at: datetime) -> int:
+    """Make messages whose sender is gone `unknown`; returns how many."""
+    left = Message.objects.filter(state=State.SENDING, lease_until__lte=at)
+    unknown = left.update(state=State.UNKNOWN, claim=None, lease_until=None, why=LEASE_RAN_OUT)
+    if unknown:
+        logger.warning("%s messages became unknown: their senders stopped", unknown)
+    return unknown

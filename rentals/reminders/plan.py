@@ -1,0 +1,109 @@
+"""Writing down what is due to be told, and bundling it into one mail a patient (I8).
+
+Safe to run at any time, twice at once, and after days of downtime: a reminder exists once by its
+constraint, and gets its message once under a row lock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, Func, OuterRef, TextField, Value
+from django.db.models.functions import Concat
+
+from config.models import Clinic
+from rentals.models import Message, Reminder, Rental
+from rentals.reminders.judge import sort_out
+from rentals.reminders.schedule import ALL_SERIES, Series, due_at, latest_due_day, may_send, occasion, suffix
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one pass has planned: new `messages` (ids), how many reminders they carry, how many became void."""
+
+    messages: list[int]
+    reminders: int
+    void: int
+
+
+def plan_reminders(at: datetime) -> Plan:
+    """Plan what is due at `at` in every clinic, each in a transaction of its own."""
+    plans = [plan_clinic(clinic, at) for clinic in Clinic.objects.order_by("pk")]
+    return Plan(
+        messages=[message for plan in plans for message in plan.messages],
+        reminders=sum(plan.reminders for plan in plans),
+        void=sum(plan.void for plan in plans),
+    )
+
+
+def plan_clinic(clinic: Clinic, at: datetime) -> Plan:
+    """Write the reminders that have fallen due; in the sending hours, judge and bundle those without a message."""
+    with transaction.atomic():
+        write_due_reminders(clinic, at)
+        if not may_send(clinic, at):
+            return Plan([], 0, 0)
+        ready, void = judge_waiting(clinic, at)
+        return Plan(bundle(ready, at), len(ready), void)
+
+
+def write_due_reminders(clinic: Clinic, at: datetime) -> None:
+    """One row for each occasion that is due and not yet written, a late one too; in an order that all planners
+    share, so that two at once never wait for each other crosswise."""
+    rows = [
+        Reminder(
+            rental_id=rental, kind=series.kind, occasion=occasion(anchor, days), due_at=due_at(clinic, anchor, days)
+        )
+        for series in ALL_SERIES
+        for days in series.days
+        for rental, anchor in untold(series, days, clinic, at)
+    ]
+    Reminder.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def untold(series: Series, days: int, clinic: Clinic, at: datetime) -> Iterable[tuple[int, date]]:
+    """Rentals (id and anchor day) for which this occasion is due, still worth telling and not written."""
+    anchor_day = Func(OuterRef(series.anchor), Value("YYYY-MM-DD"), function="to_char", output_field=TextField())
+    key = Concat(anchor_day, Value(suffix(days)))
+    written = Reminder.objects.filter(rental=OuterRef("pk"), kind=series.kind, occasion=key)
+    rentals = Rental.objects.filter(
+        ~Exists(written),
+        clinic=clinic,
+        state=series.state,
+        **{f"{series.anchor}__lte": latest_due_day(clinic, at) - timedelta(days=days)},
+    )
+    if series.last_day is not None:
+        earliest = clinic.day_of(at) - timedelta(days=series.last_day)
+        rentals = rentals.filter(**{f"{series.anchor}__gte": earliest})
+    return rentals.order_by("pk").values_list("pk", series.anchor)
+
+
+def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
+    """Void what must not be sent; return what may be, and how many became void.
+
+    A reservation whose device was taken away waits: to collect nothing nobody need come.
+    """
+    waiting = Reminder.objects.to_judge().filter(rental__clinic=clinic, message=None)
+    # Rows that another planner holds are in good hands.
+    locked = list(waiting.select_for_update(of=("self",), no_key=True, skip_locked=True))
+    return sort_out(locked, at)
+
+
+def bundle(reminders: list[Reminder], at: datetime) -> list[int]:
+    """Give the reminders one message a patient; return the messages' ids."""
+    patients = list(dict.fromkeys(reminder.rental.patient_id for reminder in reminders))
+    messages = Message.objects.bulk_create(
+        Message(patient_id=patient, created_at=at, next_attempt_at=at) for patient in patients
+    )
+    message_of = {message.patient_id: message.pk for message in messages}
+    carried = [(reminder.pk, message_of[reminder.rental.patient_id]) for reminder in reminders]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE rentals_reminder SET message_id = carried.message
+            FROM unnest(%s::bigint[], %s::bigint[]) AS carried (reminder, message)
+            WHERE rentals_reminder.id = carried.reminder
+            """,
+            [[reminder for reminder, _ in carried], [message for _, message in carried]],
+        )
+    return [message.pk for message in messages]
