@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from config.embedded.layout import DATABASE, SYSTEM_STATE, Layout
@@ -153,7 +154,7 @@ class Postgres(Server):
 
 def _process_exists(lock: Path) -> bool:
     first_line = lock.read_text().split("\n")[0]
-    return first_line.isdigit() and Path("/proc", first_line).exists()
+    return first_line.isdigit() and psutil.pid_exists(int(first_line))
 
 
 def _site_packages() -> Path:

@@ -1,0 +1,237 @@
+"""`make run` as a whole: ready, healed, stopped, and refused with one line when it cannot be."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.embedded.layout import layout
+from config.embedded.servers import Servers
+from config.supervisor import Child
+from tests.config.test_embedded import servers_in
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SECONDS_TO_START = 60
+SECONDS_TO_STOP = 10
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment_of(state: Path, port: int, **more: str) -> dict[str, str]:
+    """What a person's shell has: none of this test run's own settings."""
+    ours = ("CALLUS_", "DATABASE_URL", "REDIS_URL", "DJANGO_", "EMAIL_URL", "SECRET_KEY", "ALLOWED_HOSTS")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**clean, "CALLUS_STATE_DIR": str(state), "PORT": str(port), "DEMO": "0", **more}
+
+
+class Run:
+    """One `manage.py run`, and what can be seen of it from outside."""
+
+    def __init__(self, state: Path, port: int, **more: str) -> None:
+        self.port = port
+        self.said: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "run"],
+            cwd=CHECKOUT,
+            env=environment_of(state, port, **more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        self.said.extend(self.process.stdout)
+
+    def until_ready(self) -> "Run":
+        assert eventually(lambda: any("Callus is ready" in line for line in self.said), SECONDS_TO_START), self.text
+        return self
+
+    @property
+    def text(self) -> str:
+        return "".join(self.said)
+
+    def health(self) -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=10) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as answer:
+            return dict(json.load(answer))
+        except OSError:
+            return {}
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, word: str) -> psutil.Process:
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if any(part == word or part.endswith(word) for part in child.cmdline()))
+
+    def has_a_new(self, word: str, old: psutil.Process) -> bool:
+        try:
+            return self.child(word).pid != old.pid
+        except (StopIteration, psutil.Error):
+            return False
+
+    def stop(self, sign: signal.Signals) -> float:
+        started = time.monotonic()
+        self.process.send_signal(sign)
+        self.process.wait(30)
+        return time.monotonic() - started
+
+
+def eventually(happens: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happens():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+ALL_OK = {"database": "ok", "queue": "ok", "workers": "ok", "scheduler": "ok"}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder for this module, so that only the first run has to make the database."""
+    folder = tmp_path_factory.mktemp("run") / "var"
+    for _ in servers_in(folder):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def runs(state: Path) -> Iterator[list[Run]]:
+    runs: list[Run] = []
+    yield runs
+    for run in runs:
+        if run.process.poll() is None:
+            run.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def run(state: Path, runs: list[Run]) -> Run:
+    """A run that is ready; the one of the test before when that left it alive."""
+    if not runs or runs[-1].process.poll() is not None:
+        runs.append(Run(state, free_port()).until_ready())
+    return runs[-1]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_run_stops_in_time_and_leaves_no_process(run: Run, sign: signal.Signals):
+    assert run.health() == ALL_OK
+    family = run.family()
+    assert len(family) >= 7
+    assert run.stop(sign) < SECONDS_TO_STOP
+    assert gone(family)
+    assert run.process.returncode == 0
+
+
+@pytest.mark.parametrize("word", ["gunicorn", "worker", "beat"])
+def test_child_that_is_killed_is_started_again(run: Run, word: str):
+    killed = run.child(word)
+    rest = killed.children(recursive=True)
+    killed.kill()
+    assert eventually(lambda: run.has_a_new(word, killed), 15)
+    assert eventually(lambda: gone(rest), 2)
+    assert eventually(lambda: run.health() == ALL_OK, 15)
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey"])
+def test_server_that_is_killed_is_started_again(run: Run, state: Path, name: str):
+    server = getattr(Servers(layout(state)), name)
+    killed = psutil.Process(server.pid())
+    killed.kill()
+    assert eventually(lambda: server.pid() not in (None, killed.pid), 15)
+    assert eventually(lambda: run.health() == ALL_OK, 20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
+def test_nothing_outlives_a_killed_supervisor_and_the_next_run_starts(run: Run, state: Path):
+    family = run.family()
+    run.process.kill()
+    assert eventually(lambda: gone(family), SECONDS_TO_STOP)
+    again = Run(state, free_port()).until_ready()
+    assert again.stop(signal.SIGTERM) < SECONDS_TO_STOP
+
+
+def test_second_start_is_ready_within_ten_seconds(state: Path, run: Run):
+    run.stop(signal.SIGTERM)
+    started = time.monotonic()
+    again = Run(state, free_port()).until_ready()
+    taken = time.monotonic() - started
+    again.stop(signal.SIGTERM)
+    assert taken < 10
+
+
+def test_second_run_from_the_same_folder_is_refused_with_one_line(run: Run, state: Path):
+    second = Run(state, free_port())
+    second.process.wait(20)
+    assert second.process.returncode == 1
+    assert eventually(lambda: "already runs from this folder" in second.text, 2)
+    assert len(second.said) == 1
+
+
+def test_taken_port_is_refused_with_one_line(state: Path):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        run = Run(state, holder.getsockname()[1])
+        run.process.wait(20)
+    assert run.process.returncode == 1
+    assert eventually(lambda: len(run.said) == 1, 2)
+    assert f"Port {run.port} cannot be used" in run.text
+
+
+@pytest.mark.parametrize("port", ["web", "0", "70000"])
+def test_port_that_is_none_is_refused_with_one_line(state: Path, port: str):
+    run = Run(state, 1, PORT=port)
+    run.process.wait(20)
+    assert run.process.returncode == 1
+    assert eventually(lambda: len(run.said) == 1, 2)
+
+
+def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
+    code = "from config.models import Clinic; print(Clinic.objects.count())"
+    asked = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
+        cwd=CHECKOUT,
+        env=environment_of(state, run.port),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip().isdigit()
+    assert run.health() == ALL_OK
+
+
+def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():
+    heard: queue.Queue[tuple[str, str]] = queue.Queue()
+    child = Child("brief", [sys.executable, "-c", "print('here')"], os.environ, lambda *said: heard.put(said))
+    for _ in range(40):
+        child.keep()
+        time.sleep(0.1)
+    child.end_group()
+    starts = [said for said in heard.queue if said == ("brief", "here")]
+    assert 2 <= len(starts) <= 4  # at 0, 0.5 and 1.5 s, with the time a start takes
