@@ -164,6 +164,14 @@ class Allowance(models.Model):
                 name="allowance_cause_known",
             ),
         ]
+        triggers = [
+            # Treatments refer to it without a foreign key; what a person has confirmed stays for ever.
+            pgtrigger.Protect(
+                name="allowance_never_dropped",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__provisional=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device} allowance {self.number}"

@@ -57,17 +57,41 @@ def doubt_about(device: Device, allowance: Allowance, counter: int, read_at: dat
     allowance has nothing to be compared with but where the counting began.
     """
     trusted = Reading.objects.filter(allowance=allowance, trusted=True)
-    before = trusted.filter(read_at__lte=read_at).order_by("-read_at", "-pk").first()
-    after = trusted.filter(read_at__gt=read_at).order_by("read_at", "pk").first()
-    if counter < (before.counter if before else allowance.counter_at_start):
+    return doubt(
+        counter,
+        read_at,
+        start=allowance.counter_at_start,
+        before=trusted.filter(read_at__lte=read_at)
+        .order_by("-read_at", "-pk")
+        .values_list("counter", "read_at")
+        .first(),
+        counter_after=trusted.filter(read_at__gt=read_at)
+        .order_by("read_at", "pk")
+        .values_list("counter", flat=True)
+        .first(),
+        minutes=device.model.minutes_per_treatment,
+    )
+
+
+def doubt(
+    counter: int,
+    read_at: datetime,
+    *,
+    start: int,
+    before: tuple[int, datetime] | None,
+    counter_after: int | None,
+    minutes: int,
+) -> str:
+    """The rule of `doubt_about`: `before` and `counter_after` are the trusted readings on both sides."""
+    if counter < (before[0] if before else start):
         return Reading.Flag.COUNTER_DOWN
-    if before and counter - before.counter > possible_treatments(device, read_at - before.read_at):
+    if before and counter - before[0] > possible_treatments(minutes, read_at - before[1]):
         return Reading.Flag.COUNTER_JUMP
-    if after and counter > after.counter:
+    if counter_after is not None and counter > counter_after:
         return Reading.Flag.COUNTER_JUMP
     return ""
 
 
-def possible_treatments(device: Device, elapsed: timedelta) -> int:
-    """The most treatments that `device` can deliver in `elapsed`, the one under way included."""
-    return int(elapsed / timedelta(minutes=device.model.minutes_per_treatment)) + 1
+def possible_treatments(minutes: int, elapsed: timedelta) -> int:
+    """The most treatments of so many `minutes` that fit into `elapsed`, the one under way included."""
+    return int(elapsed / timedelta(minutes=minutes)) + 1

@@ -63,7 +63,7 @@ class TreatmentQuerySet(models.QuerySet["Treatment"]):
 
 
 def references_exist(operation: pgtrigger.Operation) -> pgtrigger.Trigger:
-    """Refuse treatments whose device, read-out or rental is not there; one look a statement."""
+    """Refuse treatments whose read-out, allowance or rental is not there; one look a statement."""
     return pgtrigger.Trigger(
         name=f"treatment_references_on_{str(operation).lower()}",
         level=pgtrigger.Statement,
@@ -76,10 +76,13 @@ def references_exist(operation: pgtrigger.Operation) -> pgtrigger.Trigger:
                 SELECT FROM changed c LEFT JOIN devices_readout r ON r.id = c.read_out_id
                 WHERE r.device_id IS DISTINCT FROM c.device_id
             ) OR EXISTS (
+                SELECT FROM changed c LEFT JOIN devices_allowance a ON a.id = c.allowance_id
+                WHERE a.device_id IS DISTINCT FROM c.device_id
+            ) OR EXISTS (
                 SELECT FROM changed c LEFT JOIN rentals_rental r ON r.id = c.rental_id
                 WHERE c.rental_id IS NOT NULL AND r.id IS NULL
             ) THEN
-                RAISE EXCEPTION 'a treatment names a read-out of another device, or a rental, that is not there'
+                RAISE EXCEPTION 'a treatment names what is not there: read-out, allowance or rental'
                     USING ERRCODE = 'foreign_key_violation';
             END IF;
             RETURN NULL;
@@ -93,7 +96,8 @@ class Treatment(models.Model):
 
     A million rows arrive in one statement, so references are checked once a statement, by a trigger: a
     foreign key would look up each row (13 microseconds a row, more than all the rest). What they name
-    cannot be deleted: rentals and read-outs by their own triggers, a device while it has a read-out.
+    cannot be deleted: rentals, read-outs and allowances by triggers of their own, a device while it
+    has a read-out.
     """
 
     class Outcome(models.TextChoices):
@@ -117,7 +121,9 @@ class Treatment(models.Model):
     outcome = models.CharField(max_length=9, choices=Outcome)
     code = models.CharField(max_length=20, blank=True)
 
-    allowance = models.ForeignKey(Allowance, on_delete=models.PROTECT, related_name="treatments", db_index=False)
+    allowance = models.ForeignKey(
+        Allowance, on_delete=models.PROTECT, related_name="treatments", db_index=False, db_constraint=False
+    )
     started_corrected = models.DateTimeField()
     offset_seconds = models.IntegerField(help_text="Added to the device time to get the corrected time in UTC.")
     method = models.CharField(max_length=10, choices=Method)
