@@ -1,5 +1,7 @@
 """Where the devices' own records and the desk disagree."""
 
+from typing import Self
+
 import pghistory
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,12 @@ from django.db.models import Q
 from config.models import Clinic, User
 from devices.models import Device
 from rentals.models.rental import Rental
+
+
+class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
+    def visible_to(self, user: User) -> Self:
+        """Those of the user's clinics, and those of a device that no clinic knows."""
+        return self.filter(Q(clinic__in=user.visible_clinics()) | Q(clinic__isnull=True))
 
 
 @pghistory.track()
@@ -30,7 +38,7 @@ class Discrepancy(models.Model):
         OPEN = "open"
         CLOSED = "closed"
 
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=24, choices=Kind)
     subject = models.CharField(max_length=120)
     state = models.CharField(max_length=6, choices=State, default=State.OPEN)
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, null=True, related_name="+")
@@ -42,6 +50,8 @@ class Discrepancy(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     note = models.TextField(blank=True)
+
+    objects = DiscrepancyQuerySet.as_manager()
 
     class Meta:
         ordering = ("-opened_at", "-pk")

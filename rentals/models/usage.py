@@ -16,6 +16,15 @@ from devices.models import Allowance, Device, ReadOut
 from rentals.models.rental import Rental
 
 
+class UsageImportQuerySet(models.QuerySet["UsageImport"]):
+    def visible_to(self, user: User) -> Self:
+        """What the user, or somebody of the same clinics, has brought in; all for one who sees every clinic."""
+        if not user.clinics.exists():
+            return self.all()
+        colleagues = User.objects.filter(Q(clinics__in=user.visible_clinics()) | Q(pk=user.pk))
+        return self.filter(uploaded_by__in=colleagues)
+
+
 class UsageImport(models.Model):
     """One delivery of usage data and what became of it. The row is the truth; a task is only a poke."""
 
@@ -37,6 +46,8 @@ class UsageImport(models.Model):
     duplicate = models.PositiveIntegerField(default=0, help_text="Treatments and pauses already known.")
     rejected = models.JSONField(default=list, help_text="One {line, reason} for each record not taken.")
     failure = models.TextField(blank=True, help_text="Why nothing was taken, for the person at the desk.")
+
+    objects = UsageImportQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
