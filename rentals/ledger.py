@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from config.models import Clinic, Terms, User
 from config.refusals import Refusal, invalid
+from patients.access import record_access
+from patients.models import Access
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record, require
 from rentals.models import LedgerEntry, Rental
 from rentals.models.ledger import LedgerQuerySet
+from rentals.models.states import State
 
 Kind = LedgerEntry.Kind
 CENT = Decimal("0.01")
 NOTHING = Decimal("0.00")
 HELD_KINDS = (Kind.BOND_HELD, Kind.BOND_APPLIED, Kind.REFUND_DUE)
+BOND_PAIR: dict[str, str] = {Kind.BOND_PAYMENT: Kind.BOND_HELD, Kind.BOND_HELD: Kind.BOND_PAYMENT}
+SETTLED = (State.CLOSED, State.CANCELLED)
 
 
 def balance(rental: Rental) -> Decimal:
@@ -29,7 +34,9 @@ def bond_held(rental: Rental) -> Decimal:
 
 
 def bond_due(rental: Rental) -> Decimal:
-    """What is still to be paid of the bond before the device may be handed over."""
+    """What is still to be paid of the bond before the device may be handed over; nothing once it is settled."""
+    if rental.state in SETTLED:
+        return NOTHING
     paid = with_reversals(rental, [Kind.BOND_HELD]).total()
     return max(rental.terms.bond - paid, NOTHING)
 
@@ -78,6 +85,7 @@ def pay(rental: Rental, *, kind: str, amount: Decimal, method: str, at: datetime
         require(rental, "pay")
         PAYMENTS[kind](rental, amount, method=method, at=at, actor=actor)
         record(rental, "pay", old=rental.state, at=at, now=at, actor=actor)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
 
 
@@ -113,7 +121,7 @@ def hire_charge(clinic: Clinic, terms: Terms, out: datetime, back: datetime) -> 
     days = Decimal((clinic.day_of(back) - clinic.day_of(out)).days)
     weeks = max(days / 7, Decimal(terms.minimum_weeks))
     if terms.part_weeks_as_full:
-        weeks = Decimal(-(-weeks // 1))
+        weeks = weeks.to_integral_value(ROUND_CEILING)
     return (weeks * terms.weekly_hire).quantize(CENT, ROUND_HALF_UP)
 
 
@@ -149,15 +157,27 @@ def settle_bond(rental: Rental, *, at: datetime, actor: User | None) -> None:
     post(rental, Kind.REFUND_DUE, applied - held, at=at, actor=actor)
 
 
-def reverse(entry: LedgerEntry, *, reason: str, at: datetime, actor: User) -> LedgerEntry | None:
+def reverse(entry: LedgerEntry, *, reason: str, at: datetime, actor: User) -> Rental:
     """Correct a wrong entry by its opposite; entries are never changed (I9).
 
-    Raises `already_reversed`, and `invalid` for the reversal of a reversal.
+    A bond payment goes with what it let the clinic hold. Raises `already_reversed`, and `invalid` for
+    the reversal of a reversal.
     """
     if entry.kind == Kind.REVERSAL:
         raise invalid("entry", "A reversal is not reversed; record the right entry instead.")
     with deciding():
         rental, _ = lock_rental(entry.rental)
-        if LedgerEntry.objects.filter(reverses=entry).exists():
-            raise Refusal("already_reversed", "This entry was reversed already; look at the ledger again.")
-        return post(rental, Kind.REVERSAL, -entry.amount, note=reason, reverses=entry, at=at, actor=actor)
+        for wrong in (entry, *other_half(entry)):
+            if LedgerEntry.objects.filter(reverses=wrong).exists():
+                raise Refusal("already_reversed", "This entry was reversed already; look at the ledger again.")
+            post(rental, Kind.REVERSAL, -wrong.amount, note=reason, reverses=wrong, at=at, actor=actor)
+        record(rental, "reverse", old=rental.state, at=at, now=at, actor=actor, reason=reason)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def other_half(entry: LedgerEntry) -> LedgerQuerySet:
+    """What was posted together with `entry`: a bond's payment and its holding are neighbours of one amount."""
+    pair = LedgerEntry.objects.filter(rental=entry.rental, kind=BOND_PAIR.get(entry.kind), amount=-entry.amount)
+    is_payment = entry.kind == Kind.BOND_PAYMENT
+    return (pair.filter(pk__gt=entry.pk) if is_payment else pair.filter(pk__lt=entry.pk).reverse())[:1]
