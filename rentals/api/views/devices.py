@@ -1,0 +1,120 @@
+"""Clinics, device models, devices, their readings and treatments, and which of them fit."""
+
+from functools import partial
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from devices.models import Device, DeviceModel, DeviceQuerySet
+from devices.register import add_device
+from rentals.api.endpoint import BaseList, Endpoint, Operation, StrictFilterBackend
+from rentals.api.filters import DeviceFilter
+from rentals.api.serializers.devices import (
+    AvailabilityOut,
+    AvailabilityQuery,
+    ClinicOut,
+    DeviceModelOut,
+    DeviceOut,
+    NewDevice,
+    NewReading,
+    ReadingOut,
+)
+from rentals.api.serializers.usage import TreatmentOut
+from rentals.booking.availability import Need, find_devices, sentence_for
+from rentals.booking.capacity import with_availability, with_capacity
+from rentals.reconciliation.readings import take_reading
+
+
+class Clinics(BaseList):
+    """The clinics you work for."""
+
+    operations = {"GET": Operation("clinics_list", "clinics.read", ClinicOut)}
+
+    def rows(self) -> Any:
+        return self.actor.visible_clinics()
+
+
+class DeviceModels(BaseList):
+    """The types of device, and what each may deliver."""
+
+    operations = {"GET": Operation("device_models_list", "devices.read", DeviceModelOut)}
+
+    def rows(self) -> Any:
+        return DeviceModel.objects.all()
+
+
+def devices_for(view: Endpoint) -> DeviceQuerySet:
+    """The devices the user may see, with counters, capacity and availability."""
+    devices = Device.objects.visible_to(view.actor).select_related("model")
+    return with_availability(with_capacity(devices), view.now)
+
+
+class Devices(BaseList):
+    """The devices of your clinics; POST adds one."""
+
+    queryset = Device.objects.all()
+    filter_backends = (StrictFilterBackend,)
+    filterset_class = DeviceFilter
+    operations = {
+        "GET": Operation("devices_list", "devices.read", DeviceOut),
+        "POST": Operation("devices_add", "devices.add", DeviceOut, NewDevice, status=201),
+    }
+
+    def rows(self) -> Any:
+        return devices_for(self)
+
+    def act(self) -> Response:
+        given = self.read()
+        device = add_device(model=given.pop("part_number"), **given, at=self.now, actor=self.actor)
+        return self.answer(devices_for(self).get(pk=device.pk))
+
+
+class OneDevice(Endpoint):
+    """One device, with what is left of it."""
+
+    operations = {"GET": Operation("devices_get", "devices.read", DeviceOut)}
+
+    def get(self, request: Request, pk: int) -> Response:
+        return self.answer(get_object_or_404(devices_for(self), pk=pk))
+
+
+class Treatments(BaseList):
+    """What the device logged, by corrected time, and for which rental each session counts."""
+
+    operations = {"GET": Operation("devices_treatments", "usage.read", TreatmentOut)}
+
+    def rows(self, pk: int) -> Any:
+        device = get_object_or_404(Device.objects.visible_to(self.actor), pk=pk)
+        return device.treatments.select_related("rental").order_by("started_corrected", "pk")
+
+    def patients_on(self, page: Any) -> set[int]:
+        return {treatment.rental.patient_id for treatment in page if treatment.rental}
+
+
+class Readings(Endpoint):
+    """A counter value seen on the screen; one that cannot be is kept and flagged."""
+
+    operations = {"POST": Operation("devices_read_counter", "readings.record", ReadingOut, NewReading, status=201)}
+
+    def act(self, pk: int) -> Response:
+        device = get_object_or_404(Device.objects.visible_to(self.actor).select_related("model"), pk=pk)
+        return self.answer(take_reading(device, **self.read(), at=self.now, actor=self.actor))
+
+
+class Availability(Endpoint):
+    """Devices that fit these days and treatments, best first, and how many do not fit and why."""
+
+    operations = {
+        "GET": Operation("availability_find", "devices.read", AvailabilityOut, query=AvailabilityQuery),
+    }
+
+    def get(self, request: Request) -> Response:
+        need = Need(**self.read_query())
+        fitting, why_not = find_devices(need, self.now)
+        self.reason_for = partial(sentence_for, need=need)
+        return self.answer({"results": fitting, "why_not": why_not})
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return super().get_serializer_context() | {"reason_for": getattr(self, "reason_for", None)}

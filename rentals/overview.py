@@ -1,0 +1,49 @@
+"""Rentals with what staff want to see of them at one look: the device, whether it is late or taken away."""
+
+from datetime import datetime
+
+from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, Q, Subquery, When
+
+from rentals.booking.capacity import overdue_at
+from rentals.models import Discrepancy, Holding, Reminder, Rental
+from rentals.models.rental import RentalQuerySet
+from rentals.models.states import State
+
+
+def with_overview(rentals: RentalQuerySet, at: datetime) -> RentalQuerySet:
+    """Adds `device_id` and `device_serial` (of the last holding), `at_risk` and, at the moment `at`, `overdue`."""
+    holdings = Holding.objects.filter(rental=OuterRef("pk"))
+    last = holdings.order_by("-pk")
+    is_overdue = Q(state=State.ACTIVE) & overdue_at(at, prefix="")
+    return rentals.annotate(
+        device_id=Subquery(last.values("device")[:1]),
+        device_serial=Subquery(last.values("device__serial")[:1]),
+        at_risk=Exists(holdings.filter(live=True, device__isnull=True)),
+        overdue=Case(When(is_overdue, then=True), default=False, output_field=BooleanField()),
+    )
+
+
+def that_held(rentals: RentalQuerySet, device: int) -> RentalQuerySet:
+    """Those that have or had the device with the id `device`."""
+    return rentals.filter(Exists(Holding.objects.filter(rental=OuterRef("pk"), device=device)))
+
+
+def found_by(rentals: RentalQuerySet, words: str) -> RentalQuerySet:
+    """Those whose reference, or the serial of a device they have or had, holds `words`."""
+    serials = Holding.objects.filter(rental=OuterRef("pk"), device__serial__icontains=words)
+    return rentals.filter(Q(reference__icontains=words) | Exists(serials))
+
+
+def in_full(rental: Rental, at: datetime) -> Rental:
+    """`rental` as it is now, with its overview and everything that hangs on it, in a fixed number of queries."""
+    rentals = with_overview(Rental.objects.all(), at)
+    return (
+        rentals.select_related("clinic", "terms", "injury", "screening")
+        .prefetch_related(
+            "ledger",
+            Prefetch("holdings", Holding.objects.select_related("device")),
+            Prefetch("reminders", Reminder.objects.select_related("message")),
+            Prefetch("discrepancies", Discrepancy.objects.select_related("device", "rental")),
+        )
+        .get(pk=rental.pk)
+    )
