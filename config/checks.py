@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
+from django.core.checks import ERROR, CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
@@ -55,7 +55,7 @@ def check_email(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(Tags.security)
 def check_time_zone(**_: Any) -> list[CheckMessage]:
     if settings.TIME_ZONE == "UTC" and settings.USE_TZ:
         return []
@@ -102,7 +102,8 @@ def refuse_wrong_set_up() -> None:
     """End a deployed process whose set-up has errors; a local run is free to be simple."""
     if settings.LOCAL:
         return
-    errors = [found for found in run_checks(include_deployment_checks=True) if found.is_serious()]
+    checked = run_checks(tags=[Tags.security], include_deployment_checks=True)
+    errors = [found for found in checked if found.level >= ERROR]
     if errors:
         sys.exit("\n".join(["Callus does not start with this set-up:", *map(str, errors)]))
 

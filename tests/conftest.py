@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 import redis
 from django.conf import LazySettings
 from django.db import connection
+
+from tests.running import environment_on_this_database
 
 
 @pytest.fixture(scope="session")
@@ -34,17 +35,4 @@ def queue(settings: LazySettings) -> Iterator["redis.Redis"]:
 @pytest.fixture
 def process_environment(transactional_db: None, settings: LazySettings, queue: "redis.Redis") -> dict[str, str]:
     """The environment with which a real process (web, worker, command) works on this test's database and queue."""
-    database = connection.settings_dict
-    return {
-        **os.environ,
-        "CALLUS_LOCAL": "1",
-        "DATABASE_URL": _database_url(database),
-        "REDIS_URL": settings.REDIS_URL,
-    }
-
-
-def _database_url(database: dict[str, str]) -> str:
-    login = quote(database["USER"]) + (f":{quote(database['PASSWORD'])}" if database["PASSWORD"] else "")
-    if database["HOST"].startswith("/"):
-        return f"postgresql://{login}@/{database['NAME']}?host={quote(database['HOST'])}"
-    return f"postgresql://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
+    return environment_on_this_database()

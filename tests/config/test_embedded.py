@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,15 +19,7 @@ from config.embedded.layout import LONGEST_SOCKET_FOLDER, Layout, kept, layout, 
 from config.embedded.servers import Servers
 from config.embedded.support import why_unsupported
 from config.environment import WrongEnvironment
-
-
-def servers_in(folder: Path) -> Iterator[Servers]:
-    servers = Servers(layout(folder))
-    yield servers
-    for server in servers.all:
-        server.stop()
-    for left in filter(None, [servers.layout.system, servers.layout.sockets]):
-        shutil.rmtree(left, ignore_errors=True)
+from tests.running import servers_in
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, call_command, get_commands
+from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 
 from config import health
 from config.embedded.layout import layout, make_private
 from config.embedded.servers import Servers
 from config.embedded.support import why_unsupported_here
-from config.environment import WrongEnvironment, flag, text
+from config.environment import WrongEnvironment, text
 from config.models import Clinic
 from config.supervisor import Supervisor, children_of_the_desk, say
 
@@ -154,7 +154,7 @@ def _prepare() -> str:
         call_command("migrate", verbosity=0, interactive=False)
         health.forget_signs()
     except OperationalError as error:
-        raise CommandError(f"The database does not answer: {error}") from error
+        raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
     except redis.RedisError as error:
         raise CommandError(f"The queue does not answer: {error}") from error
     logins = _set_up_first_clinic()
@@ -163,18 +163,24 @@ def _prepare() -> str:
 
 
 def _set_up_first_clinic() -> str:
-    """Make the first clinic once. The demo's random passwords are kept in the state folder, for its owner only."""
-    kept_logins = Path(settings.STATE_DIR, "demo-logins")
-    if not Clinic.objects.exists():
-        demo = text("DEMO") == "" or flag("DEMO")
-        say("callus", "setting up a demo clinic" if demo else "setting up an empty clinic")
-        said = io.StringIO()
-        command = "set_up_demo" if demo else "set_up_clinic"
-        if command in get_commands():
-            call_command(command, stdout=said)
-        kept_logins.touch(mode=0o600)
-        kept_logins.write_text(said.getvalue())
-    return kept_logins.read_text() if kept_logins.exists() else ""
+    """Make the first clinic once; return what the person at the screen should know.
+
+    The demo's random passwords are kept in the state folder, for its owner only, to be shown at each start.
+    """
+    demo_logins = Path(settings.STATE_DIR, "demo-logins")
+    if Clinic.objects.exists():
+        return demo_logins.read_text() if demo_logins.exists() else ""
+    if text("DEMO") not in ("", "1"):
+        return _said_by("set_up_clinic")
+    demo_logins.touch(mode=0o600)
+    demo_logins.write_text(_said_by("set_up_demo"))
+    return demo_logins.read_text()
+
+
+def _said_by(command: str) -> str:
+    said = io.StringIO()
+    call_command(command, stdout=said)
+    return said.getvalue()
 
 
 def _is_ready(port: int) -> bool:
