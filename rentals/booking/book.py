@@ -49,6 +49,10 @@ class Booking:
     def need(self) -> Need:
         return Need(self.clinic, self.starts_on, self.due_on, self.planned_treatments, self.patient)
 
+    def reason_for(self, override: str) -> str:
+        """The reason given for an override; a blank one is none."""
+        return self.override.get(override, "").strip()
+
 
 def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
     """Reserve a device from the first moment and return the rental, `reserved`.
@@ -111,14 +115,15 @@ def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> Non
 def check_screening(booking: Booking) -> None:
     """Every warning of the label is answered, a yes with a note; a pathological fracture needs a clinician."""
     for warning in Screening.Warning.values:
-        answer = booking.screening.get(warning)
-        if answer is None or (answer["answer"] == "yes" and not answer.get("note", "").strip()):
+        given = booking.screening.get(warning, {})
+        answer, note = given.get("answer"), given.get("note", "").strip()
+        if answer != "no" and not (answer == "yes" and note):
             raise Refusal(
                 "screening_required",
                 f"Screening: {warning.replace('_', ' ')} needs an answer, and a yes needs a clinician's note.",
                 field=f"screening.{warning}",
             )
-    if booking.indication["kind"] == Injury.Kind.PATHOLOGICAL and not booking.override.get("pathological"):
+    if booking.indication["kind"] == Injury.Kind.PATHOLOGICAL and not booking.reason_for("pathological"):
         raise Refusal(
             "screening_required",
             "A pathological fracture blocks the booking until a clinician overrides it with a reason.",
@@ -129,7 +134,7 @@ def check_screening(booking: Booking) -> None:
 def check_overrides(booking: Booking, actor: User) -> None:
     """Capacity is a manager's to override, a pathological fracture a clinician's."""
     for name in ("capacity", "pathological"):
-        if booking.override.get(name) and not may(actor, f"rentals.override_{name}"):
+        if booking.reason_for(name) and not may(actor, f"rentals.override_{name}"):
             who = "manager" if name == "capacity" else "clinician"
             raise Refusal(
                 "permission_denied",
@@ -175,7 +180,7 @@ def is_accepted(booking: Booking, reason: str) -> bool:
     """Whether what speaks against the device was accepted by the one who may (I2)."""
     if reason == "unknown_capacity":
         return booking.accept_unknown_capacity
-    return reason == "too_few_treatments" and bool(booking.override.get("capacity"))
+    return reason == "too_few_treatments" and bool(booking.reason_for("capacity"))
 
 
 def refusal_for_device(
@@ -249,8 +254,8 @@ def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:
         prescribed_per_day=booking.prescribed_per_day,
         pinned=booking.pinned,
         accepts_unknown_capacity=booking.accept_unknown_capacity,
-        capacity_override=booking.override.get("capacity", ""),
-        pathological_override=booking.override.get("pathological", ""),
+        capacity_override=booking.reason_for("capacity"),
+        pathological_override=booking.reason_for("pathological"),
         created_at=at,
         created_by=actor,
     )
