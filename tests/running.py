@@ -56,7 +56,7 @@ class Run:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        self.said.extend(self.process.stdout)
+        self.said.extend(self.process.stdout or [])
 
     def until_ready(self) -> "Run":
         assert eventually(lambda: any("Callus is ready" in line for line in self.said), SECONDS_TO_START), self.text

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,9 +93,10 @@ def test_data_are_there_again_after_a_stop_and_after_a_kill(servers: Servers):
         ask(servers, "CREATE TABLE kept AS SELECT 7 AS number")
         redis.Redis.from_url(servers.layout.redis_url()).set("kept", "8")
     with servers.in_use():
-        for server in servers.all:
-            os.kill(server.pid(), signal.SIGKILL)
-            psutil.wait_procs([psutil.Process(server.pid())] if server.pid() else [], 5)
+        killed = [psutil.Process(server.pid()) for server in servers.all]
+        for process in killed:
+            process.kill()
+        psutil.wait_procs(killed, 5)
     with servers.in_use():
         assert ask(servers, "SELECT number FROM kept") == 7
         assert redis.Redis.from_url(servers.layout.redis_url()).get("kept") == b"8"
