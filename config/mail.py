@@ -57,7 +57,7 @@ class EmailBackend(smtp.EmailBackend):
 
     def open(self) -> bool | None:
         opened = super().open()
-        if opened:
+        if opened and self.connection:
             # Otherwise the greeting is only exchanged with the first mail, and its refusal taken for the mail's.
             self.connection.ehlo_or_helo_if_needed()
         return opened
@@ -98,6 +98,7 @@ def _judge(error: OSError, *, in_doubt: bool) -> Delivery:
 
 def _answer(error: OSError) -> tuple[int, str]:
     """The server's reply code and its enhanced code; 0 when the failure is not an answer to the mail."""
+    text: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
     elif isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError):

@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that takes mail, or fails in a way to order; what it took is the truth."""
 
 import asyncio
+import logging
 import socket
 from collections import Counter
 from email import message_from_bytes
@@ -48,6 +49,7 @@ class Sink:
         self._controller.factory = lambda: _Server(self, hostname="sink.example", loop=self._controller.loop)
 
     def __enter__(self) -> "Sink":
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # it would tell every address
         self._controller.start()
         return self
 

@@ -105,12 +105,13 @@ def judge_again(message: Message, at: datetime) -> list[Reminder]:
 
 def settle(message: Message, delivery: Delivery, at: datetime) -> str:
     """Write down what became of the attempt that holds the claim; returns the message's state."""
-    changes = {
+    possible: dict[Outcome, dict[str, Any]] = {
         Outcome.ACCEPTED: {"state": State.SENT, "sent_at": at},
         Outcome.TRY_AGAIN: {"state": State.RETRY, "next_attempt_at": at + back_off(message.attempts)},
         Outcome.REFUSED: {"state": State.FAILED},
         Outcome.IN_DOUBT: {"state": State.UNKNOWN},
-    }[delivery.outcome]
+    }
+    changes = possible[delivery.outcome]
     if not release(message, why=delivery.why, **changes):
         logger.warning("message %s was %s only after its lease", message.pk, delivery.outcome.value)
         return State.UNKNOWN

@@ -21,10 +21,11 @@ FOLDER = "rentals/reminders"
 def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
     """The mail that tells the patient all of `reminders` (at least one), true at the moment `at`."""
     patient, clinic = message.patient, message.patient.clinic
-    letter = {"greeting": one_line(patient.given_name), "clinic": clinic, "subject": subject(reminders)}
+    title = subject(reminders)
+    letter = {"greeting": one_line(patient.given_name), "clinic": clinic, "subject": title}
     parts = [{"kind": reminder.kind, **facts(reminder, at)} for reminder in reminders]
     mail = EmailMultiAlternatives(
-        subject=letter["subject"],
+        subject=title,
         body=render_to_string(f"{FOLDER}/letter.txt", {**letter, "parts": written(parts, "text.txt")}),
         from_email=formataddr((one_line(clinic.name), parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
         to=[patient.email],

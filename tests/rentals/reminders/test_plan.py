@@ -1,0 +1,177 @@
+"""Planning: what is due becomes a row once, and one message a patient (I8)."""
+
+import threading
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from patients.models import Patient
+from rentals.booking import change
+from rentals.booking.at_risk import put_at_risk
+from rentals.models import Holding, Message, Reminder
+from rentals.models.states import State
+from rentals.reminders import plan
+from tests import make
+from tests.rentals.reminders.moments import before_start, days_overdue, morning, overdue
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db
+NEXT_WEEK = make.NOW.date() + timedelta(days=7)
+
+
+def rows():
+    return [(row.kind, row.occasion, row.state_shown, row.why) for row in Reminder.objects.order_by("pk")]
+
+
+def test_a_reservation_is_told_the_day_before_it_starts():
+    rental = make.rental(starts_on=NEXT_WEEK)
+    at = before_start(rental, clock=time(8))
+    assert plan.plan_reminders(at - timedelta(seconds=1)) == plan.Plan([], 0, 0)
+    planned = plan.plan_reminders(at)
+    assert rows() == [("collect_tomorrow", "2026-03-09", "queued", "")]
+    assert Reminder.objects.get().due_at == at
+    message = Message.objects.get()
+    assert (planned.messages, message.patient, message.next_attempt_at) == ([message.pk], rental.patient, at)
+
+
+def test_planning_again_changes_nothing():
+    rental = overdue()
+    assert plan.plan_reminders(days_overdue(rental, 1)).reminders == 1
+    assert plan.plan_reminders(days_overdue(rental, 1, time(9, 5))) == plan.Plan([], 0, 0)
+    assert plan.plan_reminders(days_overdue(rental, 2)) == plan.Plan([], 0, 0)
+    assert Message.objects.count() == 1
+
+
+def test_a_scheduler_dead_for_three_days_tells_the_latest_and_voids_the_older():
+    rental = overdue()
+    planned = plan.plan_reminders(days_overdue(rental, 4))
+    assert (len(planned.messages), planned.void) == (1, 1)
+    assert rows() == [
+        ("overdue", "2026-03-30+1", "void", "superseded"),
+        ("overdue", "2026-03-30+3", "queued", ""),
+    ]
+
+
+def test_a_reservation_never_collected_is_not_told_of_a_day_that_has_passed():
+    rental = make.rental(starts_on=NEXT_WEEK)
+    plan.plan_reminders(morning(rental.clinic, NEXT_WEEK + timedelta(days=1), time(0, 1)))
+    assert rows() == []
+
+
+def test_at_night_reminders_are_written_and_wait_for_the_morning():
+    rental = overdue()
+    plan.plan_reminders(days_overdue(rental, 1, time(20)))
+    assert rows() == [("overdue", "2026-03-30+1", "planned", "")]
+    assert len(plan.plan_reminders(days_overdue(rental, 2, time(8))).messages) == 1
+
+
+def test_all_that_is_due_for_one_patient_goes_into_one_message():
+    rental = overdue(days=7)
+    make.rental(State.RESERVED, rental.clinic, patient=rental.patient, starts_on=rental.due_on + timedelta(days=2))
+    overdue(rental.clinic, days=7)
+    assert len(plan.plan_reminders(days_overdue(rental, 1)).messages) == 2
+    bundled = Message.objects.get(patient=rental.patient).reminders.order_by("kind")
+    assert [reminder.kind for reminder in bundled] == ["collect_tomorrow", "overdue"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"email": ""}, "no_email"),
+        ({"email": "ada\r\nBcc: eve@example.com"}, "no_email"),
+        ({"email_reminders": False}, "opted_out"),
+        ({"state": Patient.State.WITHDRAWN}, "withdrawn"),
+        ({"state": Patient.State.DECEASED}, "deceased"),
+    ],
+)
+def test_a_patient_who_cannot_be_mailed_has_a_void_reminder_that_says_why(columns, why):
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(**columns)
+    assert plan.plan_reminders(days_overdue(rental, 1)) == plan.Plan([], 0, 1)
+    assert rows() == [("overdue", "2026-03-30+1", "void", why)]
+    assert Reminder.objects.get().why_shown
+
+
+def test_a_new_due_day_starts_a_series_of_its_own():
+    rental = overdue()
+    plan.plan_reminders(days_overdue(rental, 1, time(20)))
+    at = days_overdue(rental, 2, time(7))
+    new_day = rental.due_on + timedelta(days=8)
+    rental = change.extend(rental, due_on=new_day, at=at, actor=make.manager())
+    plan.plan_reminders(at + timedelta(hours=2))
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert rows() == [
+        ("overdue", "2026-03-30+1", "void", "date_changed"),
+        ("overdue", "2026-04-07+1", "queued", ""),
+    ]
+
+
+def test_a_reservation_whose_device_was_taken_away_waits_until_it_has_one():
+    rental = make.rental(starts_on=NEXT_WEEK)
+    device = Holding.objects.get(rental=rental).device
+    put_at_risk([device.pk], cause="recall", at=make.NOW, actor=None)
+    assert plan.plan_reminders(before_start(rental)).messages == []
+    assert rows() == [("collect_tomorrow", "2026-03-09", "planned", "")]
+    Holding.objects.filter(rental=rental).update(device=device)
+    assert len(plan.plan_reminders(before_start(rental, clock=time(10))).messages) == 1
+
+
+def test_a_reminder_exists_once_an_occasion():
+    rental = overdue()
+    plan.plan_reminders(days_overdue(rental, 1))
+    twin = Reminder(rental=rental, kind="overdue", occasion="2026-03-30+1", due_at=make.NOW)
+    with pytest.raises(IntegrityError, match="reminder_once"), transaction.atomic():
+        twin.save()
+
+
+def test_each_clinic_is_planned_by_its_own_clock():
+    perth, sydney = make.clinic(time_zone="Australia/Perth"), make.clinic()
+    for place in (perth, sydney):
+        overdue(place)
+    at = datetime(2026, 3, 30, 23, 0, tzinfo=UTC)  # ten in Sydney, seven in Perth
+    assert len(plan.plan_reminders(at).messages) == 1
+    assert Message.objects.get().patient.clinic == sydney
+    assert len(plan.plan_reminders(at + timedelta(hours=1)).messages) == 1
+
+
+@pytest.mark.parametrize("rentals", [1, 3])
+def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, django_assert_num_queries):
+    place = make.clinic()
+    for _ in range(rentals):
+        made = overdue(place, days=7)
+    with django_assert_num_queries(12):
+        assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == rentals
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_planners_at_once_plan_everything_once():
+    place = make.clinic()
+    rentals = [overdue(place, days=7) for _ in range(5)]
+    for days in (1, 3, 7):
+        plans = at_once(4, partial(plan.plan_reminders, days_overdue(rentals[0], days)))
+        assert sorted(len(made.messages) for made in plans) == [0, 0, 0, 5]
+    assert Reminder.objects.count() == 15
+    assert Message.objects.filter(reminders=None).count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_row_lock_two_planners_make_two_messages_for_one_reminder(monkeypatch):
+    """The negative control of the test above."""
+    rental = overdue()
+    monkeypatch.setattr("django.db.models.QuerySet.select_for_update", lambda rows, **_: rows.all())
+    both_have_judged = threading.Barrier(2)
+    judge = plan.judge_waiting
+
+    def judge_then_wait(*arguments):
+        judged = judge(*arguments)
+        both_have_judged.wait(timeout=10)
+        return judged
+
+    plan.plan_reminders(days_overdue(rental, 1, time(7, 59)))
+    plan.write_due_reminders(rental.clinic, days_overdue(rental, 1))
+    monkeypatch.setattr(plan, "judge_waiting", judge_then_wait)
+    at_once(2, lambda: plan.plan_reminders(days_overdue(rental, 1)))
+    assert Message.objects.count() == 2
+    assert connection.in_atomic_block is False
