@@ -26,10 +26,10 @@ class Servers:
     def in_use(self) -> Iterator[None]:
         """Have both running; when nobody else uses them at the end, stop them."""
         with self._users() as users:
-            with self._one_at_a_time():
-                fcntl.flock(users, fcntl.LOCK_SH)
-                self._start()
             try:
+                with self._one_at_a_time():
+                    fcntl.flock(users, fcntl.LOCK_SH)
+                    self._start()
                 yield
             finally:
                 with self._one_at_a_time(), suppress(BlockingIOError):

@@ -144,3 +144,14 @@ def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():
     child.end_group()
     starts = [said for said in heard.queue if said == ("brief", "here")]
     assert 2 <= len(starts) <= 4  # at 0, 0.5 and 1.5 s, with the time a start takes
+
+
+def test_what_a_dead_child_had_started_ends_before_it_is_started_again():
+    heard: "queue.Queue[tuple[str, str]]" = queue.Queue()
+    leaves_one_behind = ["sh", "-c", "sleep 60 & echo $!; kill -9 $$"]
+    child = Child("careless", leaves_one_behind, os.environ, lambda *said: heard.put(said))
+    child.keep()
+    left_behind = psutil.Process(int(heard.get(timeout=5)[1]))
+    assert left_behind.is_running()
+    assert eventually(lambda: child.keep() or gone([left_behind]), 5)
+    child.end_group()
