@@ -147,7 +147,7 @@ def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():
 
 
 def test_what_a_dead_child_had_started_ends_before_it_is_started_again():
-    heard: "queue.Queue[tuple[str, str]]" = queue.Queue()
+    heard: queue.Queue[tuple[str, str]] = queue.Queue()
     leaves_one_behind = ["sh", "-c", "sleep 60 & echo $!; kill -9 $$"]
     child = Child("careless", leaves_one_behind, os.environ, lambda *said: heard.put(said))
     child.keep()
