@@ -1,14 +1,137 @@
-"""A counter value typed in at the desk, and what follows when it cannot be (I5)."""
+"""Counter readings, in bulk and at the desk, and what follows when one cannot be (I5)."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
+
+from django.db import connection
 
 from config.models import User
+from config.refusals import Refusal
 from devices.models import Device, Reading
+from devices.readings import doubt, record_reading
+from rentals.deciding import deciding
+from rentals.reconciliation.reconcile import reconcile
+from rentals.reconciliation.sql import execute, scratch_table
+
+BATCH = 2000
 
 
 def take_reading(device: Device, counter: int, *, read_at: datetime, at: datetime, actor: User | None) -> Reading:
-    """Keep the reading (a flagged one too) and open a discrepancy for a flagged one.
+    """Keep what the screen of `device` showed at `read_at`, also what cannot be, and open a discrepancy for that.
 
     Raises `in_the_future` (400) for a moment after `at`.
     """
-    raise NotImplementedError
+    if read_at > at:
+        raise Refusal("in_the_future", "This moment has not come yet; correct the time.", status=400, field="read_at")
+    with deciding():
+        reading = record_reading(device, counter, read_at=read_at, now=at, actor=actor)
+        reconcile([device.pk], at)
+    reading.refresh_from_db()
+    return reading
+
+
+def keep_from_read_outs(at: datetime, actor: User | None) -> None:
+    """Keep the counters of the staged read-outs; where none was given, the number of the last session tells it."""
+    candidates()
+    execute(
+        """
+        INSERT INTO candidate
+        SELECT DISTINCT b.device_id, coalesce(b.counter, (
+            SELECT l.n FROM log l WHERE l.read_out_id = b.read_out_id ORDER BY l.corrected DESC LIMIT 1
+        )), b.read_at, 'read_out'
+        FROM (SELECT *, read_out_at AS read_at FROM block) b WHERE b.device_id IS NOT NULL
+        """
+    )
+    keep_candidates(at, actor)
+
+
+def keep(readings: Iterable[tuple[int, int, datetime, str]], *, at: datetime, actor: User | None) -> None:
+    """Keep many readings (device id, counter, moment, source), flagged where they cannot be (I5).
+
+    The caller holds the transaction and the devices' locks.
+    """
+    candidates()
+    with connection.cursor() as cursor, cursor.copy("COPY candidate FROM STDIN") as copy:
+        for reading in readings:
+            copy.write_row(reading)
+    keep_candidates(at, actor)
+
+
+def candidates() -> None:
+    """An empty scratch table for readings to be kept."""
+    scratch_table("candidate", "device_id bigint, counter integer, read_at timestamptz, source text")
+
+
+def keep_candidates(at: datetime, actor: User | None) -> None:
+    """Keep each reading of the scratch table `candidate` that is not known, flagged where it cannot be."""
+    for found in judged():
+        Reading.objects.bulk_create(
+            Reading(
+                device_id=device,
+                allowance_id=allowance,
+                counter=counter,
+                read_at=read_at,
+                source=source,
+                trusted=not flag,
+                flag=flag,
+                recorded_at=at,
+                recorded_by=actor,
+            )
+            for device, allowance, counter, read_at, source, flag in found
+        )
+
+
+def judged() -> Iterator[list[tuple[Any, ...]]]:
+    """The candidates in order, with allowance and flag, a batch at a time.
+
+    Each is compared with the trusted ones on both sides, those of the candidates before it included;
+    readings already trusted stay so.
+    """
+    allowance: int | None = None
+    before: tuple[int, datetime] | None = None
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(IN_ORDER)
+        while batch := cursor.fetchmany(BATCH):
+            found = []
+            for device, now_in, start, minutes, counter, read_at, source, known, counter_after in batch:
+                if now_in != allowance:
+                    allowance, before = now_in, None
+                flag = (
+                    ""
+                    if known
+                    else doubt(
+                        counter, read_at, start=start, before=before, counter_after=counter_after, minutes=minutes
+                    )
+                )
+                if not flag:
+                    before = counter, read_at
+                if not known:
+                    found.append((device, allowance, counter, read_at, source, flag))
+            yield found
+
+
+IN_ORDER = """
+    SELECT s.device_id, a.id, a.counter_at_start, m.minutes_per_treatment, s.counter, s.read_at, s.source, s.known,
+        min(s.counter) FILTER (WHERE s.known) OVER (
+            PARTITION BY a.id ORDER BY s.read_at, s.counter ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        )
+    FROM (
+        SELECT device_id, counter, read_at, source, true AS known FROM devices_reading
+        WHERE trusted AND device_id IN (SELECT device_id FROM candidate)
+        UNION ALL
+        SELECT device_id, counter, read_at, source, false FROM candidate c
+        WHERE counter IS NOT NULL AND NOT EXISTS (
+            SELECT FROM devices_reading r
+            WHERE (r.device_id, r.read_at, r.counter, r.source) = (c.device_id, c.read_at, c.counter, c.source)
+        )
+    ) s
+    JOIN LATERAL (
+        SELECT id, counter_at_start FROM devices_allowance a
+        WHERE a.device_id = s.device_id AND (a.began_at <= s.read_at OR a.number = 1)
+        ORDER BY a.number DESC LIMIT 1
+    ) a ON true
+    JOIN devices_device d ON d.id = s.device_id
+    JOIN devices_devicemodel m ON m.id = d.model_id
+    ORDER BY a.id, s.read_at, s.counter
+"""

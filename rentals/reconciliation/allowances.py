@@ -1,0 +1,265 @@
+"""Which allowance counted when: a counter that starts again opens a provisional one (I5).
+
+Provisional allowances follow from the log and are worked out again with each import, so that late data
+may move where one begins; what a person has confirmed, or entered (a new card), stands.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from django.db.models import F
+
+from config.refusals import Refusal
+from devices.models import Allowance
+from rentals.reconciliation.sql import execute, rows, scratch_table
+
+MOST_RESTARTS = 20
+OUT_OF_THE_WAY = 10_000
+
+
+@dataclass(frozen=True)
+class Restart:
+    """The numbers of a device start again: its last session before, its first after."""
+
+    device: int
+    last_before: datetime
+    first_after: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        return self.last_before < moment <= self.first_after
+
+
+def settle(devices: Sequence[int]) -> None:
+    """Open, move or drop provisional allowances as the scratch table `log` shows, and fill `span`."""
+    restarts = restarts_by_device()
+    provisional = Allowance.objects.filter(device__in=devices, provisional=True)
+    unsettled = sorted({*restarts, *provisional.values_list("device", flat=True)})
+    surplus = [allowance for device in unsettled for allowance in arrange(device, restarts[device])]
+    fill_span(devices, without=surplus)
+    move_known_treatments(unsettled)
+    drop(surplus)
+
+
+def restarts_by_device() -> defaultdict[int, list[Restart]]:
+    """What the log shows. Raises `not_usage_data` for numbers that start again as no counter does."""
+    found: defaultdict[int, list[Restart]] = defaultdict(list)
+    for device, serial, before, after in rows(
+        """
+        SELECT l.device_id, d.serial, l.corrected_before, l.corrected
+        FROM log l JOIN devices_device d ON d.id = l.device_id WHERE restarts ORDER BY 1, 4
+        """
+    ):
+        found[device].append(Restart(device, before, after))
+        if len(found[device]) > MOST_RESTARTS:
+            raise Refusal(
+                "not_usage_data",
+                f"The treatment numbers of device {serial} start again more than {MOST_RESTARTS} times; "
+                "no counter does that. Export the file again.",
+                status=400,
+            )
+    return found
+
+
+def arrange(device: int, restarts: Iterable[Restart]) -> list[Allowance]:
+    """Make the provisional allowances of `device` begin at its restarts; returns those left over."""
+    allowances = list(Allowance.objects.filter(device=device).order_by("number"))
+    standing = [allowance for allowance in allowances if not allowance.provisional]
+    loose = [allowance for allowance in allowances if allowance.provisional]
+    unexplained = [r for r in restarts if not any(r.holds(a.began_at) for a in standing)]
+    begun: dict[Restart, Allowance] = {}
+    for restart in unexplained:
+        known = next((allowance for allowance in loose if restart.holds(allowance.began_at)), None)
+        if known:
+            loose.remove(known)
+            begun[restart] = known
+    for restart in unexplained:
+        if restart not in begun:
+            begun[restart] = loose.pop(0) if loose else Allowance(device_id=device)
+            begun[restart].began_at = restart.first_after
+    save_in_order(standing[0], [*standing[1:], *begun.values()], loose)
+    return loose
+
+
+def save_in_order(first: Allowance, others: list[Allowance], surplus: list[Allowance]) -> None:
+    """Number the allowances of one device as they follow each other; the first one has counted from ever."""
+    known = [allowance.pk for allowance in (*others, *surplus) if allowance.pk]
+    Allowance.objects.filter(pk__in=known).update(number=F("number") + OUT_OF_THE_WAY)
+    before = first
+    for allowance in sorted(others, key=lambda allowance: allowance.began_at):
+        allowance.number = before.number + 1
+        if not allowance.pk:
+            allowance.cause, allowance.provisional = Allowance.Cause.RESET, True
+            allowance.nominal_treatments = before.nominal_treatments
+        allowance.save()
+        before = allowance
+
+
+def fill_span(devices: Sequence[int], *, without: Iterable[Allowance]) -> None:
+    """From when until when each allowance of the devices counted."""
+    scratch_table("span", "device_id bigint, allowance_id bigint, since timestamptz, until timestamptz")
+    execute(
+        """
+        INSERT INTO span
+        SELECT device_id, id,
+            CASE WHEN lag(id) OVER course IS NULL THEN '-infinity' ELSE began_at END,
+            coalesce(lead(began_at) OVER course, 'infinity')
+        FROM devices_allowance WHERE device_id = ANY(%s) AND id <> ALL(%s)
+        WINDOW course AS (PARTITION BY device_id ORDER BY number)
+        """,
+        [list(devices), [allowance.pk for allowance in without]],
+    )
+    execute("ANALYZE span")
+
+
+def move_known_treatments(devices: Sequence[int]) -> None:
+    """Give the known treatments of the devices the allowance that counted when they began."""
+    execute(
+        """
+        UPDATE rentals_treatment t SET allowance_id = p.allowance_id FROM span p
+        WHERE t.device_id = ANY(%s) AND p.device_id = t.device_id AND p.allowance_id <> t.allowance_id
+            AND t.started_corrected >= p.since AND t.started_corrected < p.until
+        """,
+        [list(devices)],
+    )
+
+
+def drop(surplus: Sequence[Allowance]) -> None:
+    """Forget provisional allowances that late data has explained away."""
+    ids = [allowance.pk for allowance in surplus]
+    execute(
+        """
+        UPDATE devices_reading r SET allowance_id = p.allowance_id FROM span p
+        WHERE r.allowance_id = ANY(%s) AND p.device_id = r.device_id AND r.read_at >= p.since AND r.read_at < p.until
+        """,
+        [ids],
+    )
+    Allowance.objects.filter(pk__in=ids).delete()
+
+
+def attach_readings(devices: Sequence[int]) -> None:
+    """Let provisional allowances begin with the reading that went down first, and trust what fits in them (I5)."""
+    if not Allowance.objects.filter(device__in=devices, provisional=True).exists():
+        return
+    begin_with_reading(devices)
+    execute(
+        """
+        UPDATE devices_reading r SET allowance_id = p.id
+        FROM (
+            SELECT id, device_id, number, CASE WHEN number = 1 THEN '-infinity' ELSE began_at END AS since,
+                coalesce(lead(began_at) OVER (PARTITION BY device_id ORDER BY number), 'infinity') AS until
+            FROM devices_allowance WHERE device_id = ANY(%s)
+        ) p
+        WHERE r.device_id = p.device_id AND r.read_at >= p.since AND r.read_at < p.until AND r.allowance_id <> p.id
+        """,
+        [list(devices)],
+    )
+    execute(
+        """
+        UPDATE devices_reading SET trusted = true WHERE id IN (
+            SELECT id FROM (
+                SELECT r.*, a.counter_at_start,
+                    max(counter) OVER (
+                        PARTITION BY allowance_id ORDER BY read_at, r.id
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ) AS most_before,
+                    min(counter) FILTER (WHERE trusted) OVER (
+                        PARTITION BY allowance_id ORDER BY read_at, r.id
+                        ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+                    ) AS least_after
+                FROM devices_reading r JOIN devices_allowance a ON a.id = r.allowance_id
+                WHERE a.provisional AND r.device_id = ANY(%s)
+            ) r
+            WHERE NOT trusted AND flag = 'counter_down'
+                AND counter >= coalesce(most_before, counter_at_start)
+                AND counter <= coalesce(least_after, counter)
+        )
+        """,
+        [list(devices)],
+    )
+
+
+def begin_with_reading(devices: Sequence[int]) -> None:
+    """A reading that went down between the last sign of the old counting and the first session tells the start."""
+    execute(
+        """
+        UPDATE devices_allowance a SET began_at = down.began_at
+        FROM (
+            SELECT a.id, min(r.read_at) AS began_at
+            FROM devices_allowance a
+            JOIN devices_reading r ON r.device_id = a.device_id AND r.read_at < a.began_at
+                AND NOT r.trusted AND r.flag = 'counter_down'
+            JOIN LATERAL (
+                SELECT t.n, t.started_corrected FROM rentals_treatment t
+                WHERE t.device_id = a.device_id AND t.seconds > 0 AND t.started_corrected < a.began_at
+                ORDER BY t.started_corrected DESC LIMIT 1
+            ) last ON r.read_at > last.started_corrected AND r.counter < last.n
+            WHERE a.provisional AND a.device_id = ANY(%s)
+                AND r.read_at > coalesce((
+                    SELECT max(o.read_at) FROM devices_reading o
+                    WHERE o.device_id = a.device_id AND o.trusted AND o.read_at < a.began_at
+                ), '-infinity')
+            GROUP BY a.id
+        ) down
+        WHERE down.id = a.id
+        """,
+        [list(devices)],
+    )
+
+
+def recount(devices: Sequence[int]) -> None:
+    """Carry the used number on into provisional allowances, and into the holdings that were handed over since."""
+    found = Allowance.objects.filter(device__in=devices, provisional=True).values_list("device", flat=True)
+    recounted = sorted(set(found))
+    for device in recounted:
+        carry_over(list(Allowance.objects.filter(device=device).order_by("number")))
+    if recounted:
+        recount_holdings(recounted)
+
+
+def carry_over(allowances: list[Allowance]) -> None:
+    for before, allowance in pairwise(allowances):
+        if allowance.provisional:
+            used = before.carried_over + last_counter(before) - before.counter_at_start
+            Allowance.objects.filter(pk=allowance.pk).exclude(carried_over=used).update(carried_over=used)
+            allowance.carried_over = used
+
+
+def last_counter(allowance: Allowance) -> int:
+    """The highest number that the screen or the log has shown in `allowance`."""
+    [[counter]] = rows(
+        """
+        SELECT greatest(
+            (SELECT max(counter) FROM devices_reading WHERE allowance_id = %(allowance)s AND trusted),
+            (SELECT max(n) FROM rentals_treatment WHERE allowance_id = %(allowance)s AND seconds > 0),
+            %(start)s
+        )
+        """,
+        {"allowance": allowance.pk, "start": allowance.counter_at_start},
+    )
+    return int(counter)
+
+
+def recount_holdings(devices: Sequence[int]) -> None:
+    """The used treatments at both ends of each holding, by the trusted readings up to then."""
+    used = """(
+        SELECT a.carried_over + r.counter - a.counter_at_start
+        FROM devices_reading r JOIN devices_allowance a ON a.id = r.allowance_id
+        WHERE r.device_id = h.device_id AND r.trusted AND r.read_at <= {end}(h.out)
+        ORDER BY r.read_at DESC, r.id DESC LIMIT 1
+    )"""
+    execute(
+        f"""
+        UPDATE rentals_holding h SET used_out = counted.used_out, used_back = counted.used_back
+        FROM (
+            SELECT h.id, coalesce({used.format(end="lower")}, h.used_out) AS used_out,
+                CASE WHEN h.used_back IS NOT NULL THEN coalesce({used.format(end="upper")}, h.used_back) END
+                    AS used_back
+            FROM rentals_holding h WHERE h.device_id = ANY(%s) AND h.out IS NOT NULL
+        ) counted
+        WHERE counted.id = h.id AND (counted.used_out, counted.used_back) IS DISTINCT FROM (h.used_out, h.used_back)
+        """,
+        [list(devices)],
+    )
