@@ -35,7 +35,10 @@ class _Server(SMTP):
 
 
 class Sink:
-    """Takes mail while `mode` is `accept`; the other modes fail as their names say, once or always."""
+    """Takes mail while `mode` is `accept`, else fails as the mode says.
+
+    It waits `delay` seconds before it accepts a body, and as long again before it says so.
+    """
 
     def __init__(self, delay: float = 0) -> None:
         self.mode = "accept"
@@ -82,6 +85,7 @@ class Sink:
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
         self.recipients.extend(envelope.rcpt_tos)
+        await asyncio.sleep(self.delay)
         if self.mode == "accepted, then dropped":
             server.transport.abort()
         if self.mode == "accepted, then slow":
