@@ -1,13 +1,13 @@
 """`make run`: everything of the desk on this machine, until Ctrl-C."""
 
 import fcntl
+import http.client
 import io
 import json
 import os
 import signal
 import socket
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +27,7 @@ from config.models import Clinic
 from config.supervisor import Supervisor, children_of_the_desk, say
 
 HIGHEST_PORT = 65535
+SECONDS_OF_PATIENCE = 10
 
 
 class Command(BaseCommand):
@@ -50,19 +51,26 @@ class Command(BaseCommand):
 
 
 class _Welcome:
-    """Says where the desk is, once it answers that everything is ready."""
+    """Says where the desk is, once everything answers; until then says now and then what does not."""
 
     def __init__(self, port: int, logins: str) -> None:
         self.address = f"http://localhost:{port}"
         self.port = port
         self.logins = logins
         self.said = False
+        self.next_word = time.monotonic() + SECONDS_OF_PATIENCE
 
     def when_ready(self) -> None:
-        if not self.said and _is_ready(self.port):
+        if self.said:
+            return
+        missing = _what_is_missing(self.port)
+        if not missing:
             self.said = True
             for line in [f"Callus is ready: {self.address}", *self.logins.splitlines()]:
                 say("callus", line)
+        elif time.monotonic() >= self.next_word:
+            self.next_word = time.monotonic() + SECONDS_OF_PATIENCE
+            say("callus", f"not ready yet: {', '.join(missing)}")
 
 
 class _Stop:
@@ -183,9 +191,14 @@ def _said_by(command: str) -> str:
     return said.getvalue()
 
 
-def _is_ready(port: int) -> bool:
+def _what_is_missing(port: int) -> list[str]:
+    """Return the parts that /readyz does not call ok."""
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_OF_PATIENCE)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(json.load(answer))
-    except (OSError, ValueError):
-        return False
+        asking.request("GET", "/readyz")
+        parts = json.load(asking.getresponse())
+    except (OSError, ValueError, http.client.HTTPException):
+        return ["web"]
+    finally:
+        asking.close()
+    return [part for part, state in parts.items() if state != "ok"]
