@@ -20,6 +20,7 @@ from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
+from rentals.reconciliation.reconcile import reconcile
 
 
 def hand_over(
@@ -58,6 +59,7 @@ def hand_over(
             delivery=delivery,
             tracking=tracking,
         )
+        reconcile([device.pk], now)
         move(
             rental,
             "hand_over",
@@ -144,6 +146,7 @@ def close_holding(
     Holding.objects.filter(pk=holding.pk).update(
         live=False, out=DateTimeTZRange(holding.out.lower, at), counter_back=counter, used_back=used_now(device)
     )
+    reconcile([device.pk], now)
 
 
 def to_quarantine(device: Device) -> None:

@@ -18,6 +18,7 @@ from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, record, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
+from rentals.reconciliation.reconcile import reconcile
 
 
 def extend(rental: Rental, *, due_on: date, at: datetime, actor: User, planned_treatments: int | None = None) -> Rental:
@@ -156,6 +157,7 @@ def start_holding(
         counter_out=counter,
         used_out=custody.used_now(device),
     )
+    reconcile([device.pk], now)
 
 
 def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, actor: User) -> Rental:
