@@ -15,7 +15,7 @@ from patients.models import Access
 from rentals import ledger
 from rentals.agreement import is_signed
 from rentals.booking.at_risk import put_at_risk
-from rentals.booking.availability import blocked_days
+from rentals.booking.availability import blocked_days, clash_with
 from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
@@ -46,13 +46,15 @@ def hand_over(
         require(rental, "hand_over")
         holding, device = held_device(rental, holding)
         refuse_unprepared(rental, device)
-        record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
         day = rental.clinic.day_of(at)
         starts_on = min(rental.starts_on, day)
-        blocked = blocked_days(rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
+        days = blocked_days(rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
+        blocked = reaching(days, day)
+        refuse_clash(rental, device, blocked)
+        record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
         Holding.objects.filter(pk=holding.pk).update(
             out=DateTimeTZRange(at, None),
-            blocked=reaching(blocked, day),
+            blocked=blocked,
             counter_out=counter,
             used_out=used_now(device),
             parts_out=list(parts),
@@ -93,6 +95,18 @@ def refuse_unprepared(rental: Rental, device: Device) -> None:
             "device_not_ready",
             f"Device {device.serial} is still out with rental {still_out.rental.reference}; take it back first.",
             conflict={"reference": still_out.rental.reference},
+        )
+
+
+def refuse_clash(rental: Rental, device: Device, blocked: DateRange) -> None:
+    """An early or late hand-over, or one by courier, blocks other days than were booked (I1)."""
+    clash = clash_with(device, blocked, rental)
+    if clash:
+        raise Refusal(
+            "device_unavailable",
+            f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']} "
+            f"and free from {clash['free_from']}; hand it over on other days, or change that rental first.",
+            conflict=clash,
         )
 
 

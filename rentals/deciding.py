@@ -59,7 +59,8 @@ def lock_devices(ids: Iterable[int]) -> dict[int, Device]:
 def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | None]:
     """Lock the rental's device (and `more_devices`) first and then the rental; return both as they are now.
 
-    The planner may move a reservation between the look and the lock; then somebody was faster.
+    The planner may move a reservation between the look and the lock; then somebody was faster. That the
+    rental ended meanwhile, or its device was taken away, is for the caller to judge.
     """
     seen = live_holding(rental)
     device_id = seen.device_id if seen else None
@@ -70,7 +71,7 @@ def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | N
         .get(pk=rental.pk)
     )
     holding = live_holding(locked)
-    if (holding.device_id if holding else None) != device_id:
+    if holding and holding.device_id not in (None, device_id):
         raise Refusal("busy", "This rental was moved to another device just now; look at it again.")
     return locked, holding
 

@@ -1,7 +1,7 @@
 """Which devices fit some dates and treatments, best first, and why the others do not (I2, I3)."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -44,6 +44,7 @@ class Need:
     treatments: int
     patient: Patient | None = None
     rental: Rental | None = None  # itself no obstacle to itself
+    accepts_unknown: bool = False
 
     @property
     def blocked(self) -> DateRange:
@@ -56,6 +57,22 @@ def blocked_days(clinic: Clinic, starts_on: date, due_on: date, *, courier: bool
     first = starts_on - timedelta(days=courier_days)
     last = due_on + timedelta(days=courier_days + clinic.turnaround_days)
     return DateRange(first, last + timedelta(days=1))
+
+
+def clash_with(device: Device, blocked: DateRange, rental: Rental | None = None) -> dict[str, str] | None:
+    """Which other rental than `rental` has `device` on the `blocked` days, by reference and days (no patient data)."""
+    clashing = Holding.objects.filter(device=device, live=True, blocked__overlap=blocked)
+    if rental:
+        clashing = clashing.exclude(rental=rental)
+    holding = clashing.select_related("rental").order_by("blocked").first()
+    if holding is None:
+        return None
+    return {
+        "reference": holding.rental.reference,
+        "starts_on": holding.rental.starts_on.isoformat(),
+        "due_on": holding.rental.due_on.isoformat(),
+        "free_from": holding.blocked.upper.isoformat(),
+    }
 
 
 def judged_devices(need: Need, at: datetime) -> "QuerySet[JudgedDevice]":
@@ -90,7 +107,7 @@ def why_not(device: "JudgedDevice", need: Need) -> str:
     if device.had_another_patient and not device.model.reuse_permitted:
         return "reuse_not_permitted"
     if device.free_treatments is None:
-        return "unknown_capacity"
+        return "" if need.accepts_unknown else "unknown_capacity"
     return "too_few_treatments" if device.free_treatments < need.treatments else ""
 
 
@@ -142,7 +159,7 @@ def next_start(need: Need, at: datetime) -> list[dict[str, object]]:
         start = need.clinic.next_open_day(end)
         due = start and need.clinic.next_open_day(start + length)
         if start and due:
-            later = Need(need.clinic, start, due, need.treatments, need.patient, need.rental)
+            later = replace(need, starts_on=start, due_on=due)
             fitting, _ = find_devices(later, at)
             if fitting:
                 return [

@@ -14,7 +14,7 @@ from config.roles import may
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access, Injury, Patient, Screening
-from rentals.booking.availability import Need, alternatives_for, find_devices, judged_devices, why_not
+from rentals.booking.availability import Need, alternatives_for, clash_with, find_devices, judged_devices, why_not
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import DAYS_BACK, record
 from rentals.models import Holding, Rental
@@ -47,7 +47,14 @@ class Booking:
 
     @property
     def need(self) -> Need:
-        return Need(self.clinic, self.starts_on, self.due_on, self.planned_treatments, self.patient)
+        return Need(
+            self.clinic,
+            self.starts_on,
+            self.due_on,
+            self.planned_treatments,
+            self.patient,
+            accepts_unknown=self.accept_unknown_capacity,
+        )
 
     def reason_for(self, override: str) -> str:
         """The reason given for an override; a blank one is none."""
@@ -177,9 +184,7 @@ def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
 
 
 def is_accepted(booking: Booking, reason: str) -> bool:
-    """Whether what speaks against the device was accepted by the one who may (I2)."""
-    if reason == "unknown_capacity":
-        return booking.accept_unknown_capacity
+    """Whether a manager accepted what speaks against the device (I2)."""
     return reason == "too_few_treatments" and bool(booking.reason_for("capacity"))
 
 
@@ -212,26 +217,9 @@ def refusal_for_device(
         "device_unavailable",
         f"Device {device.serial} cannot be had on these days; choose another device or other days.",
         field="device",
-        conflict=clash_with(booking.need, device) or {"condition": judged.condition},
+        conflict=clash_with(device, booking.need.blocked) or {"condition": judged.condition},
         alternatives=alternatives,
     )
-
-
-def clash_with(need: Need, device: Device) -> dict[str, str] | None:
-    """Which rental has `device` on the days of `need`, by reference and days (no patient data)."""
-    clashing = Holding.objects.filter(device=device, live=True, blocked__overlap=need.blocked)
-    if need.rental:
-        clashing = clashing.exclude(rental=need.rental)
-    holding = clashing.select_related("rental").order_by("blocked").first()
-    if holding is None:
-        return None
-    rental = holding.rental
-    return {
-        "reference": rental.reference,
-        "starts_on": rental.starts_on.isoformat(),
-        "due_on": rental.due_on.isoformat(),
-        "free_from": holding.blocked.upper.isoformat(),
-    }
 
 
 def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest
 
 from config.models import Clinic
@@ -12,8 +13,8 @@ from rentals.models import Holding
 AVAILABILITIES = ("available", "reserved", "out", "overdue", "unavailable")
 
 
-def needed_treatments() -> Greatest:
-    """What the rental of a live holding still needs: planned less what its holdings have delivered."""
+def delivered_treatments() -> Combinable:
+    """What the holdings of a holding's rental have delivered so far, by trusted readings."""
     earlier = (
         Holding.objects.filter(rental=OuterRef("rental"), live=False, used_back__isnull=False)
         .order_by()
@@ -21,9 +22,13 @@ def needed_treatments() -> Greatest:
         .annotate(delivered=Sum(F("used_back") - F("used_out")))
         .values("delivered")
     )
-    now = Case(When(out__isnull=False, then=used_treatments("device") - F("used_out")), default=0)
-    delivered = Coalesce(Subquery(earlier), 0) + now
-    return Greatest(F("rental__planned_treatments") - delivered, 0, output_field=IntegerField())
+    now = Case(When(live=True, out__isnull=False, then=used_treatments("device") - F("used_out")), default=0)
+    return Coalesce(Subquery(earlier), 0) + now
+
+
+def needed_treatments() -> Greatest:
+    """What the rental of a holding still needs: planned less delivered, never less than none."""
+    return Greatest(F("rental__planned_treatments") - delivered_treatments(), 0, output_field=IntegerField())
 
 
 def with_capacity(devices: DeviceQuerySet) -> DeviceQuerySet:

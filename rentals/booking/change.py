@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.backends.postgresql.psycopg_any import DateRange, DateTimeTZRange
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -11,12 +11,13 @@ from devices.readings import record_reading
 from patients.access import record_access
 from patients.models import Access
 from rentals import custody, ledger
-from rentals.booking.availability import Need, alternatives_for, blocked_days, judged_devices, why_not
-from rentals.booking.book import MAXIMUM_DAYS, clash_with, refuse_closed_day
-from rentals.booking.capacity import needed_treatments
+from rentals.booking.availability import Need, alternatives_for, blocked_days, clash_with, judged_devices, why_not
+from rentals.booking.book import MAXIMUM_DAYS, refuse_closed_day
+from rentals.booking.capacity import delivered_treatments, needed_treatments
 from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, record, require
 from rentals.models import Holding, Rental
+from rentals.models.holdings import Delivery
 from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
 
@@ -33,12 +34,8 @@ def extend(rental: Rental, *, due_on: date, at: datetime, actor: User, planned_t
         rental, holding = lock_rental(rental)
         require(rental, "extend")
         treatments = planned_treatments or rental.planned_treatments
-        if holding and holding.device:
-            refuse_clash(rental, holding.device, due_on, at)
-            refuse_overpromise(rental, holding.device, treatments - rental.planned_treatments, at)
-        courier = bool(holding and holding.delivery == "courier")
-        blocked = blocked_days(rental.clinic, rental.starts_on, due_on, courier=courier)
-        Holding.objects.filter(rental=rental, live=True).update(blocked=blocked)
+        if holding:
+            stretch(rental, holding, due_on, treatments, at)
         move(rental, "extend", at=at, now=at, actor=actor, due_on=due_on, planned_treatments=treatments)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
@@ -52,18 +49,34 @@ def check_new_due_day(rental: Rental, due_on: date, at: datetime) -> None:
     refuse_closed_day(rental.clinic, "due_on", due_on, at)
 
 
-def refuse_clash(rental: Rental, device: Device, due_on: date, at: datetime) -> None:
-    """Raise `device_unavailable` when a later rental has the device before `due_on` and its turnaround."""
-    need = Need(
-        rental.clinic,
-        rental.starts_on,
-        due_on,
-        rental.planned_treatments,
-        patient=rental.patient,
-        rental=rental,
-    )
-    clash = clash_with(need, device)
+def stretch(rental: Rental, holding: Holding, due_on: date, treatments: int, at: datetime) -> None:
+    """Block the device until `due_on` and promise `treatments` of it, where it is free and has them."""
+    days = blocked_days(rental.clinic, rental.starts_on, due_on, courier=holding.delivery == Delivery.COURIER)
+    blocked = DateRange(holding.blocked.lower, days.upper)  # after a swap it does not begin with the rental
+    if holding.device:
+        refuse_clash(rental, holding.device, blocked, due_on, at)
+        refuse_overpromise(rental, holding.device, more_treatments(rental, holding, treatments), at)
+    Holding.objects.filter(pk=holding.pk).update(blocked=blocked)
+
+
+def more_treatments(rental: Rental, holding: Holding, treatments: int) -> int:
+    """How many more the rental needs for a course of `treatments`; what it had beyond its plan is not asked again."""
+    delivered = Holding.objects.annotate(delivered=delivered_treatments()).get(pk=holding.pk).delivered
+    return max(treatments - delivered, 0) - max(rental.planned_treatments - delivered, 0)
+
+
+def refuse_clash(rental: Rental, device: Device, blocked: DateRange, due_on: date, at: datetime) -> None:
+    """Raise `device_unavailable` when another rental has the device on one of the `blocked` days."""
+    clash = clash_with(device, blocked, rental)
     if clash:
+        need = Need(
+            rental.clinic,
+            rental.starts_on,
+            due_on,
+            rental.planned_treatments,
+            patient=rental.patient,
+            rental=rental,
+        )
         raise Refusal(
             "device_unavailable",
             f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
@@ -120,10 +133,10 @@ def swap(
     with deciding():
         rental, holding = lock_rental(rental, device.pk)
         require(rental, "swap")
-        needed = Holding.objects.annotate(needed=needed_treatments()).get(rental=rental, live=True).needed
         holding, old = held_device(rental, holding)
         custody.close_holding(holding, old, counter=counter_out, at=at, now=now, actor=actor)
         custody.to_quarantine(old)
+        needed = Holding.objects.annotate(needed=needed_treatments()).get(pk=holding.pk).needed
         start_holding(rental, device, counter=counter_in, needed=needed, at=at, now=now, actor=actor)
         record(rental, "swap", old=rental.state, at=at, now=now, actor=actor)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
@@ -136,16 +149,23 @@ def start_holding(
     """Hand the replacement `device` over at `at`, if it fits the rest of the rental."""
     first_day = rental.clinic.day_of(at)
     last_day = max(rental.due_on, first_day)
-    need = Need(rental.clinic, first_day, last_day, needed, patient=rental.patient, rental=rental)
+    need = Need(
+        rental.clinic,
+        first_day,
+        last_day,
+        needed,
+        patient=rental.patient,
+        rental=rental,
+        accepts_unknown=rental.accepts_unknown_capacity,
+    )
     judged = judged_devices(need, at).filter(pk=device.pk).first()
     reason = why_not(judged, need) if judged else "not_ready"
-    accepted = reason == "unknown_capacity" and rental.accepts_unknown_capacity
-    if reason and not accepted:
+    if reason:
         raise Refusal(
             "device_unavailable",
             f"Device {device.serial} cannot replace it ({reason.replace('_', ' ')}); choose another one.",
             field="device",
-            conflict=clash_with(need, device),
+            conflict=clash_with(device, need.blocked, rental),
             alternatives=alternatives_for(need, at),
         )
     record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
