@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from config.models import User
 from devices.models import Device, DeviceModel, Recall
 from patients.access import record_access
@@ -24,24 +26,21 @@ class Recalled:
     unknown_serials: list[str]
 
 
-def start_recall(
-    *, model: DeviceModel, serials: Iterable[str], reason: str, at: datetime, actor: User
-) -> Recalled:
-    """Take the named units of `model` out of issue from this moment; their reservations are at risk.
+def start_recall(*, model: DeviceModel, serials: Iterable[str], reason: str, at: datetime, actor: User) -> Recalled:
+    """Take the named units of `model` (none named: all) out of issue from this moment; their reservations are at risk.
 
     Only devices that `actor` may see are touched. Lost and sold devices keep their condition but
     are listed: their last holders must be told too.
     """
     wanted = set(serials)
     with deciding():
-        owned = Device.objects.visible_to(actor).filter(model=model, serial__in=wanted)
+        named = Q(serial__in=wanted) if wanted else Q()
+        owned = Device.objects.visible_to(actor).filter(named, model=model)
         devices = list(lock_devices(owned.values_list("pk", flat=True)).values())
         ids = [device.pk for device in devices]
         recall = Recall.objects.create(model=model, serials=sorted(wanted), reason=reason, at=at, by=actor)
         recall.devices.set(devices)
-        Device.objects.filter(pk__in=ids, condition__in=IN_THE_FLEET).update(
-            condition=Device.Condition.RECALLED
-        )
+        Device.objects.filter(pk__in=ids, condition__in=IN_THE_FLEET).update(condition=Device.Condition.RECALLED)
         put_at_risk(ids, cause="recall", at=at, actor=actor)
         out = Holding.objects.filter(device__in=ids, out__isnull=False).select_related("rental", "device")
         holders = list(out.order_by("device", "out"))
