@@ -100,9 +100,10 @@ class Postgres(Server):
         user = self.user()
         if self.layout.system is None or user is None:
             return
-        SYSTEM_STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self.layout.system.mkdir(mode=0o710, exist_ok=True)
-        os.chown(self.layout.system, 0, user.pw_gid)
+        for folder, mode, group in ((SYSTEM_STATE, 0o755, 0), (self.layout.system, 0o710, user.pw_gid)):
+            folder.mkdir(parents=True, exist_ok=True)
+            os.chown(folder, 0, group)
+            folder.chmod(mode)  # whatever the umask is
         self._make_folder(self.layout.postgres_sockets)
 
     def _make_folder(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ import psutil
 from config.embedded.layout import Layout, make_private
 from config.environment import WrongEnvironment
 
-SECONDS_TO_START = 30
+SECONDS_TO_START = 60  # enough to read back what a killed server had not yet written out
 SECONDS_TO_STOP = 7
 ATTEMPTS = 5
 LARGEST_LOG = 10 * 1024 * 1024
@@ -73,17 +73,21 @@ class Server(ABC):
 
     def start(self, *, dies_with_starter: bool = False) -> None:
         """Have the server running. With `dies_with_starter`, Linux stops it when this process is killed."""
-        if self.pid() and self._wait_until_it_answers():
-            return
-        make_private(self.layout.logs)
-        make_private(self.layout.sockets)
-        self.prepare()
-        for _ in range(ATTEMPTS):  # what an earlier, killed server left behind takes a moment to end
+        if self.pid() is None:
+            make_private(self.layout.logs)
+            make_private(self.layout.sockets)
+            self.prepare()
+            self._spawn_until_it_stays(dies_with_starter)
+        if not self._wait_until_it_answers():
+            raise WrongEnvironment(f"{self.name} does not start. The end of {self.log}:\n{self._last_words()}")
+
+    def _spawn_until_it_stays(self, dies_with_starter: bool) -> None:
+        """Start it again when it ends at once: what a killed server left behind takes a moment to end."""
+        for _ in range(ATTEMPTS):
             self._process = self._spawn(dies_with_starter)
-            if self._wait_until_it_answers():
+            if self._wait_until_it_answers() or self._process.poll() is None:
                 return
             time.sleep(0.5)
-        raise WrongEnvironment(f"{self.name} does not start. The end of {self.log}:\n{self._last_words()}")
 
     def stop(self) -> None:
         """Stop the server, wherever it was started; by force when it does not listen."""
