@@ -1,25 +1,31 @@
-"""Doing the same thing several times at once, each in a thread with a database connection of its own."""
+"""Doing things at once, each in a thread with a database connection of its own."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 Result = TypeVar("Result")
 
 
 def at_once(contenders: int, do: Callable[[], Result]) -> list[Result]:
-    """What each contender got; all start together."""
-    start = threading.Barrier(contenders)
+    """What each contender got who did the same thing; all start together."""
+    return all_at_once([do] * contenders)
 
-    def run() -> Result:
-        start.wait(timeout=10)
+
+def all_at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
+    """What each of the `actions` gave, in their order; all start together, already connected."""
+    start = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Result]) -> Result:
         try:
-            return do()
+            connection.ensure_connection()
+            start.wait(timeout=10)
+            return action()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(contenders) as pool:
-        return [contender.result(timeout=60) for contender in [pool.submit(run) for _ in range(contenders)]]
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [contender.result(timeout=60) for contender in [pool.submit(run, action) for action in actions]]
