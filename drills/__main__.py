@@ -5,23 +5,30 @@ import pkgutil
 import sys
 import time
 import traceback
+from types import ModuleType
 
 import drills
 from tests.running import fresh_database
 
 
 def main(wanted: list[str]) -> int:
-    known = [module.name for module in pkgutil.iter_modules(drills.__path__) if not module.name.startswith("_")]
-    if unknown := set(wanted) - set(known):
-        sys.exit(f"No such drill: {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
     with fresh_database("drill"):
-        held = [_run(name) for name in wanted or known]
+        known = _drills()
+        if unknown := set(wanted) - set(known):
+            sys.exit(f"No such drill: {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
+        held = [_run(name, known[name]) for name in wanted or known]
     print(f"{sum(held)} of {len(held)} drills held")
     return 0 if all(held) else 1
 
 
-def _run(name: str) -> bool:
-    module = importlib.import_module(f"drills.{name}")
+def _drills() -> dict[str, ModuleType]:
+    """Return the modules with a `drill()`; the others here are scripts for a running desk."""
+    names = [module.name for module in pkgutil.iter_modules(drills.__path__) if not module.name.startswith("_")]
+    modules = {name: importlib.import_module(f"drills.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "drill")}
+
+
+def _run(name: str, module: ModuleType) -> bool:
     print(f"\n{name}: {(module.__doc__ or name).splitlines()[0]}", flush=True)
     started = time.monotonic()
     try:
