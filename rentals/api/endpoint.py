@@ -1,6 +1,6 @@
 """What all views of the API have in common: one table of operations, strict input, one moment a request."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponseBase
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import BasePagination
@@ -39,6 +39,7 @@ class Operation:
     action: str
     output: type[Serializer]
     input: type[Serializer] = Serializer
+    form: type[Serializer] | None = None  # the same as a multipart form, where that is taken too
     query: type[Serializer] = Serializer
     status: int = 200
     repeatable: bool = False  # a POST that only reads: its answers are not kept
@@ -93,6 +94,7 @@ class Endpoint(GenericAPIView):
         super().initial(request, *args, **kwargs)
         refuse_large_body(request)
         refuse_unknown(request.query_params, self.known_parameters())
+        refuse_empty(request.query_params)
 
     def known_parameters(self) -> set[str]:
         return set(self.operation.query().fields)
@@ -163,6 +165,13 @@ def refuse_unknown(given: Iterable[str], known: set[str]) -> None:
     unknown = {name: [unknown_field(known)] for name in given if name not in known}
     if unknown:
         raise ValidationError(unknown)
+
+
+def refuse_empty(given: Mapping[str, str]) -> None:
+    """A parameter without a value would be passed over like a misspelt one."""
+    empty = {name: [ErrorDetail("Give it a value, or leave it out.", "blank")] for name in given if not given[name]}
+    if empty:
+        raise ValidationError(empty)
 
 
 def refuse_large_body(request: Request) -> None:

@@ -18,14 +18,22 @@ from rentals.overview import found_by, that_held
 LONGEST_SEARCH = 40
 
 
-class WholeField(forms.IntegerField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 1, "max_value": LARGEST_ID, **kwargs})
-
-
-@extend_schema_field(OpenApiTypes.INT)
 class WholeFilter(filters.Filter):
-    field_class = WholeField
+    """A whole number from `least` on."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *, least: int = 1, **kwargs: Any) -> None:
+        super().__init__(min_value=least, max_value=LARGEST_ID, **kwargs)
+        extend_schema_field({"type": "integer", "minimum": least, "maximum": LARGEST_ID})(self)
+
+
+class TextFilter(filters.CharFilter):
+    """A text of at most `longest` characters."""
+
+    def __init__(self, *, longest: int = LONGEST_SEARCH, **kwargs: Any) -> None:
+        super().__init__(max_length=longest, **kwargs)
+        extend_schema_field({"type": "string", "minLength": 1, "maxLength": longest})(self)
 
 
 @extend_schema_field(OpenApiTypes.BOOL)
@@ -55,8 +63,8 @@ class DeviceFilter(filters.FilterSet):
     clinic = WholeFilter()
     condition = filters.ChoiceFilter(choices=Device.Condition.choices)
     availability = filters.ChoiceFilter(choices=[(name, name) for name in AVAILABILITIES])
-    min_free = WholeFilter(field_name="free_treatments", lookup_expr="gte", min_value=0)
-    search = filters.CharFilter(field_name="serial", lookup_expr="icontains", max_length=LONGEST_SEARCH)
+    min_free = WholeFilter(field_name="free_treatments", lookup_expr="gte", least=0)
+    search = TextFilter(field_name="serial", lookup_expr="icontains")
     ordering = DeviceOrder(fields=["serial", "free_treatments", "remaining_treatments", "last_reading_at", "condition"])
 
     class Meta:
@@ -69,8 +77,8 @@ class RentalFilter(filters.FilterSet):
     clinic = WholeFilter()
     patient = WholeFilter()
     device = WholeFilter(method="filter_device")
-    external_reference = filters.CharFilter(max_length=120)
-    search = filters.CharFilter(method="filter_search", max_length=LONGEST_SEARCH)
+    external_reference = TextFilter(longest=120)
+    search = TextFilter(method="filter_search")
     overdue = YesNoFilter()
     at_risk = YesNoFilter()
 
@@ -89,7 +97,7 @@ class DiscrepancyFilter(filters.FilterSet):
     state = filters.ChoiceFilter(choices=Discrepancy.State.choices)
     kind = filters.ChoiceFilter(choices=Discrepancy.Kind.choices)
     device = WholeFilter()
-    rental = filters.CharFilter(field_name="rental__reference", max_length=12)
+    rental = TextFilter(field_name="rental__reference", longest=12)
 
     class Meta:
         model = Discrepancy

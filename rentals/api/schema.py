@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from rentals.api.authentication import SCHEME
 from rentals.api.endpoint import BaseList, Endpoint, Operation
+from rentals.api.fields import Input
 from rentals.api.idempotency import HEADER, LONGEST_KEY
 
 
@@ -83,8 +84,14 @@ class AutoSchema(SpectacularSchema):
     def get_tags(self) -> list[str]:
         return [self.operation.id.partition("_")[0]]
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Input):
+            schema["additionalProperties"] = False
+        return schema
+
     def get_override_parameters(self) -> list[Any]:
-        parameters: list[Any] = [self.operation.query]
+        parameters: list[Any] = [self.operation.query] if self.operation.query().fields else []
         if self.method == "POST" and not self.operation.repeatable:
             parameters.append(
                 OpenApiParameter(
@@ -97,7 +104,8 @@ class AutoSchema(SpectacularSchema):
         return parameters
 
     def get_request_serializer(self) -> Any:
-        return self.operation.input
+        form = self.operation.form
+        return {"application/json": self.operation.input, "multipart/form-data": form} if form else self.operation.input
 
     def get_response_serializers(self) -> Any:
         errors = {status: OpenApiResponse(ErrorAnswer, text) for status, text in self.errors().items()}

@@ -36,7 +36,7 @@ class Imports(Endpoint):
     """
 
     parser_classes = (JSONParser, MultiPartParser)
-    operations = {"POST": Operation("usage_import", "usage.import", ImportQueued, ReadOuts, status=202)}
+    operations = {"POST": Operation("usage_import", "usage.import", ImportQueued, ReadOuts, UsageFile, status=202)}
 
     def act(self) -> Response:
         file, name = self.uploaded() if is_form(self.request) else self.written_out()
