@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from rentals.models import Holding, Rental
-from rentals.reconciliation.findings import NUMBERS
+from rentals.reconciliation.findings import GAP
 from rentals.reconciliation.sql import rows
 
 ONE_DAY = timedelta(days=1)
@@ -73,7 +73,7 @@ def days_of(rentals: Sequence[Rental], at: datetime) -> dict[int, list[Day]]:
     held: defaultdict[int, list[Holding]] = defaultdict(list)
     for holding in holdings:
         held[holding.rental_id].append(holding)
-    records = records_of(rentals, [holding for holding in holdings], at)
+    records = records_of(rentals, list(holdings), at)
     return {rental.pk: judged_days(rental, held[rental.pk], records[rental.pk], at) for rental in rentals}
 
 
@@ -157,4 +157,4 @@ SESSIONS = """
 """
 PAUSES = "SELECT device_id, lower(days), upper(days) FROM rentals_pause WHERE device_id = ANY(%s)"
 READ_OUTS = "SELECT device_id, read_out_at FROM devices_readout WHERE device_id = ANY(%s)"
-GAPS = f"SELECT device_id, at_before, at FROM ({NUMBERS}) numbers WHERE missing > 0"
+GAPS = f"SELECT device_id, at_before, at FROM ({GAP}) gap WHERE missing > 0"

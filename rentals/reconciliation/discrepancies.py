@@ -7,7 +7,7 @@ from config.models import User
 from config.refusals import Refusal, invalid
 from rentals.deciding import deciding
 from rentals.models import Discrepancy
-from rentals.reconciliation.findings import FINDINGS
+from rentals.reconciliation.findings import FINDINGS, GAP
 from rentals.reconciliation.sql import execute, scratch_table
 
 EXPLAINED = "Later data explains it."
@@ -19,6 +19,8 @@ def detect(devices: Sequence[int], at: datetime) -> None:
         "finding",
         "kind text, subject text, device_id bigint, clinic_id bigint, rental_id bigint, why text, action text",
     )
+    execute("DROP TABLE IF EXISTS pg_temp.gap")
+    execute(f"CREATE TEMPORARY TABLE gap ON COMMIT DROP AS {GAP}", {"devices": list(devices)})
     for kind, query in FINDINGS.items():
         execute(
             f"""
@@ -28,6 +30,7 @@ def detect(devices: Sequence[int], at: datetime) -> None:
             """,
             {"devices": list(devices), "kind": kind},
         )
+    execute("ANALYZE finding")
     open_found(at)
     execute(
         """

@@ -25,6 +25,9 @@ NUMBERS = """
     WINDOW course AS (PARTITION BY allowance_id ORDER BY n, at)
 """
 
+# Where numbers are missing, or the log ends before the counter. `detect` makes it a scratch table.
+GAP = f"SELECT * FROM ({NUMBERS}) numbers WHERE missing > 0 OR (read_out AND n > last_logged)"
+
 
 def local(moment: str) -> str:
     """SQL for a moment as people at the clinic `c` read it."""
@@ -138,7 +141,7 @@ LOG_MISSING = f"""
             d.serial, g.missing, CASE WHEN g.missing > 1 THEN 's' ELSE '' END, g.n_before + 1, g.n_before + g.missing,
             {local("g.at_before")}, {local("g.at")}) AS why,
         'Read the device out again; until then the days without a record are unknown.' AS action
-    FROM ({NUMBERS}) g {NAMED.format(device="g.device_id")}
+    FROM gap g {NAMED.format(device="g.device_id")}
     WHERE g.missing > 0 AND g.n_before < g.last_logged
 """
 
@@ -150,7 +153,7 @@ COUNTER_LOG_MISMATCH = f"""
             d.serial, g.n, {local("g.at")}, g.last_logged) AS why,
         'Read the device out again; if the log stays short, note the counter as right or wrong.' AS action
     FROM (
-        SELECT DISTINCT ON (allowance_id) * FROM ({NUMBERS}) n
+        SELECT DISTINCT ON (allowance_id) * FROM gap
         WHERE read_out AND n > last_logged
         ORDER BY allowance_id, n DESC, at
     ) g
@@ -177,7 +180,7 @@ PAST_NOMINAL = f"""
         ) beyond
         ORDER BY rank, n, at LIMIT 1
     ) s ON true
-    WHERE a.device_id = ANY(%(devices)s)
+    WHERE a.nominal_treatments IS NOT NULL AND a.device_id = ANY(%(devices)s)
 """
 
 CLOCK_IN_DOUBT = f"""

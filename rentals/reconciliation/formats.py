@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from typing import IO, Any
 
@@ -293,7 +294,9 @@ NO_PAUSE = "\t\\N" * len(PAUSE)
 NO_READ_OUT = "\t\\N" * len(READ_OUT)
 
 
+@lru_cache(maxsize=4096)
 def whole(name: str, text: str, most: int) -> int:
+    """Kept from call to call: the same lengths and numbers come again and again."""
     if text.isdecimal() and len(text) < 10 and (value := int(text)) <= most:
         return value
     raise BadRecord(f"{name} {shown(text)} is not a whole number between 0 and {most}.")

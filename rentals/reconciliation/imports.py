@@ -14,7 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from django.core.files import File
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from kombu.exceptions import OperationalError
 
@@ -23,6 +23,7 @@ from config.refusals import Refusal
 from rentals.deciding import deciding
 from rentals.models import UsageImport
 from rentals.reconciliation.formats import Rejected, refuse_what_is_no_usage_data, staging_lines
+from rentals.reconciliation.sql import execute
 from rentals.reconciliation.taking import MOST_REJECTED, Taken, stage, take_staged
 
 LEASE = timedelta(minutes=2)
@@ -80,8 +81,9 @@ def run_import(import_id: int, *, at: datetime) -> None:
     try:
         with deciding():
             usage_import = UsageImport.objects.select_for_update(no_key=True).get(pk=import_id)
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            execute("SET LOCAL jit = off")  # compiling these statements takes longer than running them
+            execute("SET LOCAL work_mem = '64MB'")  # for the few large sorts
             taken = take(usage_import, at, rejected)
             finish(usage_import, taken, at, rejected)
     except Refusal as refusal:

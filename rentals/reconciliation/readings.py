@@ -15,6 +15,7 @@ from rentals.reconciliation.reconcile import reconcile
 from rentals.reconciliation.sql import execute, scratch_table
 
 BATCH = 2000
+CANDIDATE = "device_id bigint, counter integer, read_at timestamptz, source text"
 
 
 def take_reading(device: Device, counter: int, *, read_at: datetime, at: datetime, actor: User | None) -> Reading:
@@ -31,8 +32,11 @@ def take_reading(device: Device, counter: int, *, read_at: datetime, at: datetim
     return reading
 
 
-def keep_from_read_outs(at: datetime, actor: User | None) -> None:
-    """Keep the counters of the staged read-outs; where none was given, the number of the last session tells it."""
+def keep_from_read_outs(at: datetime, actor: User | None) -> int:
+    """Keep the counters of the staged read-outs; where none was given, the number of the last session tells it.
+
+    Returns how many were new.
+    """
     candidates()
     execute(
         """
@@ -43,7 +47,7 @@ def keep_from_read_outs(at: datetime, actor: User | None) -> None:
         FROM (SELECT *, read_out_at AS read_at FROM block) b WHERE b.device_id IS NOT NULL
         """
     )
-    keep_candidates(at, actor)
+    return keep_candidates(at, actor)
 
 
 def keep(readings: Iterable[tuple[int, int, datetime, str]], *, at: datetime, actor: User | None) -> None:
@@ -60,30 +64,28 @@ def keep(readings: Iterable[tuple[int, int, datetime, str]], *, at: datetime, ac
 
 def candidates() -> None:
     """An empty scratch table for readings to be kept."""
-    scratch_table("candidate", "device_id bigint, counter integer, read_at timestamptz, source text")
+    scratch_table("candidate", CANDIDATE)
 
 
-def keep_candidates(at: datetime, actor: User | None) -> None:
+def keep_candidates(at: datetime, actor: User | None) -> int:
     """Keep each reading of the scratch table `candidate` that is not known, flagged where it cannot be."""
-    for found in judged():
-        Reading.objects.bulk_create(
-            Reading(
-                device_id=device,
-                allowance_id=allowance,
-                counter=counter,
-                read_at=read_at,
-                source=source,
-                trusted=not flag,
-                flag=flag,
-                recorded_at=at,
-                recorded_by=actor,
-            )
-            for device, allowance, counter, read_at, source, flag in found
-        )
+    scratch_table("judged", f"{CANDIDATE}, allowance_id bigint, flag text")
+    for batch in judged():
+        with connection.cursor() as cursor, cursor.copy("COPY judged FROM STDIN") as copy:
+            for reading in batch:
+                copy.write_row(reading)
+    return execute(
+        """
+        INSERT INTO devices_reading
+            (device_id, counter, read_at, source, allowance_id, flag, trusted, recorded_at, recorded_by_id)
+        SELECT device_id, counter, read_at, source, allowance_id, flag, flag = '', %s, %s FROM judged
+        """,
+        [at, actor and actor.pk],
+    )
 
 
 def judged() -> Iterator[list[tuple[Any, ...]]]:
-    """The candidates in order, with allowance and flag, a batch at a time.
+    """The candidates in order with allowance and flag, a batch at a time.
 
     Each is compared with the trusted ones on both sides, those of the candidates before it included;
     readings already trusted stay so.
@@ -107,7 +109,7 @@ def judged() -> Iterator[list[tuple[Any, ...]]]:
                 if not flag:
                     before = counter, read_at
                 if not known:
-                    found.append((device, allowance, counter, read_at, source, flag))
+                    found.append((device, counter, read_at, source, allowance, flag))
             yield found
 
 

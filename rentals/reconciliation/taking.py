@@ -25,12 +25,12 @@ SAME_SESSION = "interval '2 seconds'"
 SAME_SESSION_CORRECTED = "interval '60 seconds'"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Taken:
     """What became of the records of one import; treatments and pauses are counted, read-outs are not."""
 
-    accepted: int = 0
-    duplicate: int = 0
+    accepted: int
+    duplicate: int
 
 
 def stage(lines: Iterable[str]) -> None:
@@ -55,22 +55,26 @@ def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejec
     discrepancies.open_unknown_devices(actor, at)
     devices = [device for (device,) in rows("SELECT DISTINCT device_id FROM block WHERE device_id IS NOT NULL")]
     lock_devices(devices)
-    keep_read_outs()
+    new_read_outs = keep_read_outs()
     compare_with_known()
     allowances.settle(devices)
-    taken = Taken()
-    taken.accepted += insert_sessions()
+    new_sessions = insert_sessions()
     keep_empty_records()
-    [[taken.duplicate]] = rows("SELECT count(*) FROM log WHERE standing = 'duplicate'")
-    discrepancies.open_conflicting_duplicates(at)
+    [[duplicates, others]] = rows(
+        """
+        SELECT count(*) FILTER (WHERE standing = 'duplicate'), count(*) FILTER (WHERE standing IN ('new', 'conflict'))
+        FROM log
+        """
+    )
+    if others > new_sessions:
+        discrepancies.open_conflicting_duplicates(at)
     new_pauses, all_pauses = insert_pauses()
-    taken.accepted += new_pauses
-    taken.duplicate += all_pauses - new_pauses
     allowances.attach_readings(devices)
-    readings.keep_from_read_outs(at, actor)
-    allowances.recount(devices)
-    discrepancies.detect(devices, at)
-    return taken
+    new_readings = readings.keep_from_read_outs(at, actor)
+    if new_read_outs or new_sessions or new_pauses or new_readings:
+        allowances.recount(devices)
+        discrepancies.detect(devices, at)
+    return Taken(new_sessions + new_pauses, duplicates + all_pauses - new_pauses)
 
 
 def find_devices(actor: User | None) -> None:
@@ -126,9 +130,9 @@ def unknown(serial: str, part_number: str, matches: int) -> str:
     return f"No device here has the serial {serial}{part}; correct it, or add the device first."
 
 
-def keep_read_outs() -> None:
-    """Each transfer once, however often and by whatever route it arrives (I7)."""
-    execute(
+def keep_read_outs() -> int:
+    """Each transfer once, however often and by whatever route it arrives (I7); returns how many were new."""
+    new = execute(
         """
         INSERT INTO devices_readout (device_id, read_out_at, device_clock, counter)
         SELECT DISTINCT device_id, read_out_at, device_clock, counter FROM block WHERE device_id IS NOT NULL
@@ -142,6 +146,7 @@ def keep_read_outs() -> None:
             AND r.device_clock IS NOT DISTINCT FROM b.device_clock AND r.counter IS NOT DISTINCT FROM b.counter
         """
     )
+    return new
 
 
 def compare_with_known() -> None:
@@ -229,6 +234,7 @@ def insert_sessions() -> int:
         JOIN span p ON p.device_id = l.device_id AND l.corrected >= p.since AND l.corrected < p.until
         LEFT JOIN rentals_holding h ON {HELD_BY.format(device="l.device_id", moment="l.corrected")}
         WHERE l.standing = 'new'
+        ORDER BY l.device_id, l.corrected
         ON CONFLICT (allowance_id, n) WHERE seconds > 0 DO NOTHING
         """
     )
