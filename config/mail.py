@@ -55,13 +55,6 @@ class EmailBackend(smtp.EmailBackend):
     def connection_class(self) -> type[_Watched]:
         return _WatchedTLS if self.use_ssl else _Watched
 
-    def open(self) -> bool | None:
-        opened = super().open()
-        if opened and self.connection:
-            # Otherwise the greeting is only exchanged with the first mail, and its refusal taken for the mail's.
-            self.connection.ehlo_or_helo_if_needed()
-        return opened
-
 
 def deliver(mail: EmailMessage) -> Delivery:
     """Hand `mail` to the mail server over a connection of its own; every failure of the way is an outcome."""
@@ -103,7 +96,7 @@ def _answer(error: OSError) -> tuple[int, str]:
         code, text = next(iter(error.recipients.values()))
     elif isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError):
         code, text = error.smtp_code, error.smtp_error
-    else:  # among them smtplib's own 500 for a line that is too long
+    else:  # among them a refused greeting, and smtplib's own 500 for a line that is too long
         return 0, ""
     words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     enhanced = ENHANCED_CODE.match(words)

@@ -27,6 +27,15 @@ class _Server(SMTP):
         else:
             super().connection_made(transport)
 
+    async def smtp_EHLO(self, hostname: str) -> None:
+        if self.event_handler.mode == "550 at EHLO":
+            await self.push("550 5.7.1 not for you")
+        else:
+            await super().smtp_EHLO(hostname)
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        await self.smtp_EHLO(hostname)
+
     async def smtp_DATA(self, arg: str) -> None:
         if self.event_handler.mode == "451 at DATA":
             await self.push("451 4.3.0 try later")

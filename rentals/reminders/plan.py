@@ -39,7 +39,10 @@ def plan_reminders(at: datetime) -> Plan:
 
 def plan_clinic(clinic: Clinic, at: datetime) -> Plan:
     """Write the reminders that have fallen due; in the sending hours, judge and bundle those without a message."""
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The audit trigger's exception block looks through all deferred checks, once a row: with twenty
+        # thousand rows over a minute. Checked at each statement's end, there are none to look through.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         write_due_reminders(clinic, at)
         if not may_send(clinic, at):
             return Plan([], 0, 0)

@@ -53,6 +53,7 @@ def test_a_message_is_sent_once_however_often_it_is_poked(sink):
     [
         ("421 at connect", "retry", 0),
         ("554 at connect", "retry", 0),
+        ("550 at EHLO", "retry", 0),
         ("dropped at RCPT", "retry", 0),
         ("slow at RCPT", "retry", 0),
         ("450 at RCPT", "retry", 0),

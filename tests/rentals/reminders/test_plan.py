@@ -141,7 +141,7 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
     place = make.clinic()
     for _ in range(rentals):
         made = overdue(place, days=7)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == rentals
 
 
