@@ -84,14 +84,11 @@ def references_exist(operation: pgtrigger.Operation) -> pgtrigger.Trigger:
         func=pgtrigger.Func(
             """
             IF EXISTS (
-                SELECT FROM changed c LEFT JOIN devices_readout r ON r.id = c.read_out_id
-                WHERE r.device_id IS DISTINCT FROM c.device_id
-            ) OR EXISTS (
-                SELECT FROM changed c LEFT JOIN devices_allowance a ON a.id = c.allowance_id
-                WHERE a.device_id IS DISTINCT FROM c.device_id
-            ) OR EXISTS (
-                SELECT FROM changed c LEFT JOIN rentals_rental r ON r.id = c.rental_id
-                WHERE c.rental_id IS NOT NULL AND r.id IS NULL
+                SELECT FROM (SELECT DISTINCT device_id, read_out_id, allowance_id, rental_id FROM changed) c
+                LEFT JOIN devices_readout o ON (o.id, o.device_id) = (c.read_out_id, c.device_id)
+                LEFT JOIN devices_allowance a ON (a.id, a.device_id) = (c.allowance_id, c.device_id)
+                LEFT JOIN rentals_rental r ON r.id = c.rental_id
+                WHERE o.id IS NULL OR a.id IS NULL OR (c.rental_id IS NOT NULL AND r.id IS NULL)
             ) THEN
                 RAISE EXCEPTION 'a treatment names what is not there: read-out, allowance or rental'
                     USING ERRCODE = 'foreign_key_violation';
