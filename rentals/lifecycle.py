@@ -51,9 +51,7 @@ def require(rental: Rental, verb: str) -> None:
 def check_moment(clinic_moment: datetime, *, now: datetime, actor: User | None) -> None:
     """Refuse a moment in the future, or further back than `actor` may record (three days, or any for a manager)."""
     if clinic_moment > now:
-        raise Refusal(
-            "in_the_future", "This moment has not come yet; correct the time.", status=400, field="at"
-        )
+        raise Refusal("in_the_future", "This moment has not come yet; correct the time.", status=400, field="at")
     too_old = clinic_moment < now - timedelta(days=DAYS_BACK)
     if too_old and actor is not None and not may(actor, "rentals.backdate"):
         raise Refusal(
@@ -82,9 +80,7 @@ def move(
     old = State(rental.state)
     new = to or old
     if to is not None and to not in MOVES[old]:
-        raise Refusal(
-            "wrong_state", f"A rental that is {old.label.lower()} cannot become {new.label.lower()}."
-        )
+        raise Refusal("wrong_state", f"A rental that is {old.label.lower()} cannot become {new.label.lower()}.")
     # The old state in the WHERE clause is the lock: of two at once one gets 0.
     agreed = Rental.objects.filter(pk=rental.pk, state=old).update(state=new, **changes)
     if not agreed:
