@@ -9,21 +9,11 @@ from patients.models import Patient
 from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
-from tests.rentals.api.client import ROOT, Api, code
+from tests.rentals.api.client import ROOT, code
 
 pytestmark = pytest.mark.django_db
 
 JSON = "application/json"
-
-
-@pytest.fixture
-def clinic():
-    return make.clinic()
-
-
-@pytest.fixture
-def api(clinic):
-    return Api(make.manager(clinic))
 
 
 def patient_of(where: Any, /, **changes: Any) -> dict[str, Any]:

@@ -30,16 +30,6 @@ def patient_of(clinic, **changes):
     }
 
 
-@pytest.fixture
-def clinic():
-    return make.clinic()
-
-
-@pytest.fixture
-def api(clinic):
-    return Api(make.manager(clinic))
-
-
 def test_same_key_gives_the_same_answer_and_no_second_effect(api, clinic):
     first = api.post("/patients/", patient_of(clinic), key="k")
     assert first[0] == 201
