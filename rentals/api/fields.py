@@ -123,14 +123,14 @@ class Moment(serializers.DateTimeField):
 class VisibleField(serializers.PrimaryKeyRelatedField):
     """An id of something that the user may see; another clinic's and nobody's id read alike."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, queryset: Any, **kwargs: Any) -> None:
         kwargs.setdefault("pk_field", Whole(min_value=1, max_value=LARGEST_ID))
-        super().__init__(**kwargs)
+        super().__init__(queryset=queryset, **kwargs)
+        self.rows = queryset
 
     def get_queryset(self) -> QuerySet[Any]:
-        rows: Any = self.queryset
         user = self.context["request"].user
-        return user.visible_clinics() if rows.model is Clinic else rows.visible_to(user)
+        return user.visible_clinics() if self.rows.model is Clinic else self.rows.visible_to(user)
 
 
 class PartNumber(serializers.SlugRelatedField):

@@ -1,5 +1,7 @@
 """Who gets in: keys, roles, clinics, and views about which nobody decided."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
@@ -9,6 +11,7 @@ from rest_framework.serializers import Serializer
 
 from config.models import ApiToken, User
 from config.roles import MATRIX
+from devices.models import Device
 from rentals.api import documentation
 from rentals.api.endpoint import Endpoint, Operation
 from rentals.api.urls import urlpatterns
@@ -20,11 +23,18 @@ from tests.rentals.api.client import ROOT, Api, code
 pytestmark = pytest.mark.django_db
 
 OPEN = {documentation.Schema, documentation.Documentation, documentation.Nothing}
+
+
+def view_of(pattern: URLPattern) -> Any:
+    callback: Any = pattern.callback
+    return callback.cls
+
+
 ENDPOINTS: list[tuple[URLPattern, str]] = [
     (pattern, method)
     for pattern in urlpatterns
-    if pattern.callback.cls not in OPEN
-    for method in pattern.callback.cls.operations
+    if view_of(pattern) not in OPEN
+    for method in view_of(pattern).operations
 ]
 NAMES = [f"{method} {pattern.pattern}" for pattern, method in ENDPOINTS]
 
@@ -38,7 +48,7 @@ def ask(api: Api, method: str, path: str) -> tuple[int, dict]:
 
 
 def test_every_operation_is_known_by_a_name_of_its_own():
-    names = [pattern.callback.cls.operations[method].id for pattern, method in ENDPOINTS]
+    names = [view_of(pattern).operations[method].id for pattern, method in ENDPOINTS]
     assert len(set(names)) == len(names) == 31
 
 
@@ -48,7 +58,7 @@ def test_each_operation_asks_for_a_key_and_for_a_role_that_may(pattern, method):
     answer = Client(raise_request_exception=False).generic(method, ROOT + path)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Token"
-    allowed = MATRIX[pattern.callback.cls.operations[method].action]
+    allowed = MATRIX[view_of(pattern).operations[method].action]
     for role in User.Role:
         status = ask(Api(make.user(role)), method, path)[0]
         assert (status == 403) == (role not in allowed), (role, status)
@@ -127,12 +137,11 @@ def test_command_prints_a_key_that_works_and_keeps_only_its_hash(capsys):
 def test_history_names_the_user_of_the_key():
     clinic = make.clinic()
     user = make.manager(clinic)
-    device = {"serial": "9", "part_number": make.device_model().part_number, "clinic": clinic.pk, "condition": "ready"}
-    status, added = Api(user).post("/devices/", device)
+    body = {"serial": "9", "part_number": make.device_model().part_number, "clinic": clinic.pk, "condition": "ready"}
+    status, added = Api(user).post("/devices/", body)
     assert status == 201
-    from devices.models import Device
-
-    event = Device.objects.get(pk=added["id"]).events.get()
+    device: Any = Device.objects.get(pk=added["id"])
+    event = device.events.get()
     assert event.pgh_context.metadata["user"] == user.pk
 
 
