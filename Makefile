@@ -12,7 +12,7 @@ run: .venv/installed
 	@PORT=$(PORT) DEMO=$(DEMO) exec $(BIN)/python manage.py run
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 drill: .venv/installed-dev
 	$(BIN)/python -m drills

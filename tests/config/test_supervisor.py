@@ -19,6 +19,9 @@ from config.supervisor import Child
 from tests.running import CHECKOUT, Run, environment_of, eventually, free_port, gone, servers_in
 
 SECONDS_TO_STOP = 10
+
+# One worker has them all, in this order: those that leave the run alive come first and share it.
+pytestmark = pytest.mark.xdist_group("run")
 ALL_OK = {"database": "ok", "queue": "ok", "workers": "ok", "scheduler": "ok"}
 
 
@@ -47,14 +50,26 @@ def run(state: Path, runs: list[Run]) -> Run:
     return runs[-1]
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_run_stops_in_time_and_leaves_no_process(run: Run, sign: signal.Signals):
+def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
+    code = "from config.models import Clinic; print(Clinic.objects.count())"
+    asked = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
+        cwd=CHECKOUT,
+        env=environment_of(state, run.port),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip().isdigit()
     assert run.health() == ALL_OK
-    family = run.family()
-    assert len(family) >= 7
-    assert run.stop(sign) < SECONDS_TO_STOP
-    assert gone(family)
-    assert run.process.returncode == 0
+
+
+def test_second_run_from_the_same_folder_is_refused_with_one_line(run: Run, state: Path):
+    second = Run(state, free_port())
+    second.process.wait(20)
+    assert second.process.returncode == 1
+    assert eventually(lambda: "already runs from this folder" in second.text, 2)
+    assert len(second.said) == 1
 
 
 @pytest.mark.parametrize("word", ["gunicorn", "worker", "beat"])
@@ -76,13 +91,14 @@ def test_server_that_is_killed_is_started_again(run: Run, state: Path, name: str
     assert eventually(lambda: run.health() == ALL_OK, 20)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
-def test_nothing_outlives_a_killed_supervisor_and_the_next_run_starts(run: Run, state: Path):
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_run_stops_in_time_and_leaves_no_process(run: Run, sign: signal.Signals):
+    assert run.health() == ALL_OK
     family = run.family()
-    run.process.kill()
-    assert eventually(lambda: gone(family), SECONDS_TO_STOP)
-    again = Run(state, free_port()).until_ready()
-    assert again.stop(signal.SIGTERM) < SECONDS_TO_STOP
+    assert len(family) >= 7
+    assert run.stop(sign) < SECONDS_TO_STOP
+    assert gone(family)
+    assert run.process.returncode == 0
 
 
 def test_second_start_is_ready_within_ten_seconds(state: Path, run: Run):
@@ -94,12 +110,13 @@ def test_second_start_is_ready_within_ten_seconds(state: Path, run: Run):
     assert taken < 10
 
 
-def test_second_run_from_the_same_folder_is_refused_with_one_line(run: Run, state: Path):
-    second = Run(state, free_port())
-    second.process.wait(20)
-    assert second.process.returncode == 1
-    assert eventually(lambda: "already runs from this folder" in second.text, 2)
-    assert len(second.said) == 1
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
+def test_nothing_outlives_a_killed_supervisor_and_the_next_run_starts(run: Run, state: Path):
+    family = run.family()
+    run.process.kill()
+    assert eventually(lambda: gone(family), SECONDS_TO_STOP)
+    again = Run(state, free_port()).until_ready()
+    assert again.stop(signal.SIGTERM) < SECONDS_TO_STOP
 
 
 def test_taken_port_is_refused_with_one_line(state: Path):
@@ -121,20 +138,6 @@ def test_port_that_is_none_is_refused_with_one_line(state: Path, port: str):
     assert eventually(lambda: len(run.said) == 1, 2)
 
 
-def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
-    code = "from config.models import Clinic; print(Clinic.objects.count())"
-    asked = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
-        cwd=CHECKOUT,
-        env=environment_of(state, run.port),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert asked.stdout.strip().isdigit()
-    assert run.health() == ALL_OK
-
-
 def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():
     heard: queue.Queue[tuple[str, str]] = queue.Queue()
     child = Child("brief", [sys.executable, "-c", "print('here')"], os.environ, lambda *said: heard.put(said))
@@ -146,6 +149,11 @@ def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():
     assert 2 <= len(starts) <= 4  # at 0, 0.5 and 1.5 s, with the time a start takes
 
 
+def kept_and_gone(child: Child, left_behind: psutil.Process) -> bool:
+    child.keep()
+    return gone([left_behind])
+
+
 def test_what_a_dead_child_had_started_ends_before_it_is_started_again():
     heard: queue.Queue[tuple[str, str]] = queue.Queue()
     leaves_one_behind = ["sh", "-c", "sleep 60 & echo $!; kill -9 $$"]
@@ -153,5 +161,5 @@ def test_what_a_dead_child_had_started_ends_before_it_is_started_again():
     child.keep()
     left_behind = psutil.Process(int(heard.get(timeout=5)[1]))
     assert left_behind.is_running()
-    assert eventually(lambda: child.keep() or gone([left_behind]), 5)
+    assert eventually(lambda: kept_and_gone(child, left_behind), 5)
     child.end_group()
