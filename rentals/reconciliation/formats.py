@@ -111,15 +111,15 @@ def column_names(header: str) -> list[str]:
 
 
 def staging_lines(file: IO[bytes], *, at: datetime, reject: Callable[[Rejected], None]) -> Iterator[str]:
-    """The records of `file` as lines for the staging table; bad ones go to `reject`."""
+    """The records of `file` as lines for the staging table; bad ones go to `reject`.
+
+    Its first line was found right when the file was queued.
+    """
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
     lines = physical_lines(text, reject)
     number, first = next(lines, (1, ""))
     if first.lstrip().startswith("{"):
         return json_records(chain_one((number, first), lines), at, reject)
-    problem = problem_with_header(first)
-    if problem:
-        raise Refusal("not_usage_data", f"{problem}; {WHAT_IS_RIGHT}.", status=400)
     return csv_records(column_names(first), lines, at, reject)
 
 

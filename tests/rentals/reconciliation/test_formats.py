@@ -1,0 +1,217 @@
+"""Usage files: what is refused at once, what is rejected by line, what is read."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from config.refusals import Refusal
+from rentals.reconciliation.formats import LONGEST_LINE, Rejected, refuse_what_is_no_usage_data, staging_lines
+from tests.usage import HEADER, LATER
+
+READ_OUT = "1121000001,71034400,2026-03-01T10:00:00+11:00,2026-03-01 09:00:00,7"
+GOOD = f"{READ_OUT},7,2026-02-28 18:00:00,1200,completed,,,"
+SESSION = ",7,2026-02-28 18:00:00,1200,completed,,,"
+
+
+def read(content: bytes | str) -> tuple[list[list[str]], list[Rejected]]:
+    """The staged lines as fields, and the rejected records."""
+    rejected: list[Rejected] = []
+    raw = content.encode() if isinstance(content, str) else content
+    lines = staging_lines(io.BytesIO(raw), at=LATER, reject=rejected.append)
+    return [line.rstrip("\n").split("\t") for line in lines], rejected
+
+
+def reason_for(line: str) -> str:
+    """Why the second line of a file is rejected; the good third is taken."""
+    staged, rejected = read(f"{HEADER}\n{line}\n{GOOD}\n")
+    assert [bad.line for bad in rejected] == [2]
+    assert [fields[0] for fields in staged] == ["3", "3"]
+    return rejected[0].reason
+
+
+def workbook() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (workbook(), "workbook"),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "UTF-16"),
+        (b"\0" + HEADER.encode(), "not a text file"),
+        (b"\xe9\xe8" * 100, "not UTF-8"),
+        (HEADER.replace(",", ";").encode(), "not separated by commas"),
+        (HEADER.replace("seconds", "minutes").encode(), "“minutes”, which is no column"),
+        (f"{HEADER},n".encode(), "a column twice"),
+        (HEADER.replace("serial,", "").encode(), "does not name serial"),
+        (HEADER.replace("read_out_at,", "").encode(), "does not name read_out_at"),
+        (b"x,y\n" * 1000, "no column"),
+    ],
+)
+def test_a_file_that_is_no_usage_data_is_refused_at_once_with_what_is_right(content, said):
+    with pytest.raises(Refusal) as refusal:
+        refuse_what_is_no_usage_data(io.BytesIO(content))
+    assert (refusal.value.code, refusal.value.status) == ("not_usage_data", 400)
+    assert said in refusal.value.message
+    assert "JSON lines" in refusal.value.message
+
+
+@pytest.mark.parametrize("content", [HEADER, f"\ufeff{HEADER}\r\n{GOOD}\r\n", '\n{"serial": "1121000001"}'])
+def test_a_file_that_may_be_usage_data_is_let_in_and_left_at_its_beginning(content):
+    file = io.BytesIO(content.encode())
+    refuse_what_is_no_usage_data(file)
+    assert file.tell() == 0
+
+
+def test_a_header_cut_in_the_middle_of_a_character_is_no_reason_to_refuse():
+    file = io.BytesIO(HEADER.encode() + b"\n" + "é".encode() * 40_000)
+    refuse_what_is_no_usage_data(file)
+
+
+def test_a_line_is_taken_with_its_read_out_described_once():
+    staged, rejected = read(f"{HEADER}\n{GOOD}\n{GOOD.replace(',7,2026-02-28', ',6,2026-02-27')}\n")
+    assert not rejected
+    assert [fields[:2] for fields in staged] == [["2", "1"], ["2", "1"], ["3", "1"]]
+    assert staged[0][9:] == ["1121000001", "71034400", "2026-03-01 10:00:00+11:00", "2026-03-01 09:00:00", "7"]
+    assert staged[1][2:7] == ["7", "2026-02-28 18:00:00", "1200", "completed", ""]
+
+
+def test_columns_may_come_in_any_order_and_with_a_byte_order_mark():
+    names, values = HEADER.split(","), GOOD.split(",")
+    staged, rejected = read("\ufeff" + ",".join(reversed(names)) + "\r\n" + ",".join(reversed(values)) + "\r\n")
+    assert (staged, rejected) == read(f"{HEADER}\n{GOOD}\n")
+
+
+def test_columns_that_nobody_needs_may_be_left_out():
+    staged, rejected = read("serial,read_out_at,counter\n1121000001,2026-03-01T10:00:00+11:00,7\n")
+    assert not rejected
+    assert staged[0][9:] == ["1121000001", "", "2026-03-01 10:00:00+11:00", "\\N", "7"]
+
+
+def test_quoted_fields_and_a_backslash_are_read():
+    line = GOOD.replace("1121000001", '"1121000001"').replace("completed,,", 'stopped,"E\\1,2",')
+    staged, rejected = read(f"{HEADER}\n{line}\n")
+    assert not rejected
+    assert staged[1][5:7] == ["stopped", "E\\\\1,2"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("1121000001", "", "serial is missing"),
+        ("1121000001", "x" * 41, "serial"),
+        ("1121000001", "11\x0021", "serial “11?21”"),
+        ("71034400", "71\x07", "part_number"),
+        ("2026-03-01T10:00:00+11:00", "2026-03-01T10:00:00", "is no time with its offset; write it like"),
+        ("2026-03-01T10:00:00+11:00", "2027-03-01T10:00:00+11:00", "read_out_at"),
+        ("2026-03-01 09:00:00", "01/03/2026 09:00", "device_clock “01/03/2026 09:00” is no time; write it like"),
+        (",7,7,", ",-7,7,", "counter “-7” is not a whole number"),
+        (",7,7,", ",7,-7,", "n “-7”"),
+        (",7,7,", ",7,0,", "n counts from 1"),
+        (",7,7,", ",7,7.0,", "n “7.0”"),
+        (",7,7,", ",7,99999999999999999999,", "n “99999999999999999999”"),
+        ("2026-02-28 18:00:00", "2026-02-31 18:00:00", "started “2026-02-31 18:00:00” is no time"),
+        ("2026-02-28 18:00:00", "2026-02-28", "started"),
+        ("2026-02-28 18:00:00", "2026-W09-6T18:00:00", "started"),
+        ("2026-02-28 18:00:00", "0001-02-28 18:00:00", "started"),
+        ("2026-02-28 18:00:00", "", "started (empty)"),
+        ("1200", "", "seconds (empty)"),
+        ("1200", "86401", "seconds"),
+        ("completed", "done", "outcome “done” is none of completed, stopped, fault"),
+        ("completed,,", "completed,12345678901234567890x,", "code"),
+        ("completed,,,", "completed,,2026-02-01,2026-02-03", "one or the other"),
+        ("completed,,,", "completed,,", "11 columns, the first line of the file names 12"),
+        ("completed,,,", "completed,,,,", "13 columns"),
+        ("completed,,,", 'completed,",,', "quotation mark"),
+        (SESSION, ",,,,,,2026-02-03,2026-02-01", "paused_to lies before paused_from"),
+        (SESSION, ",,,,,,2026-02-30,2026-03-01", "paused_from “2026-02-30” is no date"),
+        (SESSION, ",,,,,,2026-02-03,", "paused_to (empty)"),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_named_with_its_column_and_value_and_the_others_are_taken(field, value, said):
+    assert field in GOOD
+    assert said in reason_for(GOOD.replace(field, value, 1))
+
+
+def test_a_line_of_ten_thousand_columns_is_rejected():
+    assert "10000 columns" in reason_for("," * 9_999)
+
+
+def test_a_line_without_an_end_is_rejected_in_pieces_and_the_next_is_taken():
+    staged, rejected = read(f"{HEADER}\n{'x' * (2 * LONGEST_LINE + 5)}\n{GOOD}\n")
+    assert rejected == [Rejected(2, "This line is too long to be a record.")]
+    assert staged[0][0] == "3"
+
+
+def test_a_file_cut_in_the_middle_of_a_line_loses_only_that_line():
+    staged, rejected = read(f"{HEADER}\n{GOOD}\n{GOOD[:60]}")
+    assert [fields[0] for fields in staged] == ["2", "2"]
+    assert [bad.line for bad in rejected] == [3]
+
+
+def test_blank_lines_are_counted_but_are_no_records():
+    staged, rejected = read(f"{HEADER}\n\n  \n{GOOD}\n\n")
+    assert (staged[0][0], rejected) == ("4", [])
+
+
+def json_line(**changes: object) -> str:
+    treatment = {"n": 7, "started": "2026-02-28 18:00:00", "seconds": 1200, "outcome": "completed", "code": ""}
+    read_out = {
+        "serial": "1121000001",
+        "part_number": "71034400",
+        "read_out_at": "2026-03-01T10:00:00+11:00",
+        "device_clock": "2026-03-01 09:00:00",
+        "counter": 7,
+        "treatments": [treatment],
+        "pauses": [],
+    }
+    return json.dumps({**read_out, **changes}) + "\n"
+
+
+def test_json_lines_say_the_same_as_csv():
+    from_json, rejected = read(json_line())
+    from_csv, _ = read(f"{HEADER}\n{GOOD}\n")
+    assert not rejected
+    assert [fields[2:] for fields in from_json] == [fields[2:] for fields in from_csv]
+    assert [fields[0] for fields in from_json] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{not json}\n", "not JSON"),
+        ('{"a":' * 100_000 + "\n", "not JSON"),
+        ("[1, 2]\n", "not a read-out"),
+        (json_line(treatments={"n": 7}), "are lists"),
+        (json_line(serial=None), "serial is missing"),
+        (json_line(serial="\ud800"), "serial"),
+        (json_line(colour="red"), "“colour” is no field"),
+        (json_line(counter=-1), "counter “-1”"),
+        (json_line(counter=True), "counter “True”"),
+        (json_line(treatments=[7]), "Treatment 1: This is no object"),
+        (json_line(treatments=[{"n": 7, "seconds": 5}]), "Treatment 1: started (empty)"),
+        (
+            json_line(pauses=[{"paused_from": "2026-02-03", "paused_to": "2026-02-01"}]),
+            "Pause 1: paused_to lies before",
+        ),
+    ],
+)
+def test_a_bad_json_line_is_named_and_the_others_are_taken(line, said):
+    staged, rejected = read(json_line() + line + json_line())
+    assert [bad.line for bad in rejected] == [2]
+    assert said in rejected[0].reason
+    assert {"1", "3"} <= {fields[0] for fields in staged}
+
+
+def test_one_bad_treatment_of_a_json_line_leaves_the_others():
+    good = {"n": 8, "started": "2026-02-28 20:00:00", "seconds": 1200, "outcome": "completed"}
+    staged, rejected = read(json_line(treatments=[{**good, "n": "x"}, good]))
+    assert [(bad.line, bad.reason[:12]) for bad in rejected] == [(1, "Treatment 1:")]
+    assert [fields[2] for fields in staged] == ["\\N", "8"]
