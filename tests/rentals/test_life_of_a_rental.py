@@ -1,0 +1,332 @@
+"""T2: random lives of several rentals on a few devices, judged by plain SQL after every step."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from config.refusals import Refusal
+from devices.models import Device
+from devices.readings import record_reading
+from rentals import agreement, custody, ledger
+from rentals.booking import book, change
+from rentals.booking.capacity import with_capacity
+from rentals.lifecycle import VERB_STATES
+from rentals.models import Holding, Rental
+from rentals.models.states import State
+from rentals.recall import start_recall
+from tests import make
+from tests.rentals.never import FREE, KEPT, broken, rows
+
+DAY = timedelta(days=1)
+MOST_DEVICES, MOST_LIVE = 5, 4
+LIVES, STEPS = 14, 60
+
+REFUSALS = {
+    "book": {"device_unavailable", "capacity_exceeded", "reuse_not_permitted", "clinic_closed"},
+    "sign": set(),
+    "pay": {"too_much"},
+    "hand_over": {"not_signed", "bond_unpaid", "device_not_ready", "device_unavailable"},
+    "extend": {"device_unavailable", "capacity_exceeded", "clinic_closed", "invalid"},
+    "swap": {"device_unavailable", "invalid"},
+    "pin": set(),
+    "confirm_healed": set(),
+    "take_back": {"invalid"},
+    "inspect": set(),
+    "report_lost": {"invalid"},
+    "report_kept": {"invalid"},
+    "cancel": set(),
+}
+
+HAPPENINGS = [
+    *["somebody_books"] * 4,
+    *["a_reservation_goes_on"] * 6,
+    *["a_hire_goes_on"] * 4,
+    *["a_hire_ends"] * 2,
+    *["somebody_settles"] * 2,
+    *["a_patient_treats"] * 3,
+    *["the_desk_tries_anything"] * 3,
+    *["somebody_reads_a_screen"] * 2,
+    *["a_device_arrives"] * 2,
+    "a_notice_comes",
+    "time_passes",
+]
+
+
+def all_in(*states):
+    return list(Rental.objects.filter(state__in=states).order_by("pk"))
+
+
+class Desk(RuleBasedStateMachine):
+    """One clinic, a few devices and patients, and a clock that moves on."""
+
+    reached: Counter[str] = Counter()
+
+    @initialize()
+    def open(self):
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
+        self.now = make.NOW
+        self.actor = make.manager()
+        self.clinic = make.clinic()
+        self.patients = [make.patient(self.clinic, actor=self.actor) for _ in range(3)]
+        self.screens = {}
+        for nominal, reuse in ((343, True), (60, True), (100, False)):
+            self.buy(nominal, reuse)
+        self.kept = {name: set() for name in KEPT}
+        self.book(patient=self.patients[0])
+
+    def teardown(self):
+        if hasattr(self, "transaction"):
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as a commit would
+            transaction.set_rollback(True)
+            self.transaction.__exit__(None, None, None)
+
+    def buy(self, nominal, reuse):
+        device = make.device(self.clinic, nominal=nominal, reuse=reuse, at=self.now)
+        self.screens[device.pk] = 0
+
+    def attempt(self, verb, action, rental=None):
+        """Do it; a refusal has a code that fits verb and state, and leaves nothing behind."""
+        allowed = rental is None or rental.state in VERB_STATES[verb]
+        before = Rental.objects.count(), self.records()
+        try:
+            with transaction.atomic():
+                result = action()
+        except Refusal as refusal:
+            assert refusal.code in (REFUSALS[verb] if allowed else {"wrong_state"}), f"{verb}: {refusal.code}"
+            assert before == (Rental.objects.count(), self.records())
+            self.reached[f"{verb}: {refusal.code}"] += 1
+            return None
+        assert allowed, f"{verb} got through, though the rental was {rental and rental.state}"
+        self.reached[verb] += 1
+        self.reached[f"state {result.state}"] += 1
+        return result
+
+    def records(self):
+        return {name: set(rows(question)) for name, question in KEPT.items()}
+
+    def free(self, holding):
+        return dict(rows(FREE))[holding.device_id]
+
+    def holding(self, rental):
+        return Holding.objects.filter(rental=rental, live=True).first()
+
+    def screen(self, rental):
+        holding = self.holding(rental)
+        return self.screens.get(holding and holding.device_id, 0)
+
+    @property
+    def devices(self):
+        return list(Device.objects.order_by("pk"))
+
+    @property
+    def moment(self):
+        return {"at": self.now, "now": self.now, "actor": self.actor}
+
+    @property
+    def mark(self):
+        return {"at": self.now, "actor": self.actor}
+
+    # What happens
+
+    @rule(chance=st.randoms(use_true_random=False))
+    def something_happens(self, chance):
+        """One rule for all, so that hypothesis does not leave some of them out of a life."""
+        what = chance.choice(HAPPENINGS)
+        self.reached[f"rule {what}"] += 1
+        getattr(self, what)(chance)
+
+    def time_passes(self, chance):
+        self.now += timedelta(hours=chance.randint(1, 200))
+
+    def a_device_arrives(self, chance):
+        if Device.objects.filter(condition="ready").count() < MOST_DEVICES:
+            self.buy(nominal=chance.choice([60, 343]), reuse=chance.choice([True, True, False]))
+
+    def somebody_books(self, chance):
+        if len(all_in(State.RESERVED, State.ACTIVE)) < MOST_LIVE:
+            self.book(
+                patient=chance.choice(self.patients),
+                device=chance.choice([None, *self.devices]),
+                starts_on=self.clinic.day_of(self.now) + chance.randint(0, 20) * DAY,
+                days=chance.randint(3, 40),
+                planned_treatments=chance.randint(1, 60),
+            )
+
+    def book(self, **wishes):
+        wish = make.booking(self.clinic, at=self.now, **wishes)
+        if wish.planned_treatments % 4 and not self.clinic.is_open(wish.due_on):
+            wish = replace(wish, due_on=self.clinic.next_open_day(wish.due_on))
+        rental = self.attempt("book", lambda: book.book(wish, **self.mark))
+        assert rental is None or self.free(self.holding(rental)) >= 0  # I2
+
+    def a_reservation_goes_on(self, chance):
+        self.do(["hand_over"] * 4 + ["sign", "pay", "extend", "pin", "cancel"], [State.RESERVED], chance)
+
+    def a_hire_goes_on(self, chance):
+        self.do(["swap", "swap", "extend", "confirm_healed", "pay"], [State.ACTIVE], chance)
+
+    def a_hire_ends(self, chance):
+        self.do(["take_back"] * 4 + ["report_lost", "report_kept"], [State.ACTIVE], chance)
+
+    def somebody_settles(self, chance):
+        self.do(["inspect", "inspect", "pay"], [State.RETURNED, State.LOST, State.KEPT], chance)
+
+    def the_desk_tries_anything(self, chance):
+        self.do(sorted(VERB_STATES), list(State), chance)
+
+    def do(self, verbs, states, chance):
+        rentals = all_in(*states)
+        if rentals:
+            self.now += timedelta(minutes=chance.randint(0, 5))  # sometimes two things bear the same time
+            getattr(self, chance.choice(verbs))(chance.choice(rentals), chance)
+
+    def a_patient_treats(self, chance):
+        if rentals := all_in(State.ACTIVE):
+            treatments = chance.randint(1, 30)
+            self.now += treatments * DAY / 2
+            self.screens[self.holding(chance.choice(rentals)).device_id] += treatments
+
+    def somebody_reads_a_screen(self, chance):
+        """I5: what cannot be is kept, and not trusted."""
+        device, wrong = chance.choice(self.devices), chance.choice([0, -1, 5000])
+        counter = max(self.screens[device.pk] + wrong, 0)
+        last = device.readings.filter(trusted=True).latest("read_at", "pk").counter
+        read = record_reading(device, counter, read_at=self.now, now=self.now, actor=self.actor)
+        expected = "counter_down" if counter < last else "counter_jump" if wrong > 0 else ""
+        assert (read.flag, read.trusted) == (expected, not expected)
+        self.reached[f"reading {expected or 'trusted'}"] += 1
+
+    def a_notice_comes(self, chance):
+        if chance.choice([True, True, False]):
+            return
+        device = chance.choice(self.devices)
+        found = start_recall(model=device.model, serials=[device.serial], reason="Heat", **self.mark)
+        holdings = Holding.objects.filter(device=device, live=True)
+        assert found.holders_now == list(holdings)
+        assert not holdings.filter(out=None).exists()
+        self.reached["recall"] += 1
+
+    # How the desk does it
+
+    def sign(self, rental, chance):
+        details = {"name": "Ada Example", "accepted_terms_version": rental.terms.version, **self.mark}
+        self.attempt("sign", lambda: agreement.sign(rental, **details), rental)
+
+    def pay(self, rental, chance):
+        kind, amount = chance.choice(["bond", "hire", "fee", "refund"]), Decimal(chance.choice([60, 300]))
+        details = {"kind": kind, "amount": amount, "method": "card", **self.mark}
+        self.attempt("pay", lambda: ledger.pay(rental, **details), rental)
+
+    def hand_over(self, rental, chance):
+        if rental.state == State.RESERVED and chance.choice([True, True, True, False]):
+            make.prepare(rental, **self.mark)
+        details = {"counter": self.screen(rental), "parts": [], "delivery": chance.choice(["desk", "courier"])}
+        self.attempt("hand_over", lambda: custody.hand_over(rental, **details, **self.moment), rental)
+
+    def extend(self, rental, chance):
+        due_on, more = rental.due_on + chance.randint(-10, 40) * DAY, chance.choice([0, 20, 40])
+        details = {"due_on": due_on, "planned_treatments": rental.planned_treatments + more, **self.mark}
+        before = self.holding(rental)
+        free_before = self.free(before) if before and before.device_id else None
+        if self.attempt("extend", lambda: change.extend(rental, **details), rental) and before.device_id:
+            assert self.free(before) >= min(free_before, 0)  # I2: no more is promised than was free
+
+    def swap(self, rental, chance):
+        free = list(Device.objects.filter(condition="ready").exclude(holdings__live=True).order_by("pk"))
+        device = chance.choice([*free, *free, *self.devices])
+        details = {"counter_out": self.screen(rental), "device": device, "counter_in": self.screens[device.pk]}
+        if self.attempt("swap", lambda: change.swap(rental, **details, **self.moment), rental):
+            assert self.free(self.holding(rental)) >= 0  # I2
+
+    def pin(self, rental, chance):
+        self.attempt("pin", lambda: change.pin(rental, pinned=chance.choice([True, False]), **self.mark), rental)
+
+    def confirm_healed(self, rental, chance):
+        details = {"on": self.clinic.day_of(self.now), "imaging": "CT", **self.mark}
+        self.attempt("confirm_healed", lambda: change.confirm_healed(rental, **details), rental)
+
+    def take_back(self, rental, chance):
+        details = {"counter": self.screen(rental), "parts": [], **self.moment}
+        self.check_hire(self.attempt("take_back", lambda: custody.take_back(rental, **details), rental))
+
+    def inspect(self, rental, chance):
+        fees = [{"kind": "missing_part", "amount": Decimal(chance.choice([0, 25, 900]))}]
+        details = {"passed": chance.choice([True, True, True, False]), "checks": {}, "fees": fees, **self.mark}
+        self.attempt("inspect", lambda: custody.inspect(rental, **details), rental)
+
+    def report_lost(self, rental, chance):
+        details = {"reason": "Left on a train", **self.mark}
+        self.check_hire(self.attempt("report_lost", lambda: custody.report_lost(rental, **details), rental))
+
+    def report_kept(self, rental, chance):
+        details = {"reason": "Bought it", **self.mark}
+        self.check_hire(self.attempt("report_kept", lambda: custody.report_kept(rental, **details), rental))
+
+    def cancel(self, rental, chance):
+        self.attempt("cancel", lambda: change.cancel(rental, reason="Ill", **self.mark), rental)
+
+    def check_hire(self, ended):
+        """By weeks of local days, part weeks full, two at least; and ten dollars a day late."""
+        if ended:
+            first, last = (self.clinic.day_of(moment) for moment in (ended.handed_over_at, self.now))
+            weeks, late = max(math.ceil((last - first).days / 7), 2), max((last - ended.due_on).days, 0)
+            charged = [entry.amount for entry in ended.ledger.filter(kind__in=["hire", "late_fee"]).order_by("pk")]
+            assert charged == [60 * weeks, *([10 * late] if late else [])]
+
+    # What holds after every step
+
+    @invariant()
+    def what_must_never_be_is_not(self):
+        assert broken() == []
+
+    @invariant()
+    def what_was_written_stays(self):
+        """I4, I5, I9."""
+        if hasattr(self, "kept"):
+            before, self.kept = self.kept, self.records()
+            assert all(self.kept[name] >= before[name] for name in KEPT)
+
+    @invariant()
+    def capacity_is_what_plain_sql_says(self):
+        """I2."""
+        reckoned = with_capacity(Device.objects.all()).values_list("pk", "free_treatments")
+        assert dict(reckoned) == dict(rows(FREE))
+
+
+@pytest.mark.django_db
+def test_a_rental_lives_by_the_rules_whatever_happens_in_whatever_order(record_property):
+    Desk.reached.clear()
+    run_state_machine_as_test(
+        Desk,
+        settings=settings(
+            max_examples=LIVES,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    reached = Desk.reached
+    record_property("T2", dict(reached))
+    print(*(f"{count:5} {what}" for what, count in sorted(reached.items())), sep="\n")
+    assert set(VERB_STATES) | {"book", "recall"} <= set(reached)
+    assert {f"state {state}" for state in State if state != State.ENQUIRY} <= set(reached)
+    assert {f"rule {what}" for what in HAPPENINGS} <= set(reached)
+    assert {"reading trusted", "reading counter_jump"} <= set(reached)
