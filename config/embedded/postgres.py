@@ -80,7 +80,9 @@ class Postgres(Server):
 
     def answers(self) -> bool:
         lines = self.pid_file.read_text().splitlines() if self.pid_file.exists() else []
-        return len(lines) > READY_LINE and lines[READY_LINE].strip() == "ready"
+        if len(lines) <= READY_LINE or lines[0] != str(self.pid()):
+            return False  # not there yet, or still the file of one that was killed
+        return lines[READY_LINE].strip() == "ready"
 
     def start(self, *, dies_with_starter: bool = False) -> None:
         super().start(dies_with_starter=dies_with_starter)

@@ -63,8 +63,8 @@ class Server(ABC):
 
     def pid(self) -> int | None:
         """Return the id of the running server, None when there is none (a stale file does not count)."""
-        if self._process is not None:
-            self._process.poll()  # takes note of its end, so that it does not stay as a zombie
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid  # ours, also when its file was taken away
         try:
             pid = int(self.pid_file.read_text().split("\n")[0])
             return pid if self.mark in " ".join(psutil.Process(pid).cmdline()) else None

@@ -123,6 +123,15 @@ def test_server_starts_although_another_program_got_the_number_in_its_stale_file
         stranger.wait()
 
 
+def test_server_whose_file_was_taken_away_is_not_started_twice(servers: Servers):
+    with servers.in_use():
+        first = servers.valkey.pid()
+        servers.valkey.pid_file.unlink()
+        servers.keep()
+        assert servers.valkey.pid() == first
+    assert not psutil.pid_exists(first) or psutil.Process(first).status() == psutil.STATUS_ZOMBIE
+
+
 def test_last_to_leave_stops_the_servers(servers: Servers):
     other = Servers(servers.layout)
     with servers.in_use():

@@ -46,8 +46,8 @@ def runs(state: Path) -> Iterator[list[Run]]:
 def run(state: Path, runs: list[Run]) -> Run:
     """A run that is ready; the one of the test before when that left it alive."""
     if not runs or runs[-1].process.poll() is not None:
-        runs.append(Run(state, free_port()).until_ready())
-    return runs[-1]
+        runs.append(Run(state, free_port()))
+    return runs[-1].until_ready()
 
 
 def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
