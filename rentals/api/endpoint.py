@@ -1,12 +1,13 @@
 """What all views of the API have in common: one table of operations, strict input, one moment a request."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -29,6 +30,7 @@ from rentals.api.pagination import Pagination
 from rentals.api.parsers import JSONParser
 
 LARGEST_FORM = 500 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,10 @@ class Endpoint(GenericAPIView):
         refuse_large_body(request)
         refuse_unknown(request.query_params, self.known_parameters())
         refuse_empty(request.query_params)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        read_to_the_end(self.request._request)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def known_parameters(self) -> set[str]:
         return set(self.operation.query().fields)
@@ -175,10 +181,16 @@ def refuse_empty(given: Mapping[str, str]) -> None:
 
 
 def refuse_large_body(request: Request) -> None:
-    """Answer 413 to more than one request may carry; what is sent is read to its end, or the answer would be lost."""
+    """Answer 413 to more than one request may carry."""
     most = LARGEST_FORM if is_form(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > most:
-        while request._request.read(1 << 16):
-            pass
         raise TooLarge
+
+
+def read_to_the_end(request: HttpRequest) -> None:
+    """Take what is still being sent; a server that answers and hangs up before loses its answer on the way."""
+    with suppress(OSError):  # nobody is there to be answered
+        for _ in range(LARGEST_FORM // PIECE):
+            if not request.read(PIECE):
+                return

@@ -106,6 +106,16 @@ def test_body_of_twelve_megabytes_is_413(api, path, key):
     assert code(api.post(path, body, content_type=JSON, key=key)) == (413, "body_too_large", None)
 
 
+@pytest.mark.parametrize("key", ["valid", "wrong"])
+def test_body_is_read_to_its_end_whatever_the_answer(api, key):
+    """Else the server hangs up while the caller is still sending, and the answer is lost on the way."""
+    if key == "wrong":
+        api.client.credentials(HTTP_AUTHORIZATION="Token wrong")
+    answer = api.client.post(f"{ROOT}/patients/", b" " * (12 << 20), content_type=JSON)
+    assert answer.status_code == (413 if key == "valid" else 401)
+    assert answer.wsgi_request.read(1) == b""
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -75,6 +75,9 @@ def test_rows_of_a_rental_cost_no_queries_either():
             device=rental.holdings.get().device,
             opened_at=make.NOW,
         )
+    for _ in range(2):
+        other = make.device(clinic)
+        assert api.post(f"{path}swap/", {"counter_out": 0, "device": other.pk, "counter_in": 0})[0] == 200
     assert queries(api, path) == one
 
 
