@@ -1,0 +1,217 @@
+"""Each kind of discrepancy: found where it is, not where it is not, opened once, closed by later data."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.refusals import Refusal
+from rentals import custody
+from rentals.models import Discrepancy, Treatment
+from rentals.reconciliation.discrepancies import EXPLAINED, resolve
+from rentals.reconciliation.reconcile import reconcile
+from tests import make
+from tests.usage import LATER, Log, import_logs
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
+
+
+def after(days: float) -> datetime:
+    return MORNING + timedelta(days=days)
+
+
+@pytest.fixture
+def device():
+    return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
+
+
+@pytest.fixture
+def rental(device):
+    return make.rental(
+        "active", device=device, at=MORNING - timedelta(hours=12), days=60, planned_treatments=50, counter=0
+    )
+
+
+def month(device, **columns) -> Log:
+    return Log(device, after(30.5), counter=30, **columns).daily(range(1, 31), MORNING)
+
+
+def found(state: str = "open") -> list[str]:
+    return sorted(Discrepancy.objects.filter(state=state).values_list("kind", flat=True))
+
+
+def only() -> Discrepancy:
+    return Discrepancy.objects.get()
+
+
+def test_a_clean_month_opens_nothing(rental, device):
+    import_logs(month(device))
+    assert found() == []
+
+
+def test_use_while_nobody_had_the_device_is_one_discrepancy_a_gap(device):
+    import_logs(month(device))
+    assert found() == ["usage_outside_rental"]
+    assert f"Device {device.serial} was used 30 times while nobody had it, first on 3 March 2026, 07:00." == only().why
+
+
+def test_use_after_the_return_is_named_with_the_rental_that_had_ended(rental, device):
+    make.take_back(rental, counter=30, at=after(29.5))
+    log = month(device).session(31, after(30))
+    log.counter = 31
+    import_logs(log)
+    assert found() == ["usage_outside_rental"]
+    assert f"after rental {rental.reference} had ended" in only().why
+    assert only().rental is None
+
+
+def test_a_rental_recorded_afterwards_takes_the_treatments_and_closes_the_discrepancy(device):
+    import_logs(month(device), at=after(31))
+    assert found() == ["usage_outside_rental"]
+    manager = make.manager()
+    booked = make.book(
+        device.clinic, device=device, at=after(31), starts_on=after(0).date(), days=60, planned_treatments=20
+    )
+    make.prepare(booked, at=after(31))
+    custody.hand_over(booked, counter=0, parts=[], at=MORNING - timedelta(hours=1), now=after(31), actor=manager)
+    assert set(Treatment.objects.values_list("rental", flat=True)) == {booked.pk}
+    assert found() == []
+    assert (only().state, only().note, only().closed_by) == ("closed", EXPLAINED, None)
+
+
+def test_a_return_that_is_dated_back_gives_the_later_treatments_back(rental, device):
+    import_logs(month(device), at=after(31))
+    custody.take_back(rental, counter=10, parts=[], at=after(9.5), now=after(31), actor=make.manager())
+    assert Treatment.objects.filter(rental=rental).count() == 10
+    assert "was used 20 times" in Discrepancy.objects.get(kind="usage_outside_rental").why
+
+
+def test_more_sessions_than_prescribed_are_counted_by_local_day(rental, device):
+    twice = month(device).session(31, after(29) + timedelta(hours=3)).session(32, after(29) + timedelta(hours=5))
+    twice.counter = 32
+    import_logs(twice)
+    assert found() == ["over_prescribed"]
+    assert "On 1 day of rental" in only().why
+    assert "first on 1 April 2026" in only().why
+    assert only().rental == rental
+
+
+def test_a_gap_in_the_numbers_is_missing_log_and_closes_when_the_rest_arrives(rental, device):
+    days = [*range(1, 11), *range(16, 31)]
+    gap = Log(device, after(30.5), counter=30)
+    for n in days:
+        gap.session(n, after(n - 1))
+    import_logs(gap)
+    assert found() == ["log_missing"]
+    assert "lacks 5 treatments, numbers 11 to 15" in only().why
+    assert only().rental == rental
+    import_logs(month(device))
+    assert (found(), found("closed")) == ([], ["log_missing"])
+    assert only().note == EXPLAINED
+
+
+def test_a_log_that_ends_before_the_counter_is_a_mismatch_until_the_rest_arrives(rental, device):
+    short = Log(device, after(30.5), counter=30).daily(range(1, 28), MORNING)
+    import_logs(short)
+    assert found() == ["counter_log_mismatch"]
+    assert "showed 30 treatments" in only().why
+    assert "ends with number 27" in only().why
+    import_logs(month(device))
+    assert (found(), found("closed")) == ([], ["counter_log_mismatch"])
+
+
+def test_a_mismatch_that_a_numbered_gap_explains_is_missing_log_only(rental, device):
+    import_logs(Log(device, after(30.5), counter=30).daily(range(1, 28), MORNING))
+    import_logs(Log(device, after(36), counter=33).daily(range(31, 34), after(31)))
+    assert found() == ["log_missing"]
+
+
+def test_numbers_missing_before_the_first_session_are_seen_from_the_reading_at_the_hand_over(rental, device):
+    import_logs(Log(device, after(30.5), counter=30).daily(range(4, 31), after(3)))
+    assert found() == ["log_missing"]
+    assert "numbers 1 to 3" in only().why
+
+
+def test_more_treatments_than_the_nominal_number_are_past_nominal_from_the_first_beyond(rental, device):
+    import_logs(Log(device, after(52), counter=50).daily(range(1, 51), MORNING))
+    assert found() == []
+    import_logs(Log(device, after(54), counter=53).daily(range(51, 54), after(50)))
+    assert found() == ["past_nominal"]
+    assert "its nominal 50 treatments, the first beyond on 22 April 2026, 06:00" in only().why
+    assert only().rental == rental
+
+
+@pytest.mark.parametrize(
+    ("fast_by", "in_doubt"),
+    [
+        (timedelta(), False),
+        (timedelta(minutes=14), False),
+        (timedelta(minutes=-14), False),
+        (timedelta(hours=1), False),  # local summer time
+        (timedelta(minutes=15), True),
+        (timedelta(minutes=-15), True),
+        (timedelta(minutes=80), True),
+        (timedelta(days=31), True),
+    ],
+)
+def test_a_clock_is_in_doubt_from_a_quarter_of_an_hour_off_both_local_and_standard_time(
+    rental, device, fast_by, in_doubt
+):
+    import_logs(Log(device, after(3), counter=3, fast_by=fast_by).daily(range(1, 4), MORNING))
+    assert found() == (["clock_in_doubt"] if in_doubt else [])
+
+
+def test_summer_time_on_a_device_is_in_doubt_once_the_clinic_has_left_it(rental, device):
+    import_logs(month(device, fast_by=timedelta(hours=1)))
+    assert found() == []
+    import_logs(Log(device, after(41), counter=31, fast_by=timedelta(hours=1)).session(31, after(40)))
+    assert found() == ["clock_in_doubt"]
+
+
+def test_a_counter_read_wrongly_at_the_hand_over_and_at_the_return_opens_its_discrepancy(device):
+    import_logs(Log(device, MORNING - timedelta(days=20), counter=30))
+    rental = make.rental("active", device=device, at=MORNING, counter=3, days=30, planned_treatments=20)
+    make.take_back(rental, counter=4000, at=after(10))
+    assert found() == ["counter_down", "counter_jump"]
+    assert {d.rental for d in Discrepancy.objects.filter(kind="counter_down")} == {rental}
+
+
+class TestByHand:
+    def test_a_resolved_discrepancy_stays_closed_whatever_is_found_again(self, device):
+        import_logs(month(device))
+        reception = make.reception()
+        resolved = resolve(only(), note="Demonstrated to students.", at=LATER, actor=reception)
+        assert (resolved.state, resolved.closed_by, resolved.closed_at) == ("closed", reception, LATER)
+        import_logs(Log(device, after(32), counter=31).session(31, after(31)))
+        reconcile([device.pk], LATER)
+        assert (found(), only().note) == ([], "Demonstrated to students.")
+
+    def test_one_that_later_data_closed_comes_back_when_it_is_true_again(self, rental, device):
+        import_logs(month(device), at=after(31))
+        make.take_back(rental, counter=30, at=after(31))
+        assert found() == []
+        Discrepancy.objects.create(
+            kind="past_nominal",
+            subject=f"allowance {device.allowances.get().pk}",
+            state="closed",
+            clinic=device.clinic,
+            device=device,
+            why="",
+            action="",
+            opened_at=MORNING,
+            closed_at=MORNING,
+            note=EXPLAINED,
+        )
+        import_logs(Log(device, after(60), counter=53).daily(range(31, 54), after(32)))
+        assert "past_nominal" in found()
+        assert Discrepancy.objects.get(kind="past_nominal").closed_at is None
+
+    def test_resolving_needs_a_note_and_an_open_discrepancy(self, device):
+        import_logs(month(device))
+        with pytest.raises(Refusal, match="Write what was found"):
+            resolve(only(), note=" ", at=LATER, actor=make.reception())
+        opened = only()
+        resolve(only(), note="Seen.", at=LATER, actor=make.reception())
+        with pytest.raises(Refusal, match="closed already"):
+            resolve(opened, note="Seen.", at=LATER, actor=make.reception())
