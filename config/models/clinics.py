@@ -42,9 +42,7 @@ class Clinic(models.Model):
         help_text="A rental is adherent from this share of days.",
     )
     reminders_from = models.TimeField(default=time(8), help_text="No reminder leaves before this local time.")
-    reminders_until = models.TimeField(
-        default=time(18), help_text="No reminder leaves from this local time on."
-    )
+    reminders_until = models.TimeField(default=time(18), help_text="No reminder leaves from this local time on.")
 
     class Meta:
         ordering = ("name",)

@@ -64,8 +64,7 @@ class Discrepancy(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="discrepancy_opened_once"),
             models.CheckConstraint(
-                condition=Q(state="open", closed_at__isnull=True)
-                | Q(state="closed", closed_at__isnull=False),
+                condition=Q(state="open", closed_at__isnull=True) | Q(state="closed", closed_at__isnull=False),
                 name="discrepancy_closed_when_state_says_so",
             ),
         ]

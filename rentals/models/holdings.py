@@ -88,9 +88,7 @@ class Holding(models.Model):
                 condition=Q(out__isnull=False, device_id__isnull=False),
                 deferrable=Deferrable.IMMEDIATE,
             ),
-            models.UniqueConstraint(
-                fields=["rental"], condition=Q(live=True), name="holding_one_live_a_rental"
-            ),
+            models.UniqueConstraint(fields=["rental"], condition=Q(live=True), name="holding_one_live_a_rental"),
             models.CheckConstraint(
                 condition=Q(out__isnull=True)
                 | Q(

@@ -67,13 +67,11 @@ class LedgerEntry(models.Model):
                 name="ledger_sign_fits_kind",
             ),
             models.CheckConstraint(
-                condition=Q(kind="reversal", reverses__isnull=False)
-                | (~Q(kind="reversal") & Q(reverses__isnull=True)),
+                condition=Q(kind="reversal", reverses__isnull=False) | (~Q(kind="reversal") & Q(reverses__isnull=True)),
                 name="ledger_reversal_names_entry",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["hire_payment", "fee_payment", "bond_payment", "refund"])
-                & ~Q(method="")
+                condition=Q(kind__in=["hire_payment", "fee_payment", "bond_payment", "refund"]) & ~Q(method="")
                 | ~Q(kind__in=["hire_payment", "fee_payment", "bond_payment", "refund"]) & Q(method=""),
                 name="ledger_payment_has_method",
             ),

@@ -39,12 +39,8 @@ class Rental(models.Model):
     prescribed_per_day = models.PositiveSmallIntegerField(default=1)
     pinned = models.BooleanField(default=False, help_text="The planner leaves it on its device.")
     accepts_unknown_capacity = models.BooleanField(default=False)
-    capacity_override = models.TextField(
-        blank=True, help_text="A manager's reason to promise more than is left."
-    )
-    pathological_override = models.TextField(
-        blank=True, help_text="A clinician's reason for a pathological fracture."
-    )
+    capacity_override = models.TextField(blank=True, help_text="A manager's reason to promise more than is left.")
+    pathological_override = models.TextField(blank=True, help_text="A clinician's reason for a pathological fracture.")
     handed_over_at = models.DateTimeField(null=True, blank=True)
     healed_on = models.DateField(null=True, blank=True)
     healed_imaging = models.CharField(max_length=120, blank=True)
@@ -75,9 +71,7 @@ class Rental(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=list(State)), name="rental_state_known"),
             models.CheckConstraint(condition=Q(due_on__gt=F("starts_on")), name="rental_due_after_start"),
-            models.CheckConstraint(
-                condition=Q(prescribed_per_day__gte=1), name="rental_prescription_positive"
-            ),
+            models.CheckConstraint(condition=Q(prescribed_per_day__gte=1), name="rental_prescription_positive"),
             models.CheckConstraint(
                 condition=Q(planned_treatments__gte=1) | Q(recorded_from_history=True),
                 name="rental_plan_positive",
