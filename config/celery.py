@@ -16,6 +16,7 @@ app.conf.beat_schedule = {
     "plan reminders": {"task": "rentals.tasks.plan_reminders", "schedule": 300, "options": {"expires": 290}},
     "sweep messages": {"task": "rentals.tasks.sweep_messages", "schedule": 60, "options": {"expires": 55}},
     "sweep imports": {"task": "rentals.tasks.sweep_imports", "schedule": 60, "options": {"expires": 55}},
+    "forget answers": {"task": "rentals.tasks.forget_stored_answers", "schedule": 3600, "options": {"expires": 3500}},
 }
 
 SECONDS_BETWEEN_SIGNS = 10

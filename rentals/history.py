@@ -16,12 +16,13 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from config.clinic_setup import open_clinic
 from config.models import Clinic, User
+from config.refusals import Refusal
 from devices.models import Allowance, Device, DeviceModel, Reading
 from patients.models import Patient
 from rentals.booking.availability import blocked_days
 from rentals.booking.book import new_reference
 from rentals.deciding import deciding, lock_devices
-from rentals.history_document import History, PastRental, read_history
+from rentals.history_document import History, PastDevice, PastRental, read_history
 from rentals.models import Holding, Move, Rental
 from rentals.models.states import State
 from rentals.reconciliation import allowances, readings
@@ -42,7 +43,7 @@ class Loaded:
 
 
 def load_fleet(document: Mapping[str, Any], *, at: datetime, actor: User | None = None) -> Loaded:
-    """Bring in `document` (see `data/usage/clinic-a/fleet.json` for its form) in one transaction.
+    """Bring in `document` (see `tests/data/clinic-a/fleet.json` for its form) in one transaction.
 
     What is there already stays as it is, so a second run changes nothing. Raises `not_a_fleet` (400)
     with one sentence for a document that cannot be right; then nothing is written.
@@ -89,6 +90,7 @@ def load_devices(
     began = beginnings(history, clinic, at)
     known = {device.serial for device in Device.objects.filter(clinic=clinic)}
     new = [past for past in history.devices if past.serial not in known]
+    refuse_devices_of_others(new)
     made = Device.objects.bulk_create(
         Device(serial=past.serial, model=models[past.part_number], clinic=clinic, created_at=began[past.serial])
         for past in new
@@ -116,6 +118,19 @@ def load_devices(
     loaded.devices = len(made)
     named = [past.serial for past in history.devices]
     return {device.serial: device for device in Device.objects.filter(clinic=clinic, serial__in=named)}
+
+
+def refuse_devices_of_others(new: Iterable[PastDevice]) -> None:
+    """Raise `duplicate_device` for a unit that another clinic has brought in already."""
+    wanted = {(past.serial, past.part_number) for past in new}
+    same_serial = Device.objects.filter(serial__in=[serial for serial, _ in wanted]).select_related("model", "clinic")
+    for device in same_serial:
+        if (device.serial, device.model.part_number) in wanted:
+            raise Refusal(
+                "duplicate_device",
+                f"Device {device.serial} ({device.model.part_number}) belongs to {device.clinic} already; "
+                "leave it out of the file, or load the file for that clinic.",
+            )
 
 
 def beginnings(history: History, clinic: Clinic, at: datetime) -> dict[str, datetime]:
@@ -191,8 +206,8 @@ def without_overlaps(past: Iterable[PastRental], devices: Mapping[str, Device], 
     """The rentals that nobody else's time with the device contradicts (I1); the others are named in `left_out`."""
     taken: defaultdict[int, list[DateTimeTZRange]] = defaultdict(list)
     ids = [device.pk for device in devices.values()]
-    for device, out in Holding.objects.filter(device__in=ids, out__isnull=False).values_list("device", "out"):
-        taken[device].append(out)
+    for device_id, out in Holding.objects.filter(device__in=ids, out__isnull=False).values_list("device", "out"):
+        taken[device_id].append(out)
     fitting = []
     for rental in sorted(past, key=lambda rental: rental.handed_over_at):
         device = devices[rental.serial]

@@ -8,6 +8,7 @@ from itertools import islice
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from rentals import retention
 from rentals.reconciliation import imports
 from rentals.reminders import outbox, plan
 
@@ -46,6 +47,11 @@ def sweep_messages() -> None:
 @shared_task
 def send_message(message_id: int) -> None:
     outbox.send(message_id, datetime.now(UTC))
+
+
+@shared_task
+def forget_stored_answers() -> None:
+    retention.forget_stored_answers(datetime.now(UTC))
 
 
 def poke(messages: Iterable[int]) -> None:

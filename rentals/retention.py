@@ -1,0 +1,16 @@
+"""What is not kept for ever."""
+
+from datetime import datetime, timedelta
+
+from rentals.models import StoredAnswer
+
+ANSWERS_KEPT = timedelta(days=2)
+
+
+def forget_stored_answers(at: datetime) -> int:
+    """Delete the answers kept for Idempotency-Key that are two days old: they hold patient data and nobody asks again.
+
+    Returns how many.
+    """
+    deleted, _ = StoredAnswer.objects.filter(created_at__lt=at - ANSWERS_KEPT).delete()
+    return deleted
