@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from config.models import Clinic
 from rentals.models import Holding, Rental
 from rentals.reconciliation.findings import GAP
 from rentals.reconciliation.sql import rows
@@ -41,6 +42,15 @@ class Record:
     countable: Counter[date]
     paused: set[date]
     unknown: set[date]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What one device has told: paused days (both included), read-outs, spans in which numbers are missing."""
+
+    pauses: list[tuple[date, date]] = field(default_factory=list)
+    read_outs: list[datetime] = field(default_factory=list)
+    gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
 
 
 def day_statuses(rental: Rental, at: datetime) -> list[Day]:
@@ -105,41 +115,37 @@ def records_of(rentals: Sequence[Rental], holdings: Sequence[Holding], at: datet
         records[rental].sessions[day] = sessions
         records[rental].countable[day] = countable
     clinics = {rental.pk: rental.clinic for rental in rentals}
-    devices = sorted({holding.device_id for holding in holdings if holding.device_id})
-    pauses, read_outs, gaps = known_of_devices(devices)
+    known = known_of_devices({holding.device_id for holding in holdings})
     for holding in holdings:
-        clinic, record = clinics[holding.rental_id], records[holding.rental_id]
-        out, back = holding.out.lower, holding.out.upper or at
-        days = [clinic.day_of(out), clinic.day_of(back)]
-        for first, last in pauses[holding.device_id]:
-            record.paused.update(between(max(first, days[0]), min(last, days[1])))
-        known_until = max((moment for moment in read_outs[holding.device_id] if moment > out), default=out)
-        if known_until < back:
-            record.unknown.update(between(clinic.day_of(known_until), days[1]))
-        for before, after in gaps[holding.device_id]:
-            if before < back and after > out:
-                record.unknown.update(between(clinic.day_of(before), clinic.day_of(after)))
+        add_device(records[holding.rental_id], clinics[holding.rental_id], holding, known[holding.device_id], at)
     return records
 
 
-def known_of_devices(
-    devices: list[int],
-) -> tuple[
-    defaultdict[int, list[tuple[date, date]]],
-    defaultdict[int, list[datetime]],
-    defaultdict[int, list[tuple[datetime, datetime]]],
-]:
-    """By device: paused days (both included), moments of read-outs, and spans in which numbers are missing."""
-    pauses: defaultdict[int, list[tuple[date, date]]] = defaultdict(list)
-    read_outs: defaultdict[int, list[datetime]] = defaultdict(list)
-    gaps: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for device, first, after_last in rows(PAUSES, [devices]):
-        pauses[device].append((first, after_last - ONE_DAY))
-    for device, moment in rows(READ_OUTS, [devices]):
-        read_outs[device].append(moment)
-    for device, before, after in rows(GAPS, {"devices": devices}):
-        gaps[device].append((before, after))
-    return pauses, read_outs, gaps
+def add_device(record: Record, clinic: Clinic, holding: Holding, known: Known, at: datetime) -> None:
+    """Add what the holding's device tells about its days: paused ones, and those of which nothing is known."""
+    out, back = holding.out.lower, holding.out.upper or at
+    first_day, last_day = clinic.day_of(out), clinic.day_of(back)
+    for first, last in known.pauses:
+        record.paused.update(between(max(first, first_day), min(last, last_day)))
+    known_until = max((moment for moment in known.read_outs if moment > out), default=out)
+    if known_until < back:
+        record.unknown.update(between(clinic.day_of(known_until), last_day))
+    for before, after in known.gaps:
+        if before < back and after > out:
+            record.unknown.update(between(clinic.day_of(before), clinic.day_of(after)))
+
+
+def known_of_devices(devices: Iterable[int | None]) -> defaultdict[int | None, Known]:
+    """What each device (by id) has told."""
+    known: defaultdict[int | None, Known] = defaultdict(Known)
+    ids = list(devices)
+    for device, first, after_last in rows(PAUSES, [ids]):
+        known[device].pauses.append((first, after_last - ONE_DAY))
+    for device, moment in rows(READ_OUTS, [ids]):
+        known[device].read_outs.append(moment)
+    for device, before, after in rows(GAPS, {"devices": ids}):
+        known[device].gaps.append((before, after))
+    return known
 
 
 def between(first: date, last: date) -> list[date]:

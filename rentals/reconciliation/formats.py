@@ -154,7 +154,7 @@ def csv_records(
             staged = record_line(number, treatment, pause)
             read_out = read_out_of(fields)
             if read_out != last:
-                described = read_out_line(number, block + 1, *read_out, at)
+                described = read_out_line(number, block + 1, at, *read_out)
                 block, last = block + 1, read_out
                 yield described
         except BadRecord as bad:
@@ -200,7 +200,7 @@ def json_records(lines: Iterator[tuple[int, str]], at: datetime, reject: Callabl
     for block, (number, line) in enumerate(lines, 1):
         try:
             read_out, treatments, pauses = parts_of(line)
-            yield read_out_line(number, block, *fields_of(read_out, READ_OUT), at)
+            yield read_out_line(number, block, at, *fields_of(read_out, READ_OUT))
         except BadRecord as bad:
             reject(Rejected(number, str(bad)))
             continue
@@ -266,12 +266,12 @@ def pause_line(paused_from: str, paused_to: str) -> str:
 def read_out_line(
     line: int,
     block: int,
+    at: datetime,
     serial: str,
     part_number: str,
     read_out_at: str,
     device_clock: str,
     counter: str,
-    at: datetime,
 ) -> str:
     """A read-out for the staging table. Raises BadRecord, also for one that lies after `at`."""
     for name, text in (("serial", serial), ("part_number", part_number)):
