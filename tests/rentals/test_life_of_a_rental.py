@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -320,6 +320,7 @@ def test_a_rental_lives_by_the_rules_whatever_happens_in_whatever_order(record_p
             derandomize=True,
             database=None,
             deadline=None,
+            phases=[Phase.generate],  # a life that fails is told at once; add Phase.shrink to have it made short
             suppress_health_check=list(HealthCheck),
         ),
     )
