@@ -158,24 +158,25 @@ def attach_readings(devices: Sequence[int]) -> None:
     )
     execute(
         """
-        UPDATE devices_reading SET trusted = true WHERE id IN (
-            SELECT id FROM (
-                SELECT r.*, a.counter_at_start,
-                    max(counter) OVER (
-                        PARTITION BY allowance_id ORDER BY read_at, r.id
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                    ) AS most_before,
-                    min(counter) FILTER (WHERE trusted) OVER (
-                        PARTITION BY allowance_id ORDER BY read_at, r.id
-                        ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-                    ) AS least_after
-                FROM devices_reading r JOIN devices_allowance a ON a.id = r.allowance_id
-                WHERE a.provisional AND r.device_id = ANY(%s)
-            ) r
-            WHERE NOT trusted AND flag = 'counter_down'
-                AND counter >= coalesce(most_before, counter_at_start)
-                AND counter <= coalesce(least_after, counter)
+        WITH plausible AS (
+            SELECT r.id, r.counter, r.trusted, r.flag, a.counter_at_start,
+                max(r.counter) OVER (
+                    PARTITION BY r.allowance_id ORDER BY r.read_at, r.id
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS most_before
+            FROM devices_reading r
+            JOIN devices_allowance a ON a.id = r.allowance_id
+            CROSS JOIN LATERAL (
+                SELECT max(n) FILTER (WHERE started_corrected <= r.read_at) AS logged_before,
+                    min(n) FILTER (WHERE started_corrected > r.read_at) AS logged_after
+                FROM rentals_treatment t WHERE t.allowance_id = r.allowance_id AND t.seconds > 0
+            ) log
+            WHERE a.provisional AND r.device_id = ANY(%s)
+                AND r.counter >= coalesce(logged_before, 0) AND r.counter < coalesce(logged_after, r.counter + 1)
         )
+        UPDATE devices_reading r SET trusted = true FROM plausible p
+        WHERE p.id = r.id AND NOT p.trusted AND p.flag = 'counter_down'
+            AND p.counter >= greatest(p.counter_at_start, p.most_before)
         """,
         [list(devices)],
     )

@@ -206,15 +206,15 @@ def compare_with_known() -> None:
         FROM neighbours
         """
     )
-    execute("ANALYZE log")
 
 
 def starts_with(neighbour: str) -> str:
     """SQL for "starts together with the lag or lead of its number"."""
+    device, corrected = (f"{time} - {neighbour}({time}) OVER twin" for time in ("started", "corrected"))
     return f"""
         coalesce(
-            abs(extract(epoch FROM started - {neighbour}(started) OVER twin)) <= 2
-            OR abs(extract(epoch FROM corrected - {neighbour}(corrected) OVER twin)) <= 60, false
+            {device} BETWEEN -{SAME_SESSION} AND {SAME_SESSION}
+            OR {corrected} BETWEEN -{SAME_SESSION_CORRECTED} AND {SAME_SESSION_CORRECTED}, false
         )
     """
 

@@ -79,6 +79,10 @@ class TestRestarts:
         import_logs(old_counting(device), new_counting(device, last=60))
         assert (countings(), used(device)) == (TWO, 100)
 
+    def test_numbers_that_start_again_need_not_have_been_seen_before(self, device):
+        import_logs(Log(device, after(41), counter=40).daily(range(31, 41), after(30)), new_counting(device))
+        assert (countings(), used(device)) == (TWO, 60)
+
     def test_a_counter_may_start_again_twice(self, device):
         third = Log(device, after(100), counter=9).daily(range(1, 10), after(80))
         import_logs(old_counting(device), new_counting(device), third)
@@ -182,6 +186,17 @@ class TestReadings:
         misread.refresh_from_db()
         assert (misread.trusted, misread.allowance.number) == (False, 1)
         assert used(device) == 60
+
+    @pytest.mark.parametrize(("counter", "day"), [(35, 55), (5, 60), (25, 80)])
+    def test_a_value_that_does_not_fit_the_new_counting_either_stays_untrusted(self, device, counter, day):
+        """Above a later session, below an earlier one, below an earlier reading."""
+        import_logs(old_counting(device))
+        take_reading(device, 30, read_at=after(75), at=LATER, actor=None)
+        misread = take_reading(device, counter, read_at=after(day), at=LATER, actor=None)
+        import_logs(new_counting(device))
+        misread.refresh_from_db()
+        assert (misread.trusted, misread.allowance.number) == (False, 2)
+        assert used(device) == 70
 
     def test_a_reading_beyond_what_time_allows_is_kept_and_flagged(self, device):
         import_logs(old_counting(device))

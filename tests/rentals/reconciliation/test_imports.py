@@ -93,9 +93,10 @@ class TestTaking:
         assert (again.accepted, again.duplicate) == (5, 10)
         assert not Discrepancy.objects.exists()
 
-    def test_a_start_one_second_off_is_the_same_session(self, device):
+    @pytest.mark.parametrize("seconds", [1, -1])
+    def test_a_start_one_second_off_is_the_same_session(self, device, seconds):
         import_logs(month(device))
-        second_off = Log(device, READ_OUT, counter=30).session(30, MORNING + timedelta(days=29, seconds=1))
+        second_off = Log(device, READ_OUT, counter=30).session(30, MORNING + timedelta(days=29, seconds=seconds))
         again = import_logs(second_off)
         assert (again.accepted, again.duplicate) == (0, 1)
         assert not Discrepancy.objects.exists()
@@ -170,10 +171,11 @@ class TestTaking:
         for bad in ("yesterday", "9999000001"):
             content = csv(month(device)).decode().splitlines(keepends=True)
             old = device.serial if bad.isdigit() else "2026-03"
-            content[2:6] = [line.replace(old, bad) for line in content[2:6]]
+            content[2:12] = [line.replace(old, bad) for line in content[2:12]]
             failed = import_file("".join(content).encode())
             assert (failed.status, failed.accepted) == ("failed", 0)
             assert "More than 3 records are wrong, so nothing was taken. The first is on line 3" in failed.failure
+            assert len(failed.rejected) == 4  # nobody reads on
         assert not Treatment.objects.exists()
 
     @pytest.mark.parametrize("junk", [b"\xff\xfe" * 1000, b"\0" * 5000, b"," * 9_999, b'"' + b"x" * 5000])
@@ -224,11 +226,11 @@ class TestClaiming:
         queued = queue(month(device))
         for attempt in range(imports.MOST_ATTEMPTS):
             assert imports.claim(queued.pk, LATER + attempt * timedelta(hours=1))
+        assert not imports.claim(queued.pk, LATER + timedelta(days=1))
         imports.sweep_imports(LATER + timedelta(days=1))
         queued.refresh_from_db()
         assert queued.status == "failed"
         assert "nothing was taken" in queued.failure
-        assert not imports.claim(queued.pk, LATER + timedelta(days=1))
 
     def test_the_sweep_pokes_what_waits_and_what_died_only(self, device, queue_length):
         waiting, died, running = queue(month(device)), queue(month(device)), queue(month(device))
