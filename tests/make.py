@@ -221,6 +221,6 @@ def back_to_enquiry(rental: Rental, *, at: datetime, actor: User) -> Rental:
     return rental
 
 
-def capacity_of(device: Device) -> Device:
+def capacity_of(device: Device) -> Any:
     """`device` as the database has it now, with counter, used, remaining, promised and free treatments."""
     return with_capacity(Device.objects.all()).get(pk=device.pk)

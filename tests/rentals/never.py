@@ -26,6 +26,12 @@ NEVER = {
         JOIN devices_device d ON d.id = h.device_id JOIN devices_devicemodel m ON m.id = d.model_id
         WHERE m.reuse_signed_off_at IS NULL AND h.out IS NOT NULL
         GROUP BY h.device_id HAVING count(DISTINCT r.patient_id) > 1""",
+    "I3: a device went out again before it had passed an inspection": """
+        SELECT h.id FROM rentals_holding h CROSS JOIN LATERAL (
+            SELECT upper(out) AS back FROM rentals_holding WHERE device_id = h.device_id AND lower(out) < lower(h.out)
+            ORDER BY lower(out) DESC LIMIT 1) before
+        WHERE NOT EXISTS (SELECT FROM devices_inspection i
+            WHERE i.device_id = h.device_id AND i.passed AND i.at BETWEEN before.back AND lower(h.out))""",
     "I4: the moves of a rental do not join up, or end elsewhere than it stands": """
         SELECT rental_id FROM (
             SELECT m.rental_id, m.old_state, m.new_state, r.state,
