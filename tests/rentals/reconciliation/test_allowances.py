@@ -137,6 +137,15 @@ class TestRestarts:
         assert used(device) == 20
         assert open_kinds() == []
 
+    def test_a_restart_after_a_new_card_counts_on_from_the_card(self, device):
+        Allowance.objects.create(
+            device=device, number=2, cause="card", began_at=after(48), nominal_treatments=343, counter_at_start=0
+        )
+        third = Log(device, after(100), counter=9).daily(range(1, 10), after(80))
+        import_logs(old_counting(device), new_counting(device), third)
+        assert countings() == [ONE[0], (2, "card", False, 0), (3, "reset", True, 20)]
+        assert used(device) == 29
+
     def test_a_log_that_starts_again_and_again_is_no_log(self, device):
         jumping = Log(device, after(100), counter=2).daily([2, 1] * 40, MORNING)
         failed = import_file(csv(jumping))

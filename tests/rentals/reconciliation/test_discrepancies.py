@@ -6,6 +6,7 @@ import pytest
 
 from config.refusals import Refusal
 from rentals import custody
+from rentals.booking.change import swap
 from rentals.models import Discrepancy, Treatment
 from rentals.reconciliation.discrepancies import EXPLAINED, resolve
 from rentals.reconciliation.reconcile import reconcile
@@ -85,6 +86,24 @@ def test_a_return_that_is_dated_back_gives_the_later_treatments_back(rental, dev
     custody.take_back(rental, counter=10, parts=[], at=after(9.5), now=after(31), actor=make.manager())
     assert Treatment.objects.filter(rental=rental).count() == 10
     assert "was used 20 times" in Discrepancy.objects.get(kind="usage_outside_rental").why
+
+
+def test_a_swap_that_is_dated_back_gives_each_device_its_treatments(rental, device):
+    replacement = make.device(device.clinic, counter=0, at=MORNING - timedelta(days=60))
+    import_logs(Log(device, after(10.5), counter=5).daily(range(1, 6), MORNING), at=after(11))
+    import_logs(Log(replacement, after(10.5), counter=5).daily(range(1, 6), after(5)), at=after(11))
+    assert found() == ["usage_outside_rental"]
+    swap(
+        rental,
+        counter_out=5,
+        device=replacement,
+        counter_in=0,
+        at=after(4.5),
+        now=after(11),
+        actor=make.manager(),
+    )
+    assert Treatment.objects.filter(rental=rental).count() == 10
+    assert found() == []
 
 
 def test_more_sessions_than_prescribed_are_counted_by_local_day(rental, device):
