@@ -1,6 +1,7 @@
 """Who may do what, and where; users and their keys."""
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -89,6 +90,6 @@ def test_the_key_of_a_user_who_left_opens_nothing():
 
 
 def test_the_audit_history_of_users_holds_no_password():
-    names = {field.name for field in User.pgh_event_model._meta.get_fields()}
+    names = {field.name for field in apps.get_model("config", "UserEvent")._meta.get_fields()}
     assert "username" in names
     assert not names & {"password", "last_login"}

@@ -175,6 +175,9 @@ class TestMoreTreatmentsLater:
 
 
 class TestAvailability:
+    def availability(self, devices, at):
+        return with_availability(devices, at).values_list("availability", flat=True).get()
+
     @pytest.mark.parametrize(
         ("state", "days", "availability"),
         [
@@ -192,8 +195,7 @@ class TestAvailability:
     )
     def test_where_a_device_is(self, clinic, state, days, availability):
         make.rental(state, clinic)
-        device = with_availability(Device.objects.all(), make.NOW + days * DAY).get()
-        assert device.availability == availability
+        assert self.availability(Device.objects.all(), make.NOW + days * DAY) == availability
 
     def test_overdue_begins_at_the_clinics_own_midnight(self):
         """The due day ends at 13:00 UTC in Sydney, three hours later in Perth."""
@@ -201,8 +203,8 @@ class TestAvailability:
             rental = make.rental("active", make.clinic(time_zone=zone))
             midnight = make.NOW.replace(day=30, hour=hour, minute=0)
             devices = Device.objects.filter(holdings__rental=rental)
-            assert with_availability(devices, midnight - timedelta(seconds=1)).get().availability == "out"
-            assert with_availability(devices, midnight).get().availability == "overdue"
+            assert self.availability(devices, midnight - timedelta(seconds=1)) == "out"
+            assert self.availability(devices, midnight) == "overdue"
 
 
 @pytest.mark.parametrize("number", [1, 3])

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from types import SimpleNamespace
 
 import pgtrigger
 import pytest
@@ -87,15 +88,20 @@ QUESTIONS = {
 @pytest.fixture
 def one():
     """One rental of a busy clinic."""
-    one = make.rental("closed")
-    one.device = one.holdings.get().device
-    one.allowance = one.device.allowances.get()
+    rental = make.rental("closed")
+    device = rental.holdings.get().device
     with connection.cursor() as cursor, pgtrigger.ignore():
         for statement in MANY:
             cursor.execute(statement)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ANALYZE")
-    return one
+    return SimpleNamespace(
+        pk=rental.pk,
+        clinic=rental.clinic,
+        patient=rental.patient,
+        device=device,
+        allowance=device.allowances.get(number=2),
+    )
 
 
 def indexes_of(queryset):

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -74,6 +75,7 @@ class Desk(RuleBasedStateMachine):
     """One clinic, a few devices and patients, and a clock that moves on."""
 
     reached: Counter[str] = Counter()
+    kept: dict[str, set[Any]]
 
     @initialize()
     def open(self):
@@ -243,7 +245,7 @@ class Desk(RuleBasedStateMachine):
         due_on, more = rental.due_on + chance.randint(-10, 40) * DAY, chance.choice([0, 20, 40])
         details = {"due_on": due_on, "planned_treatments": rental.planned_treatments + more, **self.mark}
         before = self.holding(rental)
-        free_before = self.free(before) if before and before.device_id else None
+        free_before = self.free(before) if before and before.device_id else 0
         if self.attempt("extend", lambda: change.extend(rental, **details), rental) and before.device_id:
             assert self.free(before) >= min(free_before, 0)  # I2: no more is promised than was free
 

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -212,7 +213,7 @@ class TestOneOrTheOther:
         for _ in range(ROUNDS):
             rental = make.prepare(make.rental("reserved"))
             device = rental.holdings.get().device
-            found = []
+            found: list[Any] = []
 
             def recall(device=device, found=found):
                 found.append(
