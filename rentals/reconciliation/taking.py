@@ -198,7 +198,7 @@ def compare_with_known() -> None:
                 PARTITION BY device_id, standing IN ('duplicate', 'conflict') ORDER BY corrected, n
             )
         )
-        SELECT standing, line, device_id, read_out_id, n, started, seconds, outcome, code, offset_seconds,
+        SELECT standing, number_used_before, line, device_id, read_out_id, n, started, seconds, outcome, code, offset_seconds,
             clock_unseen, corrected AT TIME ZONE 'UTC' AS corrected,
             n_before, corrected_before AT TIME ZONE 'UTC' AS corrected_before,
             standing IN ('known', 'new') AND n < n_before AND coalesce(n_after <= n_before, true)
@@ -221,6 +221,7 @@ def starts_with(neighbour: str) -> str:
 
 def insert_sessions() -> int:
     """The new sessions, each with its allowance and rental; of one number only the first stays."""
+    [[repeated]] = rows("SELECT EXISTS (SELECT FROM log WHERE standing = 'new' AND number_used_before)")
     return execute(
         f"""
         INSERT INTO rentals_treatment (
@@ -234,7 +235,7 @@ def insert_sessions() -> int:
         JOIN span p ON p.device_id = l.device_id AND l.corrected >= p.since AND l.corrected < p.until
         LEFT JOIN rentals_holding h ON {HELD_BY.format(device="l.device_id", moment="l.corrected")}
         WHERE l.standing = 'new'
-        ORDER BY l.device_id, l.corrected
+        {"ORDER BY l.corrected, l.line" if repeated else ""}
         ON CONFLICT (allowance_id, n) WHERE seconds > 0 DO NOTHING
         """
     )
