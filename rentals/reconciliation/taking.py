@@ -198,8 +198,8 @@ def compare_with_known() -> None:
                 PARTITION BY device_id, standing IN ('duplicate', 'conflict') ORDER BY corrected, n
             )
         )
-        SELECT standing, number_used_before, line, device_id, read_out_id, n, started, seconds, outcome, code, offset_seconds,
-            clock_unseen, corrected AT TIME ZONE 'UTC' AS corrected,
+        SELECT standing, number_used_before, line, device_id, read_out_id, n, started, seconds, outcome, code,
+            offset_seconds, clock_unseen, corrected AT TIME ZONE 'UTC' AS corrected,
             n_before, corrected_before AT TIME ZONE 'UTC' AS corrected_before,
             standing IN ('known', 'new') AND n < n_before AND coalesce(n_after <= n_before, true)
                 AND (coalesce(counter < n_before, true) OR number_used_before) AS restarts
