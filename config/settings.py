@@ -214,6 +214,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# History: what pghistory has written down is never changed (I10)
+
+PGHISTORY_APPEND_ONLY = True
+
 # Logs: to the output, one line an entry, nothing of a patient (config/logs.py)
 
 LOGGING = {

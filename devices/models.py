@@ -105,7 +105,7 @@ class Device(models.Model):
 
     serial = models.CharField(max_length=40)
     model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="devices")
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="devices")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="devices", db_index=False)
     condition = models.CharField(max_length=10, choices=Condition, default=Condition.READY)
     created_at = models.DateTimeField()
 

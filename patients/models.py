@@ -46,7 +46,7 @@ class Patient(models.Model):
         WITHDRAWN = "withdrawn"
         DECEASED = "deceased"
 
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="patients")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="patients", db_index=False)
     given_name = models.CharField(max_length=120)
     family_name = models.CharField(max_length=120)
     folded_name = models.GeneratedField(

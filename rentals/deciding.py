@@ -81,7 +81,7 @@ def held_device(rental: Rental, holding: Holding | None) -> tuple[Holding, Devic
     if holding is None or holding.device is None:
         raise Refusal(
             "device_not_ready",
-            "The device of this reservation was taken away; choose another one first.",
+            "The device of this reservation was taken away; cancel it and book another one.",
             conflict={"reference": rental.reference},
         )
     return holding, holding.device

@@ -68,6 +68,7 @@ def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
     `reuse_not_permitted`, `invalid`.
     """
     check_dates(booking, at=at, actor=actor)
+    check_plan(booking.planned_treatments, booking.prescribed_per_day)
     check_screening(booking)
     check_overrides(booking, actor)
     with deciding():
@@ -90,6 +91,14 @@ def check_dates(booking: Booking, *, at: datetime, actor: User) -> None:
         raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
     for name in ("starts_on", "due_on"):
         refuse_closed_day(booking.clinic, name, getattr(booking, name), at)
+
+
+def check_plan(treatments: int, per_day: int = 1) -> None:
+    """A course has at least one treatment, and at least one a day of treatment."""
+    if treatments < 1:
+        raise invalid("planned_treatments", "Plan at least one treatment.")
+    if per_day < 1:
+        raise invalid("prescribed_per_day", "Prescribe at least one treatment a day.")
 
 
 def check_day(clinic: Clinic, starts_on: date, *, at: datetime, actor: User) -> None:

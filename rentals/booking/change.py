@@ -12,7 +12,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals import custody, ledger
 from rentals.booking.availability import Need, alternatives_for, blocked_days, clash_with, judged_devices, why_not
-from rentals.booking.book import MAXIMUM_DAYS, refuse_closed_day
+from rentals.booking.book import MAXIMUM_DAYS, check_plan, refuse_closed_day
 from rentals.booking.capacity import delivered_treatments, needed_treatments
 from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, record, require
@@ -30,6 +30,8 @@ def extend(rental: Rental, *, due_on: date, at: datetime, actor: User, planned_t
     """
     require(rental, "extend")
     check_new_due_day(rental, due_on, at)
+    if planned_treatments is not None:
+        check_plan(planned_treatments)
     with deciding():
         rental, holding = lock_rental(rental)
         require(rental, "extend")
@@ -93,8 +95,9 @@ def refuse_overpromise(rental: Rental, device: Device, more: int, at: datetime) 
         return
     need = Need(rental.clinic, rental.starts_on, rental.due_on, more, patient=rental.patient, rental=rental)
     free = judged_devices(need, at).get(pk=device.pk).free_treatments
-    accepted = bool(rental.capacity_override) or (free is None and rental.accepts_unknown_capacity)
-    if not accepted and (free is None or free < more):
+    # A manager's override at the booking was given for that plan; it does not stretch to more.
+    fits = rental.accepts_unknown_capacity if free is None else free >= more
+    if not fits:
         raise Refusal(
             "capacity_exceeded",
             f"Device {device.serial} has {free} free treatments, {more} more are asked; plan fewer, or swap later.",

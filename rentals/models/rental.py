@@ -27,8 +27,8 @@ class Rental(models.Model):
 
     reference = models.CharField(max_length=12, unique=True)
     external_reference = models.CharField(max_length=120, blank=True)
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="rentals")
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="rentals")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="rentals", db_index=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="rentals", db_index=False)
     injury = models.ForeignKey(Injury, on_delete=models.PROTECT, null=True, related_name="rentals")
     screening = models.ForeignKey(Screening, on_delete=models.PROTECT, null=True, related_name="rentals")
     terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="rentals")
@@ -112,7 +112,7 @@ class Rental(models.Model):
             pgtrigger.Protect(
                 name="rental_identity_fixed",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange("reference", "clinic", "created_at", "created_by"),
+                condition=pgtrigger.AnyChange("reference", "clinic", "patient", "created_at", "created_by"),
             ),
         ]
 

@@ -33,6 +33,11 @@ def refused_as(code, *arguments, **wishes):
     return refusal.value
 
 
+@pytest.mark.parametrize("plan", [{"planned_treatments": 0}, {"prescribed_per_day": 0}])
+def test_a_plan_of_nothing_is_refused(plan):
+    assert refused_as("invalid", make.clinic(), **plan).field in plan
+
+
 class TestWhichDevice:
     def test_the_smallest_sufficient_capacity_comes_first(self, clinic):
         """The device with the fewest free treatments strands the least."""

@@ -145,6 +145,20 @@ class TestBookingWithinCapacity:
         else:
             assert refused_as("permission_denied", make.book, clinic, **wishes).field == "override.capacity"
 
+    def test_an_override_does_not_stretch_to_a_longer_plan(self, clinic):
+        device = make.device(clinic, nominal=20)
+        rental = make.book(clinic, actor=make.manager(), device=device, **MANAGER)
+        due_on, more = rental.due_on + 7 * DAY, rental.planned_treatments + 1
+        refused_as(
+            "capacity_exceeded",
+            change.extend,
+            rental,
+            due_on=due_on,
+            planned_treatments=more,
+            at=make.NOW,
+            actor=make.manager(),
+        )
+
     def test_an_override_without_a_reason_is_none(self, clinic):
         device = make.device(clinic, nominal=10)
         refused_as("capacity_exceeded", make.book, clinic, device=device, override={"capacity": " "})

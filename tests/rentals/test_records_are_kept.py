@@ -34,6 +34,7 @@ APPEND_ONLY = {
     "patients_screening": ("answers = '{}'", "patients.Screening:screening_append_only"),
     "patients_access": ("action = 'read'", "patients.Access:access_append_only"),
     "devices_inspection": ("passed = false", "devices.Inspection:inspection_append_only"),
+    "rentals_rentalevent": ("pinned = true", "rentals.RentalEvent:append_only"),
 }
 
 
@@ -45,6 +46,15 @@ def test_what_was_written_stays_as_it_was(table, closed_rental):
         assert_refused(f"pgtrigger: Cannot update or delete rows from {table} table", statement)
     with pgtrigger.ignore(trigger):
         assert sql(f"UPDATE {table} SET {change}") > 0
+
+
+@pytest.mark.parametrize("change", ["reference = 'X'", "patient_id = patient_id + 1", "created_at = now()"])
+def test_a_rental_stays_the_same_rental(change, closed_rental):
+    """I3, I4: whose rental it is decides who had the device."""
+    assert_refused("pgtrigger: Cannot update rows from rentals_rental table", f"UPDATE rentals_rental SET {change}")
+    with pgtrigger.ignore("rentals.Rental:rental_identity_fixed"), transaction.atomic():
+        assert sql(f"UPDATE rentals_rental SET {change}") > 0
+        transaction.set_rollback(True)  # before the foreign keys are checked
 
 
 NEVER_DELETED = {
