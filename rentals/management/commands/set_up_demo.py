@@ -10,10 +10,10 @@ from rentals.demo import make_demo_clinic
 
 
 class Command(BaseCommand):
-    help = "Make the demo clinic in an empty database; prints its logins once."
+    help = "Make the demo clinic in an empty database; prints its logins."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if Clinic.objects.exists():
             raise CommandError("There is a clinic already; the demo clinic is for an empty database only.")
         for username, password in make_demo_clinic(timezone.now()).items():
-            self.stdout.write(f"Login: {username} {password}  (demo, shown once)")
+            self.stdout.write(f"Login: {username} {password}  (demo)")
