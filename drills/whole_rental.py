@@ -31,7 +31,8 @@ class Api:
         self.root = f"{address.rstrip('/')}/api/v1"
         self.token = token
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, expect: int = 200) -> Any:
+    def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """The status and the body, whatever they are."""
         request = urllib.request.Request(
             self.root + path,
             method=method,
@@ -39,13 +40,16 @@ class Api:
             headers={"Authorization": f"Token {self.token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                status, content = answer.status, answer.read()
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
-            status, content = error.code, error.read()
+            return error.code, json.loads(error.read())
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, expect: int = 200) -> Any:
+        status, content = self.answer(method, path, body)
         if status != expect:
-            sys.exit(f"{method} {path}: {status} instead of {expect}: {content.decode()[:500]}")
-        return json.loads(content)
+            sys.exit(f"{method} {path}: {status} instead of {expect}: {content}")
+        return content
 
     def get(self, path: str) -> Any:
         return self.ask("GET", path)
@@ -72,7 +76,12 @@ def book(api: Api, clinic: int, patient: int, starts_on: date, due_on: date) -> 
     offered = api.get(f"/availability/?{question}")["results"]
     if not offered:
         sys.exit("No device fits; the drill needs one with 30 free treatments.")
-    booking = {
+    booking = booking_of(clinic, patient, starts_on, due_on, offered[0]["device"]["id"])
+    return api.post("/rentals/", booking, expect=201)
+
+
+def booking_of(clinic: int, patient: int, starts_on: date, due_on: date, device: int) -> dict[str, Any]:
+    return {
         "patient": patient,
         "clinic": clinic,
         "starts_on": str(starts_on),
@@ -81,9 +90,8 @@ def book(api: Api, clinic: int, patient: int, starts_on: date, due_on: date) -> 
         "prescribed_per_day": 1,
         "indication": {"kind": "delayed_union", "site": "tibia", "note": ""},
         "screening": {warning: {"answer": "no", "note": ""} for warning in WARNINGS.split()},
-        "device": offered[0]["device"]["id"],
+        "device": device,
     }
-    return api.post("/rentals/", booking, expect=201)
 
 
 def read_out(device: dict[str, Any], first: datetime, treatments: int, zone: ZoneInfo) -> dict[str, Any]:
