@@ -10,13 +10,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Upper
 
 from config.models import Clinic
+from config.refusals import invalid
 from devices.models import Device
 from patients.models import Patient
 from rentals.booking.capacity import with_availability, with_capacity
 from rentals.models import Holding, Rental
 
-WHY_NOT = ("not_ready", "overdue", "blocked", "reuse_not_permitted", "too_few_treatments", "unknown_capacity")
-
+MAXIMUM_DAYS = 730
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -97,7 +97,7 @@ def judged_devices(need: Need, at: datetime) -> "QuerySet[JudgedDevice]":
 
 
 def why_not(device: "JudgedDevice", need: Need) -> str:
-    """The first reason of `WHY_NOT` for which `device` (as judged) does not fit, or ""."""
+    """The first reason for which `device` (as judged) does not fit, as `why_not` counts them, or ""."""
     if device.condition != Device.Condition.READY:
         return "not_ready"
     if device.availability == "overdue":
@@ -111,7 +111,21 @@ def why_not(device: "JudgedDevice", need: Need) -> str:
     return "too_few_treatments" if device.free_treatments < need.treatments else ""
 
 
+def check_span(starts_on: date, due_on: date) -> None:
+    """Raise `invalid` for days out of order or too far apart."""
+    if due_on <= starts_on:
+        raise invalid("due_on", "The due day must come after the start; choose a later day.")
+    if (due_on - starts_on).days > MAXIMUM_DAYS:
+        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days; choose an earlier due day.")
+
+
 def find_devices(need: Need, at: datetime) -> "tuple[list[JudgedDevice], dict[str, int]]":
+    """What `fitting_devices` finds for a booking; raises `invalid` for days that none can have."""
+    check_span(need.starts_on, need.due_on)
+    return fitting_devices(need, at)
+
+
+def fitting_devices(need: Need, at: datetime) -> "tuple[list[JudgedDevice], dict[str, int]]":
     """Devices that fit `need`, best first, and how many do not fit for each reason.
 
     Best strands the least: the smallest sufficient free capacity, then the longest idle.
@@ -137,7 +151,7 @@ def sentence_for(device: "JudgedDevice", need: Need) -> str:
 
 def alternatives_for(need: Need, at: datetime, most: int = 3) -> list[dict[str, object]]:
     """What would fit instead, at most `most` devices, as the API says it; or the next start date that works."""
-    fitting, _ = find_devices(need, at)
+    fitting, _ = fitting_devices(need, at)
     offers: list[dict[str, object]] = [
         {"device": {"id": device.pk, "serial": device.serial}, "free_treatments": device.free_treatments}
         for device in fitting[:most]
@@ -160,7 +174,7 @@ def next_start(need: Need, at: datetime) -> list[dict[str, object]]:
         due = start and need.clinic.next_open_day(start + length)
         if start and due:
             later = replace(need, starts_on=start, due_on=due)
-            fitting, _ = find_devices(later, at)
+            fitting, _ = fitting_devices(later, at)
             if fitting:
                 return [
                     {

@@ -14,7 +14,15 @@ from config.roles import may
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access, Injury, Patient, Screening
-from rentals.booking.availability import Need, alternatives_for, clash_with, find_devices, judged_devices, why_not
+from rentals.booking.availability import (
+    Need,
+    alternatives_for,
+    check_span,
+    clash_with,
+    fitting_devices,
+    judged_devices,
+    why_not,
+)
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import DAYS_BACK, record
 from rentals.models import Holding, Rental
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     from rentals.booking.availability import JudgedDevice
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is misread over a telephone
-MAXIMUM_DAYS = 730
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +89,7 @@ def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
 
 def check_dates(booking: Booking, *, at: datetime, actor: User) -> None:
     """Refuse days out of order, too far back or closed; opening hours refuse bookings, never a hand-over."""
-    if booking.due_on <= booking.starts_on:
-        raise invalid("due_on", "The due day must come after the start; choose a later day.")
-    if (booking.due_on - booking.starts_on).days > MAXIMUM_DAYS:
-        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days; choose an earlier due day.")
+    check_span(booking.starts_on, booking.due_on)
     check_day(booking.clinic, booking.starts_on, at=at, actor=actor)
     if booking.patient.clinic_id != booking.clinic.pk:
         raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
@@ -179,7 +183,7 @@ def take_device(booking: Booking, at: datetime) -> Device:
 
 
 def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
-    fitting, reasons = find_devices(booking.need, at)
+    fitting, reasons = fitting_devices(booking.need, at)
     untried = [device for device in fitting if device.pk not in tried]
     if untried:
         return untried[0]

@@ -11,8 +11,16 @@ from devices.readings import record_reading
 from patients.access import record_access
 from patients.models import Access
 from rentals import custody, ledger
-from rentals.booking.availability import Need, alternatives_for, blocked_days, clash_with, judged_devices, why_not
-from rentals.booking.book import MAXIMUM_DAYS, check_plan, refuse_closed_day
+from rentals.booking.availability import (
+    Need,
+    alternatives_for,
+    blocked_days,
+    check_span,
+    clash_with,
+    judged_devices,
+    why_not,
+)
+from rentals.booking.book import check_plan, refuse_closed_day
 from rentals.booking.capacity import delivered_treatments, needed_treatments
 from rentals.deciding import deciding, held_device, lock_rental
 from rentals.lifecycle import check_moment, move, record, require
@@ -44,10 +52,9 @@ def extend(rental: Rental, *, due_on: date, at: datetime, actor: User, planned_t
 
 
 def check_new_due_day(rental: Rental, due_on: date, at: datetime) -> None:
-    if due_on <= rental.starts_on or due_on < rental.clinic.day_of(at):
-        raise invalid("due_on", "The new due day must come after the start and not lie in the past.")
-    if (due_on - rental.starts_on).days > MAXIMUM_DAYS:
-        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days; choose an earlier due day.")
+    if due_on < rental.clinic.day_of(at):
+        raise invalid("due_on", "The new due day must not lie in the past.")
+    check_span(rental.starts_on, due_on)
     refuse_closed_day(rental.clinic, "due_on", due_on, at)
 
 

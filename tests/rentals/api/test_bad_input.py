@@ -170,6 +170,14 @@ def test_availability_names_what_is_missing(api, clinic, field):
     assert code(api.get("/availability/", **query)) == (400, "required", field)
 
 
+@pytest.mark.parametrize("due_on", ["2026-02-28", "2026-03-02", "2028-03-02"])
+def test_availability_refuses_days_that_no_rental_can_have(api, clinic, due_on):
+    """Before the start, on the start, more than two years after it."""
+    make.device(clinic)
+    query = {"clinic": clinic.pk, "starts_on": "2026-03-02", "due_on": due_on, "treatments": 28}
+    assert code(api.get("/availability/", **query)) == (400, "invalid", "due_on")
+
+
 def booking_of(clinic: Any, **changes: Any) -> dict[str, Any]:
     return {
         "patient": make.patient(clinic).pk,
