@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, Q, Subquery, When
 
 from rentals.booking.capacity import overdue_at
-from rentals.models import Discrepancy, Holding, Reminder, Rental
+from rentals.models import Discrepancy, Holding, Move, Reminder, Rental
 from rentals.models.rental import RentalQuerySet
 from rentals.models.states import State
 
@@ -41,6 +41,7 @@ def in_full(rental: Rental, at: datetime) -> Rental:
         rentals.select_related("clinic", "terms", "injury", "screening")
         .prefetch_related(
             "ledger",
+            Prefetch("moves", Move.objects.select_related("actor")),
             Prefetch("holdings", Holding.objects.select_related("device")),
             Prefetch("reminders", Reminder.objects.select_related("message")),
             Prefetch("discrepancies", Discrepancy.objects.select_related("device", "rental")),

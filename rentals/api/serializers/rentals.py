@@ -162,14 +162,44 @@ class HoldingOut(serializers.Serializer):
         return {"first": days.lower, "last": days.upper - DAY}
 
 
+class ReasonGiven(serializers.CharField):
+    """A reason; null, not an empty text, where none was given."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_null=True, **kwargs)
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
+
+
+class OverrideOut(serializers.Serializer):
+    """The reasons given at the booking; null for a rule that was not overridden."""
+
+    capacity = ReasonGiven(source="capacity_override")
+    pathological = ReasonGiven(source="pathological_override")
+
+
+class MoveOut(serializers.Serializer):
+    """One verb done to the rental, and its state after it; `by` is a username, null where nobody is named."""
+
+    verb = serializers.CharField()
+    state = serializers.ChoiceField(State.choices, source="new_state")
+    at = Moment()
+    recorded_at = Moment()
+    by = serializers.CharField(source="actor.username", allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
 class RentalDetail(RentalRow):
-    """Everything about a rental; of its patient only the id."""
+    """Everything about a rental; of its patient only the id. `history` is in the order of recording."""
 
     planned_treatments = serializers.IntegerField()
     prescribed_per_day = serializers.IntegerField()
     indication = IndicationOut(source="injury", allow_null=True)
     screening = serializers.SerializerMethodField()
     pinned = serializers.BooleanField()
+    accept_unknown_capacity = serializers.BooleanField(source="accepts_unknown_capacity")
+    override = OverrideOut(source="*")
     terms_version = serializers.IntegerField(source="terms.version")
     bond = serializers.SerializerMethodField()
     signed = serializers.SerializerMethodField()
@@ -183,6 +213,7 @@ class RentalDetail(RentalRow):
     reminders = ReminderOut(many=True)
     discrepancies = DiscrepancyOut(many=True)
     holdings = HoldingOut(many=True)
+    history = MoveOut(many=True, source="moves")
 
     @extend_schema_field(serializers.DictField(child=AnswerOut()))
     def get_screening(self, rental: Rental) -> dict[str, Any]:
