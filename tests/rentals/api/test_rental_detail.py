@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.models import Clinic
+from rentals.lifecycle import record
 from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
@@ -82,6 +83,13 @@ def test_reason_of_being_at_risk_can_be_read(api, clinic):
     api.post("/recalls/", {"part_number": device.model.part_number, "serials": [device.serial], "reason": "Notice 7"})
     last = detail(api, rental)["history"][-1]
     assert (last["verb"], last["state"], last["reason"]) == ("at_risk", "reserved", "recall")
+
+
+def test_move_that_nobody_is_named_for_is_by_null(api, clinic):
+    rental = make.rental(State.RESERVED, clinic)
+    record(rental, "at_risk", old=rental.state, at=make.NOW, now=make.NOW, actor=None, reason="recall")
+    last = detail(api, rental)["history"][-1]
+    assert (last["verb"], last["by"]) == ("at_risk", None)
 
 
 def booked(api: Api, clinic: Clinic, **wishes: Any) -> dict[str, Any]:
