@@ -5,9 +5,11 @@ from datetime import datetime
 
 from config.models import User
 from config.refusals import Refusal, invalid
+from patients.access import record_access
+from patients.models import Access
 from rentals.deciding import deciding
 from rentals.models import Discrepancy
-from rentals.reconciliation.findings import FINDINGS, GAP
+from rentals.reconciliation.findings import FINDINGS, GAP, HAD_BY
 from rentals.reconciliation.sql import execute, scratch_table
 
 EXPLAINED = "Later data explains it."
@@ -32,10 +34,12 @@ def detect(devices: Sequence[int], at: datetime) -> None:
         )
     execute("ANALYZE finding")
     open_found(at)
+    # What is about a rental can be explained by any of its devices, not only by the one it is named with.
     execute(
-        """
+        f"""
         UPDATE rentals_discrepancy d SET state = 'closed', closed_at = %(at)s, note = %(note)s
-        WHERE d.state = 'open' AND d.device_id = ANY(%(devices)s) AND d.kind = ANY(%(kinds)s)
+        WHERE d.state = 'open' AND d.kind = ANY(%(kinds)s)
+            AND (d.device_id = ANY(%(devices)s) OR (d.kind = 'over_prescribed' AND d.rental_id IN ({HAD_BY})))
             AND NOT EXISTS (SELECT FROM finding f WHERE (f.kind, f.subject) = (d.kind, d.subject))
         """,
         {"at": at, "note": EXPLAINED, "devices": list(devices), "kinds": list(FINDINGS)},
@@ -51,10 +55,10 @@ def open_found(at: datetime) -> None:
         )
         SELECT kind, subject, 'open', device_id, clinic_id, rental_id, why, action, %(at)s, '' FROM finding
         ON CONFLICT (kind, subject) DO UPDATE
-            SET state = 'open', closed_at = NULL, note = '', rental_id = excluded.rental_id,
-                why = excluded.why, action = excluded.action
-            WHERE d.closed_by_id IS NULL AND (d.state, d.rental_id, d.why, d.action)
-                IS DISTINCT FROM ('open', excluded.rental_id, excluded.why, excluded.action)
+            SET state = 'open', closed_at = NULL, note = '', device_id = excluded.device_id,
+                rental_id = excluded.rental_id, why = excluded.why, action = excluded.action
+            WHERE d.closed_by_id IS NULL AND (d.state, d.device_id, d.rental_id, d.why, d.action)
+                IS DISTINCT FROM ('open', excluded.device_id, excluded.rental_id, excluded.why, excluded.action)
         """,
         {"at": at},
     )
@@ -106,7 +110,8 @@ def open_conflicting_duplicates(at: datetime) -> None:
 def resolve(discrepancy: Discrepancy, *, note: str, at: datetime, actor: User) -> Discrepancy:
     """Close an open discrepancy with a note; what it is about stays as it is.
 
-    Raises `invalid` without a note, `wrong_state` when it is closed already.
+    One about a rental is a change of its patient's record (I10). Raises `invalid` without a note,
+    `wrong_state` when it is closed already.
     """
     if not note.strip():
         raise invalid("note", "Write what was found; it stays with the discrepancy.")
@@ -116,5 +121,7 @@ def resolve(discrepancy: Discrepancy, *, note: str, at: datetime, actor: User) -
         )
         if not closed:
             raise Refusal("wrong_state", "This discrepancy is closed already; look at its note.")
-    discrepancy.refresh_from_db()
+        discrepancy.refresh_from_db()
+        if discrepancy.rental:
+            record_access(actor, [discrepancy.rental.patient_id], Access.Action.CHANGED, at)
     return discrepancy

@@ -115,19 +115,23 @@ USAGE_OUTSIDE_RENTAL = f"""
     LEFT JOIN rentals_rental r ON r.id = t.last_rental
 """
 
-OVER_PRESCRIBED = """
-    SELECT 'rental ' || r.id AS subject, min(t.device_id) AS device_id, r.id AS rental_id,
+# Rentals whose treatments can come from the devices, now or before the last change of a hand-over or a return.
+HAD_BY = "SELECT rental_id FROM rentals_holding WHERE device_id = ANY(%(devices)s) AND out IS NOT NULL"
+
+# About the rental, so over all its devices; named with the device of the first such day.
+OVER_PRESCRIBED = f"""
+    SELECT 'rental ' || r.id AS subject, (array_agg(t.device_id ORDER BY t.day))[1] AS device_id, r.id AS rental_id,
         format('On %%s day%%s of rental %%s there were more treatments than the %%s prescribed a day, first on %%s.',
             count(*), CASE WHEN count(*) > 1 THEN 's' ELSE '' END, r.reference, r.prescribed_per_day,
             to_char(min(t.day), 'FMDD FMMonth YYYY')) AS why,
         'Ask the patient; the days count once, but the treatments are used up sooner.' AS action
     FROM (
-        SELECT t.rental_id, t.device_id, count(*) AS sessions,
-            (t.started_corrected AT TIME ZONE c.time_zone)::date AS day
+        SELECT t.rental_id, (array_agg(t.device_id ORDER BY t.started_corrected, t.id))[1] AS device_id,
+            count(*) AS sessions, (t.started_corrected AT TIME ZONE c.time_zone)::date AS day
         FROM rentals_treatment t
-        JOIN devices_device d ON d.id = t.device_id JOIN config_clinic c ON c.id = d.clinic_id
-        WHERE t.seconds > 0 AND t.rental_id IS NOT NULL AND t.device_id = ANY(%(devices)s)
-        GROUP BY t.rental_id, t.device_id, day
+        JOIN rentals_rental r ON r.id = t.rental_id JOIN config_clinic c ON c.id = r.clinic_id
+        WHERE t.seconds > 0 AND t.rental_id IN ({HAD_BY})
+        GROUP BY t.rental_id, day
     ) t
     JOIN rentals_rental r ON r.id = t.rental_id
     WHERE t.sessions > r.prescribed_per_day

@@ -15,7 +15,16 @@ from django.db.models.functions import Concat
 from config.models import Clinic
 from rentals.models import Message, Reminder, Rental
 from rentals.reminders.judge import sort_out
-from rentals.reminders.schedule import ALL_SERIES, Series, due_at, latest_due_day, may_send, occasion, suffix
+from rentals.reminders.schedule import (
+    ALL_SERIES,
+    Series,
+    due_at,
+    is_too_late,
+    latest_due_day,
+    may_send,
+    occasion,
+    suffix,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,8 @@ class Plan:
 
 def plan_reminders(at: datetime) -> Plan:
     """Plan what is due at `at` in every clinic, each in a transaction of its own."""
-    plans = [plan_clinic(clinic, at) for clinic in Clinic.objects.order_by("pk")]
+    clinics = Clinic.objects.prefetch_related("opening_hours", "closures").order_by("pk")
+    plans = [plan_clinic(clinic, at) for clinic in clinics]
     return Plan(
         messages=[message for plan in plans for message in plan.messages],
         reminders=sum(plan.reminders for plan in plans),
@@ -77,7 +87,8 @@ def untold(series: Series, days: int, clinic: Clinic, at: datetime) -> Iterable[
     )
     if series.last_day is not None:
         earliest = clinic.day_of(at) - timedelta(days=series.last_day)
-        rentals = rentals.filter(**{f"{series.anchor}__gte": earliest})
+        ended = is_too_late(series, earliest, clinic, at)
+        rentals = rentals.filter(**{f"{series.anchor}__{'gt' if ended else 'gte'}": earliest})
     return rentals.order_by("pk").values_list("pk", series.anchor)
 
 
@@ -89,6 +100,8 @@ def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
     waiting = Reminder.objects.to_judge().filter(rental__clinic=clinic, message=None)
     # Rows that another planner holds are in good hands.
     locked = list(waiting.select_for_update(of=("self",), no_key=True, skip_locked=True))
+    for reminder in locked:
+        reminder.rental.clinic = clinic  # whose hours are known, where each has a clinic of its own to look them up
     return sort_out(locked, at)
 
 

@@ -15,8 +15,8 @@ from rentals.models.states import State
 class Series:
     """Reminders of one kind about one day of a rental, of which only the latest due one is sent.
 
-    `days` count from the day in the column `anchor`, negative ones before it. After `last_day`
-    (None: never) they are not worth sending any more.
+    `days` count from the day in the column `anchor`, negative ones before it. Once the clinic has
+    closed on `last_day` (None: never) they are not worth sending any more.
     """
 
     kind: Reminder.Kind
@@ -78,5 +78,11 @@ def latest_occasion(series: Series, anchor: date, clinic: Clinic, at: datetime) 
 
 
 def is_too_late(series: Series, anchor: date, clinic: Clinic, at: datetime) -> bool:
-    """Whether the day until which the series is worth sending has ended."""
-    return series.last_day is not None and (clinic.day_of(at) - anchor).days > series.last_day
+    """Whether the clinic has closed on the last day on which the series is worth sending."""
+    return series.last_day is not None and at >= closes_at(clinic, anchor + timedelta(days=series.last_day))
+
+
+def closes_at(clinic: Clinic, day: date) -> datetime:
+    """The moment (UTC) from which nobody can come any more on `day`: its start where the clinic stays closed."""
+    closing = {hours.weekday: hours.closes for hours in clinic.opening_hours.all()}
+    return local_moment(clinic, day, closing[day.weekday()] if clinic.is_open(day) else time.min)

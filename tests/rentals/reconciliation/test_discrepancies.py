@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.refusals import Refusal
+from patients.models import Access
 from rentals import custody
 from rentals.booking.change import swap
 from rentals.models import Discrepancy, Treatment
@@ -116,6 +117,61 @@ def test_more_sessions_than_prescribed_are_counted_by_local_day(rental, device):
     assert only().rental == rental
 
 
+class TestOverPrescribedAfterASwap:
+    """One rental, two devices: what is found is about the rental, whichever device is reconciled."""
+
+    @pytest.fixture
+    def replacement(self, rental, device):
+        """Serves the rental from noon of the fifth day on."""
+        replacement = make.device(device.clinic, counter=0, at=MORNING - timedelta(days=60))
+        at = after(4.2)
+        swap(rental, counter_out=5, device=replacement, counter_in=0, at=at, now=at, actor=make.manager())
+        return replacement
+
+    @pytest.fixture
+    def usual(self, device):
+        return Log(device, after(4.1), counter=5).daily(range(1, 6), MORNING)
+
+    def twice(self, device, day: float) -> Log:
+        return Log(device, after(day + 1), counter=2).session(1, after(day)).session(2, after(day + 0.1))
+
+    def test_days_of_both_devices_are_added_up_whichever_is_reconciled_last(self, rental, device, replacement, usual):
+        usual.session(6, after(3.1)).counter = 6
+        import_logs(usual)
+        assert "On 1 day of rental" in only_over_prescribed().why
+        import_logs(self.twice(replacement, 6))
+        for reconciled in ([device.pk], [replacement.pk], [device.pk, replacement.pk]):
+            reconcile(reconciled, LATER)
+            assert "On 2 days of rental" in only_over_prescribed().why
+            assert "first on 6 March 2026" in only_over_prescribed().why
+            assert (only_over_prescribed().state, only_over_prescribed().device) == ("open", device)
+
+    def test_one_session_on_each_device_on_a_day_counts_as_two(self, rental, device, replacement, usual):
+        import_logs(usual)
+        import_logs(Log(replacement, after(5), counter=1).session(1, after(4.4)))
+        assert "first on 7 March 2026" in only_over_prescribed().why
+
+    def test_a_return_dated_back_on_the_second_device_closes_what_was_found_on_the_first(
+        self, rental, device, replacement, usual
+    ):
+        import_logs(usual)
+        import_logs(Log(replacement, after(5), counter=1).session(1, after(4.4)))
+        assert (only_over_prescribed().state, only_over_prescribed().device) == ("open", device)
+        custody.take_back(rental, counter=0, parts=[], at=after(4.3), now=after(6), actor=make.manager())
+        assert (only_over_prescribed().state, only_over_prescribed().note) == ("closed", EXPLAINED)
+
+    def test_it_names_the_device_of_the_first_such_day_that_is_known(self, rental, device, replacement, usual):
+        import_logs(self.twice(replacement, 6))
+        assert only_over_prescribed().device == replacement
+        usual.session(6, after(3.1)).counter = 6
+        import_logs(usual)
+        assert only_over_prescribed().device == device
+
+
+def only_over_prescribed() -> Discrepancy:
+    return Discrepancy.objects.get(kind="over_prescribed")
+
+
 def test_a_gap_in_the_numbers_is_missing_log_and_closes_when_the_rest_arrives(rental, device):
     days = [*range(1, 11), *range(16, 31)]
     gap = Log(device, after(30.5), counter=30)
@@ -205,6 +261,19 @@ class TestByHand:
         import_logs(Log(device, after(32), counter=31).session(31, after(31)))
         reconcile([device.pk], LATER)
         assert (found(), only().note) == ([], "Demonstrated to students.")
+
+    def test_resolving_one_about_a_rental_is_written_in_the_access_log_of_its_patient(self, rental, device):
+        import_logs(Log(device, after(30.5), counter=30).daily(range(1, 28), MORNING))
+        reception = make.reception()
+        resolve(only(), note="The card was full.", at=LATER, actor=reception)
+        line = Access.objects.get(user=reception)
+        assert (line.patient, line.action, line.at) == (rental.patient, Access.Action.CHANGED, LATER)
+
+    def test_resolving_one_without_a_rental_is_an_access_to_nobody(self, device):
+        import_logs(month(device))
+        reception = make.reception()
+        resolve(only(), note="Demonstrated to students.", at=LATER, actor=reception)
+        assert not Access.objects.filter(user=reception).exists()
 
     def test_one_that_later_data_closed_comes_back_when_it_is_true_again(self, rental, device):
         import_logs(month(device), at=after(31))

@@ -4,7 +4,7 @@ import smtplib
 import threading
 import time as time_module
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.db import DatabaseError, connections, transaction
@@ -205,6 +205,14 @@ def test_a_message_delayed_into_the_start_day_says_today_and_after_it_nothing(si
     assert "today, Monday 9 March 2026" in sink.mails[0].get_body(("plain",)).get_content()
     assert outbox.send(messages[1], before_start(late, days=-1)) == "void"
     assert Reminder.objects.get(rental=late).why == "too_late"
+
+
+def test_a_message_delayed_until_the_clinic_has_closed_on_the_start_day_is_not_sent(sink):
+    rental = make.rental(starts_on=date(2026, 3, 7))  # a Saturday, closed from 12:30
+    message = plan.plan_reminders(before_start(rental)).messages[0]
+    assert outbox.send(message, before_start(rental, days=0, clock=time(13, 56))) == "void"
+    assert Reminder.objects.get().why == "too_late"
+    assert sink.mails == []
 
 
 def test_a_message_that_could_not_leave_gives_way_to_the_next_of_its_series(sink, settings):

@@ -1,12 +1,13 @@
 """Planning: what is due becomes a row once, and one message a patient (I8)."""
 
 import threading
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from config.models import Closure
 from patients.models import Patient
 from rentals.booking import change
 from rentals.booking.at_risk import put_at_risk
@@ -58,6 +59,24 @@ def test_a_reservation_never_collected_is_not_told_of_a_day_that_has_passed():
     rental = make.rental(starts_on=NEXT_WEEK)
     plan.plan_reminders(morning(rental.clinic, NEXT_WEEK + timedelta(days=1), time(0, 1)))
     assert rows() == []
+
+
+def test_a_reservation_of_today_is_told_until_the_clinic_closes_and_not_written_after():
+    saturday = date(2026, 3, 7)
+    told, untold = (make.rental(starts_on=saturday).clinic for _ in range(2))
+    plan.plan_clinic(told, morning(told, saturday, time(12, 29)))
+    plan.plan_clinic(untold, morning(untold, saturday, time(13, 56)))
+    assert rows() == [("collect_tomorrow", "2026-03-07", "queued", "")]
+    assert Reminder.objects.get().rental.clinic == told
+
+
+def test_a_reservation_whose_start_day_was_closed_since_is_not_told_to_come_that_day():
+    rental = make.rental(starts_on=NEXT_WEEK)
+    put_at_risk([Holding.objects.get(rental=rental).device_id], cause="recall", at=make.NOW, actor=None)
+    plan.plan_reminders(before_start(rental))
+    Closure.objects.create(clinic=rental.clinic, first_day=NEXT_WEEK, last_day=NEXT_WEEK, reason="Flood")
+    assert plan.plan_reminders(before_start(rental, days=0)) == plan.Plan([], 0, 1)
+    assert rows() == [("collect_tomorrow", "2026-03-09", "void", "too_late")]
 
 
 def test_at_night_reminders_are_written_and_wait_for_the_morning():
@@ -141,8 +160,9 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
     place = make.clinic()
     for _ in range(rentals):
         made = overdue(place, days=7)
-    with django_assert_num_queries(13):
-        assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == rentals
+        make.rental(clinic=place, starts_on=made.due_on + timedelta(days=5))
+    with django_assert_num_queries(15):
+        assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == 2 * rentals
 
 
 @pytest.mark.django_db(transaction=True)

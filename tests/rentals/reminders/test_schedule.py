@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.models import Clinic
+from config.models import Clinic, Closure, OpeningHours
 from rentals.models import Reminder
 from rentals.reminders import schedule
 
@@ -18,7 +18,13 @@ DUE = date(2026, 11, 30)
 
 
 def clinic(time_zone: str = "Australia/Sydney", begin: time = time(8), end: time = time(18)) -> Clinic:
-    return Clinic(time_zone=time_zone, reminders_from=begin, reminders_until=end)
+    """A clinic open from Monday to Friday and on Saturday morning, known without the database."""
+    place = Clinic(pk=1, time_zone=time_zone, reminders_from=begin, reminders_until=end)
+    hours = [OpeningHours(weekday=weekday, closes=time(17, 30)) for weekday in range(5)]
+    saturday = OpeningHours(weekday=5, closes=time(12, 30))
+    # As prefetch_related leaves them.
+    place._prefetched_objects_cache = {"opening_hours": [*hours, saturday], "closures": []}
+    return place
 
 
 @pytest.mark.parametrize(
@@ -44,14 +50,37 @@ def test_of_one_series_only_the_latest_due_occasion_may_be_sent(local, occasion)
     [
         ("2026-11-29T07:59", "", False),
         ("2026-11-29T08:00", "2026-11-30", False),
-        ("2026-11-30T23:59", "2026-11-30", False),
+        ("2026-11-30T17:29:59", "2026-11-30", False),
+        ("2026-11-30T17:30", "2026-11-30", True),
         ("2026-12-01T00:00", "2026-11-30", True),
     ],
 )
-def test_collecting_is_told_from_the_morning_before_until_the_start_day_ends(local, occasion, too_late):
+def test_collecting_is_told_from_the_morning_before_until_the_clinic_closes(local, occasion, too_late):
     at = datetime.fromisoformat(local).replace(tzinfo=SYDNEY)
     assert schedule.latest_occasion(COLLECT, DUE, clinic(), at) == occasion
     assert schedule.is_too_late(COLLECT, DUE, clinic(), at) is too_late
+
+
+@pytest.mark.parametrize(
+    ("day", "last_moment", "too_late_from"),
+    [
+        (date(2026, 12, 5), "2026-12-05T12:29:59", "2026-12-05T12:30"),  # Saturday
+        (date(2026, 12, 6), "2026-12-05T23:59:59", "2026-12-06T00:00"),  # Sunday, no hours
+        (date(2026, 12, 8), "2026-12-07T23:59:59", "2026-12-08T00:00"),  # Tuesday, a closure
+        (date(2026, 10, 4), "2026-10-03T23:59:59", "2026-10-04T00:00"),  # the day the clocks go forward
+    ],
+)
+def test_collecting_is_not_told_once_the_clinic_has_closed_or_on_a_day_it_stays_closed(day, last_moment, too_late_from):
+    place = clinic()
+    closed = Closure(first_day=date(2026, 12, 8), last_day=date(2026, 12, 9))
+    place._prefetched_objects_cache["closures"] = [closed]
+    moments = [datetime.fromisoformat(local).replace(tzinfo=SYDNEY) for local in (last_moment, too_late_from)]
+    assert [schedule.is_too_late(COLLECT, day, place, at) for at in moments] == [False, True]
+
+
+def test_being_overdue_is_never_too_late_to_tell():
+    at = datetime(2027, 6, 6, 20, tzinfo=SYDNEY)  # a Sunday evening
+    assert not schedule.is_too_late(OVERDUE, DUE, clinic(), at)
 
 
 @pytest.mark.parametrize(
