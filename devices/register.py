@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from config.models import Clinic, User
 from config.refusals import Refusal
-from devices.models import Allowance, Device, DeviceModel, Reading
+from devices.models import Allowance, Device, DeviceModel, Reading, Recall
 from devices.readings import record_reading
 
 
@@ -22,9 +23,13 @@ def add_device(
 ) -> Device:
     """Add one unit; `counter` is what its screen showed at the moment `at`, None when nobody looked.
 
-    Raises `duplicate_device`: part number and serial identify a unit.
+    A unit that a recall has named is recalled from the start. Raises `duplicate_device`: part number and
+    serial identify a unit.
     """
+    recalls = Recall.objects.filter(Q(serials__contains=[serial]) | Q(serials=[]), model=model)
     with transaction.atomic():
+        if recalls.exists():
+            condition = Device.Condition.RECALLED
         device, made = Device.objects.get_or_create(
             serial=serial, model=model, defaults={"clinic": clinic, "condition": condition, "created_at": at}
         )
@@ -38,8 +43,3 @@ def add_device(
         if counter is not None:
             record_reading(device, counter, read_at=at, now=at, source=Reading.Source.FIRST, actor=actor)
     return device
-
-
-def looks_like_a_serial(serial: str) -> bool:
-    """Whether `serial` has the maker's shape: month and year of manufacture, then six digits (a hint, no rule)."""
-    return len(serial) == 10 and serial.isdigit() and "01" <= serial[:2] <= "12"

@@ -1,6 +1,5 @@
 """Who is treated: the person, the injury, the answers before treatment, and who looked."""
 
-from datetime import date
 from typing import Self
 
 import pghistory
@@ -24,6 +23,13 @@ class Folded(Func):
     output_field = models.TextField()
 
 
+class Digits(Func):
+    """The digits of a telephone number without the 0 or the Australian +61 before it, however it was written."""
+
+    template = r"regexp_replace(regexp_replace(%(expressions)s, '\D', '', 'g'), '^(0|61)', '')"
+    output_field = models.TextField()
+
+
 class PatientQuerySet(models.QuerySet["Patient"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(clinic__in=user.visible_clinics())
@@ -35,6 +41,10 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             key = f"word_{number}"
             found = found.alias(**{key: Folded(Value(word))}).filter(folded_name__contains=F(key))
         return found
+
+    def with_phone(self, number: str) -> Self:
+        """Patients whose number ends with `number`, however either is written."""
+        return self.alias(wanted=Digits(Value(number))).filter(phone_digits__endswith=F("wanted"))
 
 
 @pghistory.track()
@@ -57,6 +67,7 @@ class Patient(models.Model):
     date_of_birth = models.DateField()
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=40, blank=True)
+    phone_digits = models.GeneratedField(expression=Digits("phone"), output_field=models.TextField(), db_persist=True)
     email_reminders = models.BooleanField(default=True)
     state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     external_key = models.CharField(max_length=120, blank=True)
@@ -69,7 +80,7 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["clinic", "folded_name"], name="patient_clinic_name"),
             models.Index(fields=["clinic", "date_of_birth"], name="patient_clinic_birth"),
-            models.Index(fields=["clinic", "phone"], name="patient_clinic_phone"),
+            models.Index(fields=["clinic", "phone_digits"], name="patient_clinic_phone"),
             models.Index(models.functions.Lower("email"), "clinic", name="patient_email_clinic"),
         ]
         constraints = [
@@ -85,15 +96,6 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"patient {self.pk}"
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.given_name} {self.family_name}"
-
-    def age_on(self, day: date) -> int:
-        """Whole years on the local `day`."""
-        had_birthday = (day.month, day.day) >= (self.date_of_birth.month, self.date_of_birth.day)
-        return day.year - self.date_of_birth.year - (not had_birthday)
 
 
 class Injury(models.Model):

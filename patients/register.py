@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from config.models import Clinic, User
-from config.refusals import Refusal
+from config.refusals import Refusal, invalid
 from patients.access import record_access
 from patients.models import Access, Patient
 
@@ -76,12 +76,17 @@ def refuse_duplicate(patient: Patient) -> None:
 def search_patients(
     user: User, at: datetime, *, name: str = "", date_of_birth: date | None = None, phone: str = ""
 ) -> QuerySet[Patient]:
-    """At most 50 patients that `user` may see and that fit everything given; recorded as reads (I10)."""
+    """At most 50 patients that `user` may see and that fit everything given; recorded as reads (I10).
+
+    Raises `invalid` for a telephone number of fewer than four digits, which would find half the clinic.
+    """
+    if phone and sum(character.isdigit() for character in phone) < 4:
+        raise invalid("phone", "Write at least four digits of the number.")
     found = Patient.objects.visible_to(user).named_like(name)
     if date_of_birth:
         found = found.filter(date_of_birth=date_of_birth)
     if phone:
-        found = found.filter(phone__endswith=phone)
+        found = found.with_phone(phone)
     ids = list(found.values_list("pk", flat=True)[:50])
     record_access(user, ids, Access.Action.SEARCHED, at)
     return Patient.objects.filter(pk__in=ids)

@@ -29,12 +29,13 @@ def sign(rental: Rental, *, name: str, accepted_terms_version: int, at: datetime
                 field="accepted_terms_version",
                 conflict={"terms_version": rental.terms.version},
             )
-        Signature.objects.get_or_create(
+        _, first = Signature.objects.get_or_create(
             rental=rental,
             terms=rental.terms,
             defaults={"name": name.strip(), "signed_at": at, "witnessed_by": actor},
         )
-        record(rental, "sign", old=rental.state, at=at, now=at, actor=actor)
+        if first:
+            record(rental, "sign", old=rental.state, at=at, now=at, actor=actor)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
 

@@ -16,11 +16,13 @@ from rentals import ledger
 from rentals.agreement import is_signed
 from rentals.booking.at_risk import put_at_risk
 from rentals.booking.availability import blocked_days, clash_with
-from rentals.deciding import deciding, held_device, lock_rental
+from rentals.deciding import deciding, held_device, lock_devices, lock_rental
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
+
+TO_INSPECT = (Device.Condition.QUARANTINE, Device.Condition.REPAIR)
 
 
 def hand_over(
@@ -37,7 +39,8 @@ def hand_over(
     """Give the device to the patient at the moment `at`, its screen showing `counter`.
 
     May come before the start if the device is free; start and blocked days then move to that day.
-    Raises `wrong_state`, `not_signed`, `bond_unpaid`, `device_not_ready`, `device_unavailable`.
+    Raises `wrong_state`, `not_signed`, `bond_unpaid`, `device_not_ready`, `device_unavailable`, and
+    `capacity_exceeded` when the screen shows that too little is left.
     """
     require(rental, "hand_over")
     check_moment(at, now=now, actor=actor)
@@ -46,6 +49,7 @@ def hand_over(
         require(rental, "hand_over")
         holding, device = held_device(rental, holding)
         refuse_unprepared(rental, device)
+        refuse_out_since(device, at)
         day = rental.clinic.day_of(at)
         starts_on = min(rental.starts_on, day)
         days = blocked_days(rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
@@ -62,6 +66,7 @@ def hand_over(
             tracking=tracking,
         )
         reconcile([device.pk], now)
+        refuse_too_few(rental, device, rental.planned_treatments)
         move(
             rental,
             "hand_over",
@@ -89,13 +94,42 @@ def refuse_unprepared(rental: Rental, device: Device) -> None:
             f"Device {device.serial} is {device.get_condition_display().lower()}; inspect it, or choose another one.",
             conflict={"condition": device.condition},
         )
-    still_out = Holding.objects.filter(device=device, out__endswith__isnull=True, out__isnull=False).first()
-    if still_out:
+
+
+def refuse_out_since(device: Device, at: datetime) -> None:
+    """A device is out once at a time (I1): refuse while it is out, or a moment before it came back."""
+    out = Holding.objects.filter(device=device, out__overlap=DateTimeTZRange(at, None)).select_related("rental__clinic")
+    last = out.order_by("-out").first()
+    if last is None:
+        return
+    reference, back = last.rental.reference, last.out.upper
+    if back is None:
         raise Refusal(
             "device_not_ready",
-            f"Device {device.serial} is still out with rental {still_out.rental.reference}; take it back first.",
-            conflict={"reference": still_out.rental.reference},
+            f"Device {device.serial} is still out with rental {reference}; take it back first.",
+            conflict={"reference": reference},
         )
+    when = f"{back.astimezone(last.rental.clinic.zone):%-d %B %Y, %H:%M}"
+    raise Refusal(
+        "device_unavailable",
+        f"Device {device.serial} was out with rental {reference} until {when}; correct the time.",
+        field="at",
+        conflict={"reference": reference, "out_until": back.isoformat()},
+    )
+
+
+def refuse_too_few(rental: Rental, device: Device, needed: int) -> None:
+    """What the screen shows must still be enough for the course, unless a manager has overridden it (I2)."""
+    remaining = Device.objects.with_counters().get(pk=device.pk).remaining_treatments
+    if remaining is None or remaining >= needed or rental.capacity_override:
+        return
+    raise Refusal(
+        "capacity_exceeded",
+        f"Device {device.serial} has {remaining} treatments left, {needed} are needed; plan fewer, "
+        "or choose another device.",
+        field="counter",
+        conflict={"remaining_treatments": remaining},
+    )
 
 
 def refuse_clash(rental: Rental, device: Device, blocked: DateRange) -> None:
@@ -205,10 +239,34 @@ def returned_device(rental: Rental) -> Device | None:
 def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User) -> Inspection:
     """Record the inspection; a device that fails goes to repair and its reservations are at risk."""
     verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
-    Device.objects.filter(pk=device.pk, condition=Device.Condition.QUARANTINE).update(condition=verdict)
+    Device.objects.filter(pk=device.pk, condition__in=TO_INSPECT).update(condition=verdict)
+    device.refresh_from_db(fields=["condition"])
     if not passed:
         put_at_risk([device.pk], cause="failed inspection", at=at, actor=actor)
     return Inspection.objects.create(device=device, at=at, by=actor, passed=passed, checks=dict(checks))
+
+
+def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User) -> Inspection:
+    """Inspect a device that no returned rental waits for: swapped out, new to the clinic, or back from repair.
+
+    Raises `nothing_to_inspect` unless it is in quarantine or repair, `wrong_state` while a rental waits for it.
+    """
+    with deciding():
+        device = lock_devices([device.pk])[device.pk]
+        if device.condition not in TO_INSPECT:
+            raise Refusal(
+                "nothing_to_inspect",
+                f"Device {device.serial} is {device.get_condition_display().lower()}; only a device in quarantine "
+                "or repair is inspected.",
+            )
+        waiting = Rental.objects.filter(state=State.RETURNED, holdings__device=device).order_by("-returned_at").first()
+        if waiting and returned_device(waiting) == device:
+            raise Refusal(
+                "wrong_state",
+                f"Rental {waiting.reference} waits for this inspection; inspect it there, so that the bond is settled.",
+                conflict={"reference": waiting.reference},
+            )
+        return inspect_device(device, passed=passed, checks=checks, at=at, actor=actor)
 
 
 def report_lost(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:

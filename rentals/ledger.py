@@ -160,14 +160,15 @@ def settle_bond(rental: Rental, *, at: datetime, actor: User | None) -> None:
 def reverse(entry: LedgerEntry, *, reason: str, at: datetime, actor: User) -> Rental:
     """Correct a wrong entry by its opposite; entries are never changed (I9).
 
-    A bond payment goes with what it let the clinic hold. Raises `already_reversed`, and `invalid` for
-    the reversal of a reversal.
+    A bond payment goes with what it let the clinic hold, as long as it is held; once the bond was applied or
+    refunded, the patient owes it. Raises `already_reversed`, and `invalid` for the reversal of a reversal.
     """
     if entry.kind == Kind.REVERSAL:
         raise invalid("entry", "A reversal is not reversed; record the right entry instead.")
     with deciding():
         rental, _ = lock_rental(entry.rental)
-        for wrong in (entry, *other_half(entry)):
+        still_held = bond_held(rental) >= abs(entry.amount)
+        for wrong in (entry, *(other_half(entry) if still_held else ())):
             if LedgerEntry.objects.filter(reverses=wrong).exists():
                 raise Refusal("already_reversed", "This entry was reversed already; look at the ledger again.")
             post(rental, Kind.REVERSAL, -wrong.amount, note=reason, reverses=wrong, at=at, actor=actor)

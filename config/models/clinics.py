@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pghistory
 import pgtrigger
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -35,11 +35,6 @@ class Clinic(models.Model):
     )
     countable_minutes = models.PositiveSmallIntegerField(
         default=18, validators=[MinValueValidator(1)], help_text="A session of this length counts as done."
-    )
-    adherence_percent = models.PositiveSmallIntegerField(
-        default=80,
-        validators=[MaxValueValidator(100)],
-        help_text="A rental is adherent from this share of days.",
     )
     reminders_from = models.TimeField(default=time(8), help_text="No reminder leaves before this local time.")
     reminders_until = models.TimeField(default=time(18), help_text="No reminder leaves from this local time on.")
@@ -69,6 +64,7 @@ class Clinic(models.Model):
 
     def is_open(self, day: date) -> bool:
         """Whether the doors open on `day`: hours for that weekday and no closure."""
+        models.prefetch_related_objects([self], "opening_hours", "closures")
         has_hours = any(hours.weekday == day.weekday() for hours in self.opening_hours.all())
         closed = any(closure.first_day <= day <= closure.last_day for closure in self.closures.all())
         return has_hours and not closed

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -45,6 +45,7 @@ class Need:
     patient: Patient | None = None
     rental: Rental | None = None  # itself no obstacle to itself
     accepts_unknown: bool = False
+    accepts_too_few: bool = False
 
     @property
     def blocked(self) -> DateRange:
@@ -108,7 +109,8 @@ def why_not(device: "JudgedDevice", need: Need) -> str:
         return "reuse_not_permitted"
     if device.free_treatments is None:
         return "" if need.accepts_unknown else "unknown_capacity"
-    return "too_few_treatments" if device.free_treatments < need.treatments else ""
+    enough = device.free_treatments >= need.treatments or need.accepts_too_few
+    return "" if enough else "too_few_treatments"
 
 
 def check_span(starts_on: date, due_on: date) -> None:
@@ -149,17 +151,21 @@ def sentence_for(device: "JudgedDevice", need: Need) -> str:
     return f"It has {free} free treatments and would keep {rest} after this course of {need.treatments}."
 
 
-def alternatives_for(need: Need, at: datetime, most: int = 3) -> list[dict[str, object]]:
-    """What would fit instead, at most `most` devices, as the API says it; or the next start date that works."""
+def alternatives_for(need: Need, at: datetime) -> list[dict[str, Any]]:
+    """What would fit instead, as the API says it: other devices, or the next start date that works."""
+    return other_devices(need, at) or next_start(need, at)
+
+
+def other_devices(need: Need, at: datetime, most: int = 3) -> list[dict[str, Any]]:
+    """At most `most` devices that fit `need`, best first, as the API says them."""
     fitting, _ = fitting_devices(need, at)
-    offers: list[dict[str, object]] = [
+    return [
         {"device": {"id": device.pk, "serial": device.serial}, "free_treatments": device.free_treatments}
         for device in fitting[:most]
     ]
-    return offers or next_start(need, at)
 
 
-def next_start(need: Need, at: datetime) -> list[dict[str, object]]:
+def next_start(need: Need, at: datetime) -> list[dict[str, Any]]:
     """The first later start, on an open day, at which a device is free for the same length, if one is in sight."""
     length = need.due_on - need.starts_on
     ends = (

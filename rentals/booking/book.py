@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -184,10 +184,17 @@ def take_device(booking: Booking, at: datetime) -> Device:
 
 def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
     fitting, reasons = fitting_devices(booking.need, at)
+    if not fitting and booking.reason_for("capacity"):
+        more, _ = fitting_devices(replace(booking.need, accepts_too_few=True), at)
+        fitting = more[::-1]  # the one with the most comes closest
     untried = [device for device in fitting if device.pk not in tried]
     if untried:
         return untried[0]
-    code = "capacity_exceeded" if {"too_few_treatments", "unknown_capacity"} & set(reasons) else "device_unavailable"
+    code = "device_unavailable"
+    if {"too_few_treatments", "unknown_capacity"} & set(reasons):
+        code = "capacity_exceeded"
+    elif set(reasons) == {"reuse_not_permitted"}:
+        code = "reuse_not_permitted"
     raise Refusal(
         code,
         "No device fits these dates and treatments; see what would fit, or choose other dates.",

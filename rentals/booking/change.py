@@ -18,6 +18,7 @@ from rentals.booking.availability import (
     check_span,
     clash_with,
     judged_devices,
+    other_devices,
     why_not,
 )
 from rentals.booking.book import check_plan, refuse_closed_day
@@ -63,54 +64,64 @@ def stretch(rental: Rental, holding: Holding, due_on: date, treatments: int, at:
     days = blocked_days(rental.clinic, rental.starts_on, due_on, courier=holding.delivery == Delivery.COURIER)
     blocked = DateRange(holding.blocked.lower, days.upper)  # after a swap it does not begin with the rental
     if holding.device:
-        refuse_clash(rental, holding.device, blocked, due_on, at)
-        refuse_overpromise(rental, holding.device, more_treatments(rental, holding, treatments), at)
+        need = need_from_now(rental, holding, due_on, treatments, at)
+        refuse_clash(holding.device, blocked, need, at)
+        refuse_overpromise(holding.device, more_treatments(rental, holding, treatments), need, at)
     Holding.objects.filter(pk=holding.pk).update(blocked=blocked)
+
+
+def need_from_now(rental: Rental, holding: Holding, due_on: date, treatments: int, at: datetime) -> Need:
+    """What another device would have to give until `due_on`, for a course of `treatments` in all."""
+    return Need(
+        rental.clinic,
+        max(rental.starts_on, rental.clinic.day_of(at)),
+        due_on,
+        max(treatments - delivered(holding), 0),
+        patient=rental.patient,
+        rental=rental,
+        accepts_unknown=rental.accepts_unknown_capacity,
+    )
 
 
 def more_treatments(rental: Rental, holding: Holding, treatments: int) -> int:
     """How many more the rental needs for a course of `treatments`; what it had beyond its plan is not asked again."""
-    delivered = Holding.objects.annotate(delivered=delivered_treatments()).get(pk=holding.pk).delivered
-    return max(treatments - delivered, 0) - max(rental.planned_treatments - delivered, 0)
+    had = delivered(holding)
+    return max(treatments - had, 0) - max(rental.planned_treatments - had, 0)
 
 
-def refuse_clash(rental: Rental, device: Device, blocked: DateRange, due_on: date, at: datetime) -> None:
+def delivered(holding: Holding) -> int:
+    """Treatments that the rental of a live holding has had, by the counters of all its devices."""
+    return Holding.objects.annotate(delivered=delivered_treatments()).get(pk=holding.pk).delivered
+
+
+def refuse_clash(device: Device, blocked: DateRange, need: Need, at: datetime) -> None:
     """Raise `device_unavailable` when another rental has the device on one of the `blocked` days."""
-    clash = clash_with(device, blocked, rental)
+    clash = clash_with(device, blocked, need.rental)
     if clash:
-        need = Need(
-            rental.clinic,
-            rental.starts_on,
-            due_on,
-            rental.planned_treatments,
-            patient=rental.patient,
-            rental=rental,
-        )
         raise Refusal(
             "device_unavailable",
             f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
             "choose an earlier due day, or swap to another device.",
             field="due_on",
             conflict=clash,
-            alternatives=alternatives_for(need, at),
+            alternatives=other_devices(need, at),
         )
 
 
-def refuse_overpromise(rental: Rental, device: Device, more: int, at: datetime) -> None:
+def refuse_overpromise(device: Device, more: int, need: Need, at: datetime) -> None:
     """Raise `capacity_exceeded` when `more` treatments are not free on `device` (I2)."""
     if more <= 0:
         return
-    need = Need(rental.clinic, rental.starts_on, rental.due_on, more, patient=rental.patient, rental=rental)
     free = judged_devices(need, at).get(pk=device.pk).free_treatments
     # A manager's override at the booking was given for that plan; it does not stretch to more.
-    fits = rental.accepts_unknown_capacity if free is None else free >= more
+    fits = need.accepts_unknown if free is None else free >= more
     if not fits:
         raise Refusal(
             "capacity_exceeded",
             f"Device {device.serial} has {free} free treatments, {more} more are asked; plan fewer, or swap later.",
             field="planned_treatments",
             conflict={"free_treatments": free},
-            alternatives=alternatives_for(need, at),
+            alternatives=[other for other in other_devices(need, at) if other["device"]["id"] != device.pk],
         )
 
 
@@ -178,6 +189,7 @@ def start_holding(
             conflict=clash_with(device, need.blocked, rental),
             alternatives=alternatives_for(need, at),
         )
+    custody.refuse_out_since(device, at)
     record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
     Holding.objects.create(
         rental=rental,
@@ -188,13 +200,15 @@ def start_holding(
         used_out=custody.used_now(device),
     )
     reconcile([device.pk], now)
+    custody.refuse_too_few(rental, device, needed)
 
 
 def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, actor: User) -> Rental:
     """A clinician confirms healing, seen on `imaging` of the local day `on`; the return may start."""
     require(rental, "confirm_healed")
-    if on > rental.clinic.day_of(at):
-        raise invalid("on", "This day has not come yet; correct it.")
+    today, out = rental.clinic.day_of(at), rental.handed_over_at
+    if on > today or (out and on < rental.clinic.day_of(out)):
+        raise invalid("on", "Healing is seen between the hand-over and today; correct the day.")
     if not imaging.strip():
         raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
     with deciding():

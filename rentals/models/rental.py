@@ -10,15 +10,12 @@ from django.db.models import F, Q
 from config.models import Clinic, Terms, User
 from devices.models import Inspection
 from patients.models import Injury, Patient, Screening
-from rentals.models.states import FIRST, LIVE, MOVES, State
+from rentals.models.states import FIRST, MOVES, State
 
 
 class RentalQuerySet(models.QuerySet["Rental"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(clinic__in=user.visible_clinics())
-
-    def live(self) -> Self:
-        return self.filter(state__in=LIVE)
 
 
 @pghistory.track()

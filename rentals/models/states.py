@@ -28,5 +28,4 @@ MOVES: dict[State, frozenset[State]] = {
     State.CANCELLED: frozenset(),
 }
 
-LIVE = frozenset({State.RESERVED, State.ACTIVE})
 FIRST = frozenset({State.ENQUIRY, State.RESERVED})

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from config.refusals import Refusal
 from devices.models import Device, DeviceModel
-from devices.register import add_device, looks_like_a_serial
+from devices.register import add_device
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -51,14 +51,6 @@ def test_a_sign_off_for_reuse_says_who_when_and_under_which_text():
     for column in ("reuse_signed_off_by", "reuse_text"):
         with pytest.raises(IntegrityError, match="device_model_sign_off_complete"), transaction.atomic():
             DeviceModel.objects.filter(pk=model.pk).update(**{column: ""})
-
-
-@pytest.mark.parametrize(
-    ("serial", "looks"),
-    [("1121000123", True), ("0021000123", False), ("1321000123", False), ("11210001", False), ("A121000123", False)],
-)
-def test_a_serial_of_the_makers_shape_is_recognised(serial, looks):
-    assert looks_like_a_serial(serial) is looks
 
 
 def test_a_user_with_named_clinics_sees_their_devices_only():

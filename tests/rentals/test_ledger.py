@@ -229,6 +229,12 @@ class TestReversal:
             actor=make.manager(),
         )
 
+    def test_a_bond_that_was_given_back_is_owed_when_its_payment_proves_wrong(self):
+        """A card payment charged back after the refund: nothing is held any more, so the patient owes it."""
+        rental = pay(make.rental("closed"), "refund", "180.00")
+        self.reverse(rental, "bond_payment")
+        assert (ledger.bond_held(rental), ledger.balance(rental)) == (0, 300)
+
     def test_a_reversal_is_written_into_the_rentals_history(self):
         rental = pay(make.rental("active"), "hire", "60.00")
         self.reverse(rental, "hire_payment")
