@@ -53,9 +53,9 @@ class TestTheScreenShowsMore:
 
 class TestAPaperThatCameLate:
     def test_a_hand_over_before_the_device_came_back_names_that_rental(self):
-        first = make.rental("closed")
+        at = make.NOW + 14 * DAY
+        first = make.rental("closed", ended=at)
         device = first.holdings.get().device
-        at = first.returned_at
         second = make.prepare(make.book(first.clinic, device=device, at=at + DAY), at=at + DAY)
         early = {"counter": 14, "parts": [], "at": at - DAY, "now": at + DAY, "actor": make.manager()}
         refusal = refused_as("device_unavailable", custody.hand_over, second, **early)

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from config.models import Closure
+from devices.models import Device
 from patients.models import Patient
 from rentals.booking import change
 from rentals.booking.at_risk import put_at_risk
@@ -72,7 +73,7 @@ def test_a_reservation_of_today_is_told_until_the_clinic_closes_and_not_written_
 
 def test_a_reservation_whose_start_day_was_closed_since_is_not_told_to_come_that_day():
     rental = make.rental(starts_on=NEXT_WEEK)
-    put_at_risk([Holding.objects.get(rental=rental).device_id], cause="recall", at=make.NOW, actor=None)
+    put_at_risk(Device.objects.values_list("pk", flat=True), cause="recall", at=make.NOW, actor=None)
     plan.plan_reminders(before_start(rental))
     Closure.objects.create(clinic=rental.clinic, first_day=NEXT_WEEK, last_day=NEXT_WEEK, reason="Flood")
     assert plan.plan_reminders(before_start(rental, days=0)) == plan.Plan([], 0, 1)

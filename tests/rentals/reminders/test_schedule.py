@@ -23,7 +23,7 @@ def clinic(time_zone: str = "Australia/Sydney", begin: time = time(8), end: time
     hours = [OpeningHours(weekday=weekday, closes=time(17, 30)) for weekday in range(5)]
     saturday = OpeningHours(weekday=5, closes=time(12, 30))
     # As prefetch_related leaves them.
-    place._prefetched_objects_cache = {"opening_hours": [*hours, saturday], "closures": []}
+    vars(place)["_prefetched_objects_cache"] = {"opening_hours": [*hours, saturday], "closures": []}
     return place
 
 
@@ -73,7 +73,7 @@ def test_collecting_is_told_from_the_morning_before_until_the_clinic_closes(loca
 def test_collecting_is_not_told_once_the_clinic_has_closed_or_on_a_day_it_stays_closed(day, last_moment, too_late_from):
     place = clinic()
     closed = Closure(first_day=date(2026, 12, 8), last_day=date(2026, 12, 9))
-    place._prefetched_objects_cache["closures"] = [closed]
+    vars(place)["_prefetched_objects_cache"]["closures"] = [closed]
     moments = [datetime.fromisoformat(local).replace(tzinfo=SYDNEY) for local in (last_moment, too_late_from)]
     assert [schedule.is_too_late(COLLECT, day, place, at) for at in moments] == [False, True]
 
