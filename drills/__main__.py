@@ -7,6 +7,8 @@ import time
 import traceback
 from types import ModuleType
 
+from django.core import management
+
 import drills
 from tests.running import fresh_database
 
@@ -37,6 +39,8 @@ def _run(name: str, module: ModuleType) -> bool:
         traceback.print_exc()
         print(f"  NOT HELD after {time.monotonic() - started:.0f} s")
         return False
+    finally:
+        management.call_command("flush", interactive=False, verbosity=0)  # the next one begins with nothing
     for what, figure in figures.items():
         print(f"  {what:<50} {figure}")
     print(f"  held, in {time.monotonic() - started:.0f} s", flush=True)
