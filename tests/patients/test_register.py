@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from config.refusals import Refusal
 from patients.access import record_access
 from patients.models import Access, Patient
 from patients.register import search_patients
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 BORN = date(1988, 2, 29)
@@ -22,13 +22,6 @@ def clinic():
 def zoe(clinic, **changes):
     details = {"given_name": "Zoë", "family_name": "Łukasik", "date_of_birth": BORN, "email": "zoe@patients.example"}
     return make.patient(clinic, **{**details, **changes})
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 @pytest.mark.parametrize(

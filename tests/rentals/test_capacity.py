@@ -4,13 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
 from rentals.booking import change
 from rentals.booking.availability import find_devices, judged_devices
 from rentals.booking.capacity import with_availability, with_capacity
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -26,13 +26,6 @@ def figures(device):
     """Used, remaining, promised and free treatments of `device`."""
     now = make.capacity_of(device)
     return (now.used_treatments, now.remaining_treatments, now.promised_treatments, now.free_treatments)
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 def read(device, counter, at):

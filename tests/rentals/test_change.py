@@ -5,13 +5,13 @@ from datetime import date, timedelta
 import pytest
 
 from config.models import Closure
-from config.refusals import Refusal
 from devices.models import Device
 from rentals.agreement import is_signed, sign
 from rentals.booking import change
 from rentals.ledger import balance
 from rentals.models import Holding, Rental, Signature
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -24,13 +24,6 @@ def extend(rental, due_on, *, at=make.NOW, **details):
 def swap(rental, device, *, counter_out=10, counter_in=0, at=make.NOW + 10 * DAY, **details):
     details = {"now": at, "actor": make.manager(), **details}
     return change.swap(rental, counter_out=counter_out, device=device, counter_in=counter_in, at=at, **details)
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 class TestExtend:

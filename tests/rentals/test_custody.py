@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from config.refusals import Refusal
 from devices.models import Device
 from rentals import custody
 from rentals.agreement import sign
@@ -13,6 +12,7 @@ from rentals.booking import change
 from rentals.ledger import pay
 from rentals.models import Holding, Rental
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -21,13 +21,6 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 def hand_over(rental, *, counter=0, at=make.NOW, **details):
     details = {"parts": ["main_unit"], "now": at, "actor": make.manager(), **details}
     return custody.hand_over(rental, counter=counter, at=at, **details)
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 class TestHandOver:

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 
 from config.models import Terms
-from config.refusals import Refusal
 from rentals import custody, ledger
 from rentals.booking import change
 from rentals.models import LedgerEntry
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -24,13 +24,6 @@ def pay(rental, kind, amount, actor=None):
 
 def entries(rental):
     return [(entry.kind, str(entry.amount)) for entry in rental.ledger.all()]
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 def new_terms(clinic, **amounts):

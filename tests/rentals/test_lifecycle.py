@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from config.refusals import Refusal
 from rentals import agreement, custody, ledger, lifecycle
 from rentals.booking import change
 from rentals.models import Move, Rental
 from rentals.models.states import MOVES, State
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 LATER = make.NOW + timedelta(days=14, hours=1)
@@ -92,13 +92,6 @@ def test_a_verb_moves_a_rental_along_the_table_or_is_refused(state, verb):
         refused_as("wrong_state", VERBS[verb], rental, actor)
         assert Rental.objects.get(pk=rental.pk).state == state
         assert rental.moves.count() == moves_before
-
-
-def refused_as(code, verb, *arguments):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 @pytest.mark.parametrize("verb", VERBS)

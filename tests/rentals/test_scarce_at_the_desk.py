@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.refusals import Refusal
 from devices.models import Device, Reading
 from devices.register import add_device
 from patients.register import search_patients
@@ -13,17 +12,11 @@ from rentals import custody
 from rentals.booking import change
 from rentals.recall import start_recall
 from tests import make
+from tests.refusals import refused_as
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 MANAGER = {"override": {"capacity": "A new card arrives next week"}}
-
-
-def refused_as(code, verb, *arguments, **details):
-    with pytest.raises(Refusal) as refusal:
-        verb(*arguments, **details)
-    assert refusal.value.code == code
-    return refusal.value
 
 
 class TestTheScreenShowsMore:
