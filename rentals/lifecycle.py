@@ -9,6 +9,7 @@ from rentals.models import Move, Rental
 from rentals.models.states import MOVES, State
 
 VERB_STATES: dict[str, frozenset[State]] = {
+    "reserve": frozenset({State.ENQUIRY}),
     "sign": frozenset({State.RESERVED}),
     "pay": frozenset(State) - {State.ENQUIRY},
     "hand_over": frozenset({State.RESERVED}),
@@ -26,7 +27,7 @@ VERB_STATES: dict[str, frozenset[State]] = {
 
 DAYS_BACK = 3
 NEXT_STEP = {
-    State.ENQUIRY: "book a device for it first",
+    State.ENQUIRY: "reserve a device for it first",
     State.RESERVED: "hand the device over or cancel it",
     State.ACTIVE: "take the device back first",
     State.RETURNED: "inspect the device to settle and close it",

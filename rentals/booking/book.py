@@ -61,6 +61,7 @@ class Booking:
             self.planned_treatments,
             self.patient,
             accepts_unknown=self.accept_unknown_capacity,
+            accepts_too_few=bool(self.reason_for("capacity")),
         )
 
     def reason_for(self, override: str) -> str:
@@ -74,17 +75,22 @@ def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
     Raises `screening_required`, `clinic_closed`, `device_unavailable`, `capacity_exceeded`,
     `reuse_not_permitted`, `invalid`.
     """
-    check_dates(booking, at=at, actor=actor)
-    check_plan(booking.planned_treatments, booking.prescribed_per_day)
-    check_screening(booking)
-    check_overrides(booking, actor)
+    check_booking(booking, at=at, actor=actor)
     with deciding():
-        device = take_device(booking, at)
+        device = take_device(booking.need, booking.device, at)
         rental = make_rental(booking, at=at, actor=actor)
         Holding.objects.create(rental=rental, device=device, blocked=booking.need.blocked)
         record(rental, "book", old="", at=at, now=at, actor=actor)
         record_access(actor, [booking.patient.pk], Access.Action.CHANGED, at)
     return rental
+
+
+def check_booking(booking: Booking, *, at: datetime, actor: User) -> None:
+    """What must be right whether or not a device is there: days, plan, screening, overrides."""
+    check_dates(booking, at=at, actor=actor)
+    check_plan(booking.planned_treatments, booking.prescribed_per_day)
+    check_screening(booking)
+    check_overrides(booking, actor)
 
 
 def check_dates(booking: Booking, *, at: datetime, actor: User) -> None:
@@ -164,28 +170,29 @@ def check_overrides(booking: Booking, actor: User) -> None:
             )
 
 
-def take_device(booking: Booking, at: datetime) -> Device:
-    """Lock the wanted device, or the best that fits, and judge it again under the lock."""
+def take_device(need: Need, wanted: Device | None, at: datetime) -> Device:
+    """Lock the `wanted` device, or the best that fits, and judge it again under the lock."""
     tried: set[int] = set()
     while True:
-        candidate = booking.device or best_device(booking, at, tried)
+        candidate = wanted or best_device(need, at, tried)
         before = transaction.savepoint()
         lock_devices([candidate.pk])
-        judged = judged_devices(booking.need, at).filter(pk=candidate.pk).first()
-        reason = why_not(judged, booking.need) if judged else "not_ready"
-        if judged and (not reason or is_accepted(booking, reason)):
+        judged = judged_devices(need, at).filter(pk=candidate.pk).first()
+        reason = why_not(judged, need) if judged else "not_ready"
+        if judged and not reason:
             return judged
-        if booking.device:
-            raise refusal_for_device(booking, candidate, judged, reason, at)
+        if wanted:
+            raise refusal_for_device(need, candidate, judged, reason, at)
         # Somebody took it meanwhile. Let its lock go before trying the next: id order stays kept.
         transaction.savepoint_rollback(before)
         tried.add(candidate.pk)
 
 
-def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
-    fitting, reasons = fitting_devices(booking.need, at)
-    if not fitting and booking.reason_for("capacity"):
-        more, _ = fitting_devices(replace(booking.need, accepts_too_few=True), at)
+def best_device(need: Need, at: datetime, tried: set[int]) -> Device:
+    """The best device that fits and was not `tried`; one with too few treatments only where no other fits (I2)."""
+    fitting, reasons = fitting_devices(with_enough(need), at)
+    if not fitting and need.accepts_too_few:
+        more, _ = fitting_devices(need, at)
         fitting = more[::-1]  # the one with the most comes closest
     untried = [device for device in fitting if device.pk not in tried]
     if untried:
@@ -199,26 +206,24 @@ def best_device(booking: Booking, at: datetime, tried: set[int]) -> Device:
         code,
         "No device fits these dates and treatments; see what would fit, or choose other dates.",
         conflict={"why_not": reasons},
-        alternatives=alternatives_for(booking.need, at),
+        alternatives=alternatives_for(with_enough(need), at),
     )
 
 
-def is_accepted(booking: Booking, reason: str) -> bool:
-    """Whether a manager accepted what speaks against the device (I2)."""
-    return reason == "too_few_treatments" and bool(booking.reason_for("capacity"))
+def with_enough(need: Need) -> Need:
+    """`need` without a manager's override of the capacity, for what is offered by itself."""
+    return replace(need, accepts_too_few=False)
 
 
-def refusal_for_device(
-    booking: Booking, device: Device, judged: "JudgedDevice | None", reason: str, at: datetime
-) -> Refusal:
+def refusal_for_device(need: Need, device: Device, judged: "JudgedDevice | None", reason: str, at: datetime) -> Refusal:
     """The 409 that says why `device` cannot be had, who is in the way and what would fit."""
-    alternatives = alternatives_for(booking.need, at)
+    alternatives = alternatives_for(with_enough(need), at)
     if judged is None:
         return Refusal("device_unavailable", "This device belongs to another clinic.", alternatives=alternatives)
     if reason in {"too_few_treatments", "unknown_capacity"}:
         free = judged.free_treatments
         text = (
-            f"Device {device.serial} has {free} free treatments, {booking.planned_treatments} are planned; "
+            f"Device {device.serial} has {free} free treatments, {need.treatments} are planned; "
             "choose another device or plan fewer."
             if free is not None
             else f"Nobody knows what device {device.serial} has left; accept unknown capacity or choose another."
@@ -237,13 +242,13 @@ def refusal_for_device(
         "device_unavailable",
         f"Device {device.serial} cannot be had on these days; choose another device or other days.",
         field="device",
-        conflict=clash_with(device, booking.need.blocked) or {"condition": judged.condition},
+        conflict=clash_with(device, need.blocked) or {"condition": judged.condition},
         alternatives=alternatives,
     )
 
 
-def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:
-    """Write the rental with its injury and screening."""
+def make_rental(booking: Booking, *, at: datetime, actor: User, state: State = State.RESERVED) -> Rental:
+    """Write the rental, beginning in `state`, with its injury and screening."""
     patient = booking.patient
     injury = Injury.objects.create(patient=patient, recorded_at=at, recorded_by=actor, **booking.indication)
     screening = Screening.objects.create(patient=patient, answers=booking.screening, recorded_at=at, recorded_by=actor)
@@ -255,7 +260,7 @@ def make_rental(booking: Booking, *, at: datetime, actor: User) -> Rental:
         injury=injury,
         screening=screening,
         terms=booking.clinic.current_terms,
-        state=State.RESERVED,
+        state=state,
         starts_on=booking.starts_on,
         due_on=booking.due_on,
         planned_treatments=booking.planned_treatments,

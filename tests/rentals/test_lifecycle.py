@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rentals import agreement, custody, ledger, lifecycle
-from rentals.booking import change
+from rentals.booking import change, waiting
 from rentals.models import Move, Rental
 from rentals.models.states import MOVES, State
 from tests import make
@@ -20,6 +20,7 @@ def a_moment(actor):
 
 
 VERBS = {
+    "reserve": lambda rental, actor: waiting.reserve(rental, device=make.device(rental.clinic), at=LATER, actor=actor),
     "sign": lambda rental, actor: agreement.sign(
         rental, name="Ada Example", accepted_terms_version=1, at=LATER, actor=actor
     ),
@@ -45,7 +46,7 @@ VERBS = {
 }
 # Written out by hand from the design, so that a slip in VERB_STATES shows.
 ALLOWED = {
-    "enquiry": {"cancel": "cancelled"},
+    "enquiry": {"reserve": "reserved", "cancel": "cancelled"},
     "reserved": {
         "sign": "reserved",
         "pay": "reserved",
@@ -98,7 +99,8 @@ def test_a_verb_moves_a_rental_along_the_table_or_is_refused(state, verb):
 def test_a_verb_on_a_stale_copy_sees_the_state_as_it_is_now(verb):
     """The page was opened before somebody else closed the rental."""
     actor = make.manager()
-    stale = make.rental("reserved" if verb in ALLOWED["reserved"] else "active", actor=actor)
+    state = next((state for state in ("reserved", "enquiry") if verb in ALLOWED[state]), "active")
+    stale = make.rental(state, actor=actor)
     if verb in {"sign", "hand_over"}:
         make.prepare(stale, actor=actor)
     if verb == "inspect":
@@ -114,7 +116,7 @@ def test_a_verb_on_a_stale_copy_sees_the_state_as_it_is_now(verb):
 
 
 def finish(rental, actor):
-    if rental.state == "reserved":
+    if rental.state in {"enquiry", "reserved"}:
         change.cancel(rental, reason="Ill", at=LATER, actor=actor)
         return
     if rental.state == "active":
