@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import redis
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -16,12 +17,14 @@ logger = logging.getLogger(__name__)
 SIGNS = {"workers": 30, "scheduler": 150}
 
 
+@login_not_required
 @require_safe
 @never_cache
 def alive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("alive\n", content_type="text/plain")
 
 
+@login_not_required
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:

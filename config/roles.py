@@ -25,6 +25,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "rentals.confirm_healed": frozenset({        C,         M}),
     "rentals.take_back":    frozenset({R,        C,         M}),
     "rentals.inspect":      frozenset({R,        C,         M}),
+    "rentals.tell":         frozenset({R,        C,         M}),  # by phone, where a message did not arrive
     "rentals.cancel":       frozenset({R,        C,         M}),
     "rentals.write_off":    frozenset({                     M}),  # lost or kept
     "rentals.backdate":     frozenset({                     M}),  # more than three days
@@ -32,6 +33,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "usage.import":         frozenset({R,        C,         M}),
     "usage.read":           frozenset({R,        C,         M,       A}),
     "usage.resolve":        frozenset({R,        C,         M}),
+    "reports.read":         frozenset({                     M,       A}),
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.contrib.messages import constants as message_levels
 
 from config import environment
 from config.embedded.layout import DATABASE, kept, layout
@@ -20,6 +21,8 @@ STATE_DIR = environment.state_dir(BASE_DIR)
 
 EMBEDDED = environment.is_embedded()
 LOCAL = EMBEDDED or environment.flag("CALLUS_LOCAL")
+
+DEMO = environment.flag("CALLUS_DEMO")  # set by `make run`: every page says so
 
 DEBUG = False
 SECRET_KEY = environment.text("SECRET_KEY")
@@ -35,7 +38,13 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "bootstrap",
+    "crispy_forms",
+    "crispy_bootstrap5",
     "csp",
+    "django_htmx",
+    "django_tables2",
+    "lucide",
     "pgtrigger",
     "pghistory",
     "rest_framework",
@@ -57,8 +66,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "pghistory.middleware.HistoryMiddleware",
 ]
 
@@ -73,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "config.pages.surroundings",
             ],
         },
     },
@@ -148,6 +160,17 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "today"
+LOGOUT_REDIRECT_URL = "sign-in"
+SESSION_COOKIE_AGE = 12 * 3600  # a working day
+
+# Pages
+
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+DJANGO_TABLES2_TEMPLATE = "rentals/desk/table.html"
+MESSAGE_TAGS = {message_levels.ERROR: "danger"}
 
 # Language, time, files
 

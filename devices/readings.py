@@ -7,6 +7,8 @@ from django.db import transaction
 from config.models import User
 from devices.models import Allowance, Device, Reading
 
+LARGEST_COUNTER = 100_000  # what no screen ever shows: a slip of the finger
+
 
 def record_reading(
     device: Device,

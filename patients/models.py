@@ -97,6 +97,10 @@ class Patient(models.Model):
     def __str__(self) -> str:
         return f"patient {self.pk}"
 
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}"
+
 
 class Injury(models.Model):
     """What is to be treated, and where."""

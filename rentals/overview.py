@@ -1,6 +1,7 @@
 """Rentals with what staff want to see of them at one look: the device, whether it is late or taken away."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, Q, Subquery, When
 
@@ -9,32 +10,47 @@ from rentals.models import Discrepancy, Holding, Move, Reminder, Rental
 from rentals.models.rental import RentalQuerySet
 from rentals.models.states import State
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django_stubs_ext import WithAnnotations
 
-def with_overview(rentals: RentalQuerySet, at: datetime) -> RentalQuerySet:
+    class Overview(TypedDict):
+        """What `with_overview` adds to a rental."""
+
+        device_id: int | None
+        device_serial: str | None
+        at_risk: bool
+        overdue: bool
+
+    RentalInView = WithAnnotations[Rental, Overview]
+
+
+def with_overview(rentals: RentalQuerySet, at: datetime) -> "QuerySet[RentalInView]":
     """Adds `device_id` and `device_serial` (of the last holding), `at_risk` and, at the moment `at`, `overdue`."""
     holdings = Holding.objects.filter(rental=OuterRef("pk"))
     last = holdings.order_by("-pk")
     is_overdue = Q(state=State.ACTIVE) & overdue_at(at, prefix="")
-    return rentals.annotate(
+    seen = rentals.annotate(
         device_id=Subquery(last.values("device")[:1]),
         device_serial=Subquery(last.values("device__serial")[:1]),
         at_risk=Exists(holdings.filter(live=True, device__isnull=True)),
         overdue=Case(When(is_overdue, then=True), default=False, output_field=BooleanField()),
     )
+    return cast("QuerySet[RentalInView]", seen)
 
 
-def that_held(rentals: RentalQuerySet, device: int) -> RentalQuerySet:
+def that_held(rentals: Any, device: int) -> Any:
     """Those that have or had the device with the id `device`."""
     return rentals.filter(Exists(Holding.objects.filter(rental=OuterRef("pk"), device=device)))
 
 
-def found_by(rentals: RentalQuerySet, words: str) -> RentalQuerySet:
+def found_by(rentals: Any, words: str) -> Any:
     """Those whose reference, or the serial of a device they have or had, holds `words`."""
     serials = Holding.objects.filter(rental=OuterRef("pk"), device__serial__icontains=words)
     return rentals.filter(Q(reference__icontains=words) | Exists(serials))
 
 
-def in_full(rental: Rental, at: datetime) -> Rental:
+def in_full(rental: Rental, at: datetime) -> "RentalInView":
     """`rental` as it is now, with its overview and everything that hangs on it, in a fixed number of queries."""
     rentals = with_overview(Rental.objects.all(), at)
     return (

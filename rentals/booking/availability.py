@@ -17,6 +17,7 @@ from rentals.booking.capacity import with_availability, with_capacity
 from rentals.models import Holding, Rental
 
 MAXIMUM_DAYS = 730
+MOST_TREATMENTS = 2000
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations

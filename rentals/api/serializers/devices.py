@@ -6,11 +6,10 @@ from rest_framework import serializers
 
 from config.models import Clinic
 from devices.models import Device, DeviceModel, Reading
+from devices.readings import LARGEST_COUNTER
 from rentals.api.fields import LARGEST_ID, Choice, Day, Input, Moment, PartNumber, Text, VisibleField, Whole
+from rentals.booking.availability import MOST_TREATMENTS
 from rentals.booking.capacity import AVAILABILITIES
-
-LARGEST_COUNTER = 100_000
-MOST_TREATMENTS = 2000
 
 
 class ClinicOut(serializers.ModelSerializer):

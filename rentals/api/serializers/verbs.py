@@ -6,9 +6,10 @@ from rest_framework import serializers
 
 from config.models import Clinic
 from devices.models import Device
+from devices.readings import LARGEST_COUNTER
 from patients.models import Injury, Patient, Screening
 from rentals.api.fields import Checks, Choice, Day, Input, Moment, Money, Text, VisibleField, Whole, YesNo
-from rentals.api.serializers.devices import LARGEST_COUNTER, MOST_TREATMENTS
+from rentals.booking.availability import MOST_TREATMENTS
 from rentals.ledger import PAYMENTS
 from rentals.models import LedgerEntry
 from rentals.models.holdings import Delivery, Part

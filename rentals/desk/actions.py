@@ -1,0 +1,64 @@
+"""What may be done to a rental now: the buttons of its page."""
+
+from dataclasses import dataclass
+
+from config.models import User
+from config.roles import may
+from rentals import ledger
+from rentals.agreement import is_signed
+from rentals.lifecycle import VERB_STATES
+from rentals.models import Rental
+from rentals.models.states import State
+
+
+@dataclass(frozen=True)
+class Action:
+    """One verb: the name of its page's address, the words on its button, the role's action it asks for."""
+
+    verb: str
+    address: str
+    words: str
+    action: str
+
+
+ACTIONS = (
+    Action("reserve", "reserve", "Find a device", "rentals.book"),
+    Action("sign", "sign", "Sign the agreement", "rentals.sign"),
+    Action("hand_over", "hand-over", "Hand over", "rentals.hand_over"),
+    Action("take_back", "return", "Take back", "rentals.take_back"),
+    Action("inspect", "inspect", "Inspect and settle", "rentals.inspect"),
+    Action("pay", "pay", "Record a payment", "rentals.pay"),
+    Action("extend", "extend", "Change the due day", "rentals.extend"),
+    Action("swap", "swap", "Swap the device", "rentals.swap"),
+    Action("confirm_healed", "healed", "Confirm healing", "rentals.confirm_healed"),
+    Action("cancel", "cancel", "Cancel", "rentals.cancel"),
+    Action("report_lost", "lost", "Report lost", "rentals.write_off"),
+    Action("report_kept", "kept", "Patient keeps it", "rentals.write_off"),
+)
+
+
+def possible(rental: Rental, user: User) -> list[Action]:
+    """The verbs that the rental's state and the user's role allow."""
+    state = State(rental.state)
+    return [one for one in ACTIONS if state in VERB_STATES[one.verb] and may(user, one.action)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the steps before the device may go out."""
+
+    address: str
+    words: str
+    done: bool
+
+
+def steps(rental: Rental) -> list[Step]:
+    """The way of a reserved rental to its hand-over; none in any other state."""
+    if rental.state != State.RESERVED:
+        return []
+    due = ledger.bond_due(rental)
+    return [
+        Step("sign", "Have the agreement signed", is_signed(rental)),
+        Step("pay", f"Take the bond: ${due} is due" if due else "The bond is paid", not due),
+        Step("hand-over", "Hand the device over", False),
+    ]

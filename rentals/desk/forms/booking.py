@@ -1,0 +1,108 @@
+"""Booking: the dates and treatments of a course, the injury, the label's warnings, the device."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+
+from config.models import User
+from config.roles import may
+from devices.models import Device
+from patients.models import Injury, Patient, Screening
+from rentals.booking.availability import Need
+from rentals.desk.forms.fields import DayField, NoteField, TreatmentsField
+
+USUAL_COURSE = timedelta(weeks=4)
+WARNINGS = {
+    Screening.Warning.ACTIVE_IMPLANT: "Pacemaker or another active implant",
+    Screening.Warning.PREGNANCY: "Pregnant or nursing",
+    Screening.Warning.SKELETALLY_IMMATURE: "Still growing (skeletally immature)",
+    Screening.Warning.MALIGNANCY: "Malignancy, or a pathological fracture",
+    Screening.Warning.VERTEBRA_OR_SKULL: "The fracture is in a vertebra or the skull",
+    Screening.Warning.DISPLACEMENT: "Displaced by more than 50 %",
+    Screening.Warning.GAP: "Gap of 10 mm or more",
+    Screening.Warning.VASCULAR: "Vascular insufficiency or thrombophlebitis",
+    Screening.Warning.SENSATION: "Loss of sensation at the site",
+    Screening.Warning.OPEN_WOUND: "Open wound at the site",
+}
+ANSWERS = [("no", "No"), ("yes", "Yes")]
+OVERRIDES = ("capacity", "pathological")
+
+
+class CourseForm(forms.Form):
+    """The dates and treatments that a device is looked for with."""
+
+    starts_on = DayField(label="Collected on")
+    due_on = DayField(label="Due back on")
+    planned_treatments = TreatmentsField(label="Treatments planned")
+    prescribed_per_day = forms.IntegerField(min_value=1, max_value=6, initial=1, label="Treatments a day")
+    accept_unknown_capacity = forms.BooleanField(
+        required=False, label="Also a device of which nobody knows what it has left"
+    )
+
+    def need(self, patient: Patient) -> Need:
+        """What the (valid) form asks of a device for `patient`."""
+        given = self.cleaned_data
+        return Need(
+            patient.clinic,
+            given["starts_on"],
+            given["due_on"],
+            given["planned_treatments"],
+            patient,
+            accepts_unknown=given["accept_unknown_capacity"],
+        )
+
+
+def usual_course(patient: Patient, today: Any) -> dict[str, Any]:
+    """Four weeks of one treatment a day, from the next open day on, to begin with."""
+    starts_on = patient.clinic.next_open_day(today) or today
+    due_on = patient.clinic.next_open_day(starts_on + USUAL_COURSE) or starts_on + USUAL_COURSE
+    return {
+        "starts_on": starts_on,
+        "due_on": due_on,
+        "planned_treatments": (due_on - starts_on).days,
+        "prescribed_per_day": 1,
+    }
+
+
+class BookingForm(CourseForm):
+    """Everything that `book` wants to know. Its parts are laid out by the page's template."""
+
+    indication_kind = forms.ChoiceField(choices=[("", "Choose"), *Injury.Kind.choices], label="Injury")
+    indication_site = forms.ChoiceField(choices=[("", "Choose"), *Injury.Site.choices], label="Site")
+    indication_note = NoteField(required=False, label="Note on the injury")
+    override_capacity = NoteField(required=False, label="Manager: book although too few treatments are left, because")
+    override_pathological = NoteField(required=False, label="Clinician: treat a pathological fracture, because")
+
+    def __init__(self, *data: Any, patient: Patient, actor: User, **kwargs: Any) -> None:
+        super().__init__(*data, **kwargs)
+        devices = Device.objects.filter(clinic=patient.clinic)
+        self.fields["device"] = forms.ModelChoiceField(queryset=devices, required=False)
+        for name in OVERRIDES:
+            if not may(actor, f"rentals.override_{name}"):
+                del self.fields[f"override_{name}"]
+        for warning, words in WARNINGS.items():
+            self.fields[f"screening_{warning}"] = forms.ChoiceField(
+                required=False, choices=ANSWERS, label=words, widget=forms.RadioSelect
+            )
+            self.fields[f"note_{warning}"] = NoteField(required=False, label=f"Clinician’s note: {words}")
+
+    def warnings(self) -> list[tuple[Any, Any]]:
+        """Each warning's answer and note, as bound fields."""
+        return [(self[f"screening_{warning}"], self[f"note_{warning}"]) for warning in WARNINGS]
+
+    def clean(self) -> dict[str, Any]:
+        """What the form says, in the words of `Booking`."""
+        given = super().clean() or {}
+        if self.errors:
+            return given
+        plain = ("starts_on", "due_on", "planned_treatments", "prescribed_per_day", "accept_unknown_capacity")
+        return {
+            **{name: given[name] for name in (*plain, "device")},
+            "indication": {name: given[f"indication_{name}"] for name in ("kind", "site", "note")},
+            "screening": {
+                str(warning): {"answer": given[f"screening_{warning}"], "note": given[f"note_{warning}"]}
+                for warning in WARNINGS
+            },
+            "override": {name: given[f"override_{name}"] for name in OVERRIDES if f"override_{name}" in given},
+        }

@@ -1,0 +1,57 @@
+"""Fields that several forms have: days, moments, counters, amounts. Whether something may be, the verb decides."""
+
+from typing import Any
+
+from django import forms
+
+from devices.readings import LARGEST_COUNTER
+from rentals.booking.availability import MOST_TREATMENTS
+
+
+class DayField(forms.DateField):
+    """A local day of the clinic."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+class MomentField(forms.DateTimeField):
+    """When it happened, by the clinic's clock (the page sets the time zone); empty for now."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "When it happened")
+        kwargs.setdefault("help_text", "Leave it empty for now. Fill it in for what was written on paper first.")
+        super().__init__(required=False, **kwargs)
+
+
+class CounterField(forms.IntegerField):
+    """What the screen of the device shows: treatments."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=LARGEST_COUNTER, **kwargs)
+        self.widget.attrs.update(inputmode="numeric", autocomplete="off")
+
+
+class TreatmentsField(forms.IntegerField):
+    """A number of treatments to plan."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=MOST_TREATMENTS, **kwargs)
+
+
+class AmountField(forms.DecimalField):
+    """AUD."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=7, decimal_places=2, min_value=0, **kwargs)
+        self.widget.attrs.update(inputmode="decimal", autocomplete="off")
+
+
+class NoteField(forms.CharField):
+    """A few free lines."""
+
+    widget = forms.Textarea(attrs={"rows": 2})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=2000, **kwargs)

@@ -1,0 +1,45 @@
+"""Finding and registering patients."""
+
+from typing import Any
+
+from django import forms
+
+from rentals.desk.forms.fields import DayField
+
+
+class PatientSearchForm(forms.Form):
+    """At least one of the three."""
+
+    name = forms.CharField(
+        required=False, min_length=2, max_length=240, help_text="Any part of the name, with or without accents."
+    )
+    date_of_birth = DayField(required=False)
+    phone = forms.CharField(required=False, max_length=40, help_text="The last digits are enough.")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if not self.errors and not any(given.values()):
+            raise forms.ValidationError("Write a name, a date of birth or a telephone number.")
+        return {name: value for name, value in given.items() if value}
+
+
+class PatientForm(forms.Form):
+    """A person to register at the chosen site."""
+
+    given_name = forms.CharField(max_length=120)
+    family_name = forms.CharField(max_length=120)
+    date_of_birth = DayField()
+    email = forms.EmailField(required=False, label="E-mail", help_text="Reminders go here.")
+    phone = forms.CharField(required=False, max_length=40)
+    email_reminders = forms.BooleanField(required=False, initial=True, label="Wants reminders by e-mail")
+
+
+class NewPatientForm(PatientForm):
+    """With the question that is asked when somebody much like this one is known."""
+
+    confirm_new = forms.BooleanField(required=False, label="I compared: this is another person")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "confirm_new" not in self.data and not self.is_bound:
+            self.fields["confirm_new"].widget = forms.HiddenInput()

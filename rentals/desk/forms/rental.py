@@ -1,0 +1,111 @@
+"""What is done to a rental on paper and with money: signing, paying, changing."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+
+from devices.models import Device
+from rentals import ledger
+from rentals.desk.forms.fields import AmountField, CounterField, DayField, MomentField, NoteField, TreatmentsField
+from rentals.models import LedgerEntry, Rental
+
+
+class BaseRentalForm(forms.Form):
+    """A form about one rental, its entries proposed from what is known of it."""
+
+    def __init__(self, data: Any = None, files: Any = None, *, rental: Rental) -> None:
+        self.rental = rental
+        super().__init__(data, files, initial=self.proposed())
+
+    def proposed(self) -> dict[str, Any]:
+        return {}
+
+
+class SignForm(BaseRentalForm):
+    name = forms.CharField(max_length=240, label="Name of the one who signs")
+    accepted = forms.BooleanField(label="The terms below were read and signed in front of me")
+    accepted_terms_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def proposed(self) -> dict[str, Any]:
+        return {"name": self.rental.patient.name, "accepted_terms_version": self.rental.terms.version}
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        return {name: value for name, value in given.items() if name != "accepted"}
+
+
+class PaymentForm(BaseRentalForm):
+    KINDS = (
+        ("bond", "Bond, from the patient"),
+        ("hire", "Hire, from the patient"),
+        ("fee", "Fee, from the patient"),
+        ("refund", "Refund, to the patient"),
+    )
+
+    kind = forms.ChoiceField(choices=KINDS, label="For")
+    amount = AmountField(label="Amount (AUD)")
+    method = forms.ChoiceField(choices=LedgerEntry.Method.choices, initial=LedgerEntry.Method.EFTPOS)
+
+    def proposed(self) -> dict[str, Any]:
+        """What is open now: the bond first, then what one side owes the other."""
+        due, balance = ledger.bond_due(self.rental), ledger.balance(self.rental)
+        if due:
+            return {"kind": "bond", "amount": due}
+        if balance < 0:
+            return {"kind": "refund", "amount": -balance}
+        return {"kind": "hire", "amount": balance or None}
+
+
+class ExtendForm(BaseRentalForm):
+    due_on = DayField(label="New due day")
+    planned_treatments = TreatmentsField(
+        required=False, label="Treatments planned in all", help_text="Leave it if the course stays as it is."
+    )
+
+    def proposed(self) -> dict[str, Any]:
+        due_on = self.rental.due_on + timedelta(weeks=2)
+        return {
+            "due_on": self.rental.clinic.next_open_day(due_on) or due_on,
+            "planned_treatments": self.rental.planned_treatments,
+        }
+
+
+class HealedForm(BaseRentalForm):
+    on = DayField(label="Seen on")
+    imaging = forms.CharField(max_length=120, help_text="Plain film, MRI, bone scan or CT, and where it was taken.")
+
+
+class ReasonForm(BaseRentalForm):
+    reason = NoteField(help_text="It stays in the rental’s history.")
+
+
+class DeviceChoice(forms.ModelChoiceField):
+    """One of the devices that fit, each with what it has free."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(queryset=Device.objects.none(), **kwargs)
+
+    def offer(self, devices: Iterable[Any]) -> None:
+        offered = list(devices)
+        self.queryset = Device.objects.filter(pk__in=[device.pk for device in offered])
+        self.choices = [("", "Choose a device"), *((device.pk, words_for(device)) for device in offered)]
+
+
+def words_for(device: Any) -> str:
+    """A device that fits (as `fitting_devices` gives it), for a list to choose from."""
+    free = device.free_treatments
+    left = "capacity unknown" if free is None else f"{free} free treatments"
+    return f"{device.serial} · {device.model} · {left}"
+
+
+class SwapForm(BaseRentalForm):
+    counter_out = CounterField(label="Counter of the device that comes back")
+    device = DeviceChoice(label="Device that goes out")
+    counter_in = CounterField(label="Counter of the device that goes out")
+    at = MomentField()
+
+
+class ReserveForm(BaseRentalForm):
+    device = DeviceChoice(required=False, help_text="Leave it to take the one that fits best.")

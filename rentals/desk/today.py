@@ -1,0 +1,89 @@
+"""What waits for somebody at the desk today."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, QuerySet
+
+from config.models import Clinic
+from devices.models import Device, DeviceQuerySet
+from rentals.models import Discrepancy, Message, Rental
+from rentals.models.states import State
+from rentals.overview import with_overview
+
+if TYPE_CHECKING:
+    from rentals.overview import RentalInView
+
+WAITING_FOR_US = (State.ENQUIRY, State.RETURNED, State.LOST, State.KEPT)
+
+
+@dataclass(frozen=True)
+class Today:
+    """One site's open work, each list with what is most pressing first."""
+
+    at_risk: list["RentalInView"] = field(default_factory=list)
+    pick_ups: list["RentalInView"] = field(default_factory=list)
+    tomorrow: list["RentalInView"] = field(default_factory=list)
+    due_today: list["RentalInView"] = field(default_factory=list)
+    overdue: list["RentalInView"] = field(default_factory=list)
+    to_inspect: list["RentalInView"] = field(default_factory=list)
+    to_settle: list["RentalInView"] = field(default_factory=list)
+    waiting: list["RentalInView"] = field(default_factory=list)
+    units_to_inspect: list[Device] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    discrepancies: int = 0
+
+    @property
+    def patients(self) -> set[int]:
+        """Ids of the patients whose records are shown."""
+        lists = (self.at_risk, self.pick_ups, self.tomorrow, self.due_today, self.overdue)
+        more = (self.to_inspect, self.to_settle, self.waiting)
+        shown = {rental.patient_id for rentals in (*lists, *more) for rental in rentals}
+        return shown | {message.patient_id for message in self.messages}
+
+
+def work_of(site: Clinic, at: datetime) -> Today:
+    """What waits at `site` at the moment `at`, by its local day, in a fixed number of queries."""
+    work = Today(
+        units_to_inspect=list(units_to_inspect(site, at)),
+        messages=list(Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")),
+        discrepancies=Discrepancy.objects.filter(clinic=site, state=Discrepancy.State.OPEN).count(),
+    )
+    today = site.day_of(at)
+    for rental in open_rentals(site, at):
+        list_for(rental, work, today).append(rental)
+    return work
+
+
+def open_rentals(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
+    """Rentals of which something is to be done until tomorrow evening."""
+    today = site.day_of(at)
+    pressing = (
+        Q(state__in=WAITING_FOR_US)
+        | Q(state=State.RESERVED, starts_on__lte=today + timedelta(days=1))
+        | Q(state=State.RESERVED, at_risk=True)
+        | Q(state=State.ACTIVE, due_on__lte=today)
+    )
+    rentals = with_overview(Rental.objects.filter(clinic=site), at).filter(pressing)
+    return rentals.select_related("patient", "clinic").order_by("due_on", "starts_on", "pk")
+
+
+def list_for(rental: "RentalInView", work: Today, today: date) -> list["RentalInView"]:
+    """The one list of `work` in which `rental` is looked for."""
+    if rental.state == State.RESERVED:
+        if rental.at_risk:
+            return work.at_risk
+        return work.pick_ups if rental.starts_on <= today else work.tomorrow
+    if rental.state == State.ACTIVE:
+        return work.overdue if rental.overdue else work.due_today
+    if rental.state == State.RETURNED:
+        return work.to_inspect
+    return work.waiting if rental.state == State.ENQUIRY else work.to_settle
+
+
+def units_to_inspect(site: Clinic, at: datetime) -> DeviceQuerySet:
+    """Devices in quarantine for which no returned rental waits: swapped out, found again, new to the clinic."""
+    returned = with_overview(Rental.objects.filter(clinic=site, state=State.RETURNED), at)
+    quarantined = Device.objects.filter(clinic=site, condition=Device.Condition.QUARANTINE)
+    return quarantined.exclude(pk__in=returned.values_list("device_id")).select_related("model")

@@ -1,0 +1,73 @@
+"""Patients at the desk: found by POST only, so that no name stands in an address (I10)."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from config.refusals import Refusal
+from patients.models import Access, Patient
+from patients.register import register_patient, search_patients
+from rentals.desk.forms.patients import NewPatientForm, PatientSearchForm
+from rentals.desk.page import BaseFormPage, BasePage, explain
+from rentals.models import Rental
+from rentals.overview import with_overview
+
+
+class Patients(BaseFormPage):
+    """Find a patient; those shown are recorded as found."""
+
+    action = "patients.search"
+    template = "rentals/desk/patients.html"
+    form_class = PatientSearchForm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.make_form(request.POST)
+        if not form.is_valid():
+            return self.show_form(form, status=422)
+        try:
+            found = list(search_patients(self.actor, self.now, **form.cleaned_data).select_related("clinic"))
+        except Refusal as refusal:
+            explain(form, refusal)
+            return self.show_form(form, status=refusal.status)
+        return self.show(form=form, found=found, searched=True)
+
+
+class NewPatient(BaseFormPage):
+    """Register a patient at the chosen site; somebody much like a known one is compared first."""
+
+    action = "patients.register"
+    template = "rentals/desk/new_patient.html"
+    form_class = NewPatientForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        patient = register_patient(clinic=self.site, at=self.now, actor=self.actor, **given)
+        return self.go(reverse("patient", args=[patient.pk]), f"{patient.name} is registered at {self.site}.")
+
+    def context(self) -> dict[str, Any]:
+        """Those who may be the same person."""
+        alike = self.refusal and self.refusal.conflict and self.refusal.conflict.get("patients")
+        if not alike:
+            return {}
+        known = list(Patient.objects.visible_to(self.actor).filter(pk__in=alike))
+        self.record([patient.pk for patient in known], Access.Action.LISTED)
+        return {"alike": known}
+
+
+class OnePatient(BasePage):
+    """One person with all their rentals; recorded as a read."""
+
+    action = "rentals.read"
+    template = "rentals/desk/patient.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        patient = patient_seen(self, pk)
+        self.record([patient.pk])
+        rentals = with_overview(Rental.objects.filter(patient=patient), self.now).select_related("clinic")
+        return self.show(patient=patient, rentals=rentals)
+
+
+def patient_seen(page: BasePage, pk: int) -> Patient:
+    """The patient, if the user may see them; else 404, as if they were not there."""
+    return get_object_or_404(Patient.objects.visible_to(page.actor).select_related("clinic"), pk=pk)

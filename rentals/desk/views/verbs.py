@@ -1,0 +1,251 @@
+"""What is done to a rental: one page a verb, each with its form."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+
+from config.refusals import Refusal
+from rentals import agreement, custody, ledger
+from rentals.booking import change
+from rentals.booking.availability import fitting_devices
+from rentals.booking.waiting import need_of, reserve
+from rentals.deciding import live_holding
+from rentals.desk.actions import steps
+from rentals.desk.forms import custody as checklists
+from rentals.desk.forms import rental as forms
+from rentals.desk.page import BaseFormPage
+from rentals.lifecycle import require
+from rentals.models import Rental
+from rentals.models.states import State
+
+
+class BaseVerbPage(BaseFormPage):
+    """One verb of one rental. In a state that does not allow it the page leads back and says why."""
+
+    verb: ClassVar[str]
+    title: ClassVar[str]
+    button: ClassVar[str]
+    done: ClassVar[str]
+    template = "rentals/desk/verb.html"
+    do: Callable[..., object]
+    rental: Rental
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        rentals = Rental.objects.visible_to(request.user).select_related("clinic", "patient", "terms", "injury")  # type: ignore[arg-type]
+        self.rental = get_object_or_404(rentals, reference=kwargs["reference"])
+        with timezone.override(self.rental.clinic.zone):  # in which the form's moments are written
+            return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            require(self.rental, self.verb)
+        except Refusal as refusal:
+            messages.error(request, refusal.message)
+            return self.go(self.address)
+        return super().get(request)
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        require(self.rental, self.verb)
+        self.do(given)
+        return self.go(self.address, self.done)
+
+    @property
+    def address(self) -> str:
+        return reverse("rental", args=[self.rental.reference])
+
+    def show_form(self, form: Any, status: int = 200) -> HttpResponse:
+        self.record([self.rental.patient_id])
+        return super().show_form(form, status)
+
+    def form_arguments(self) -> dict[str, Any]:
+        return {"rental": self.rental}
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "rental": self.rental,
+            "device": (holding := live_holding(self.rental)) and holding.device,
+            "back": self.address,
+        }
+
+    def who_and_when(self) -> dict[str, Any]:
+        return {"at": self.now, "actor": self.actor}
+
+    def moment(self, given: dict[str, Any]) -> dict[str, Any]:
+        """For verbs that may be recorded later than they happened."""
+        return {"at": given.pop("at") or self.now, "now": self.now, "actor": self.actor}
+
+
+class Sign(BaseVerbPage):
+    """The agreement: the terms to read, and who signs them."""
+
+    action, verb = "rentals.sign", "sign"
+    title, button, done = "Sign the agreement", "Signed", "The agreement is signed."
+    template = "rentals/desk/sign.html"
+    form_class = forms.SignForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return agreement.sign(self.rental, **given, **self.who_and_when())
+
+
+class Pay(BaseVerbPage):
+    """A payment by the patient, or a refund to them."""
+
+    action, verb = "rentals.pay", "pay"
+    title, button, done = "Record a payment", "Record", "The payment is recorded."
+    form_class = forms.PaymentForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return ledger.pay(self.rental, **given, **self.who_and_when())
+
+
+class HandOver(BaseVerbPage):
+    """The device goes out: what must be done before, then the checklist."""
+
+    action, verb = "rentals.hand_over", "hand_over"
+    title, button, done = "Hand over", "Hand over", "Handed over. The rental is active."
+    template = "rentals/desk/hand_over.html"
+    form_class = checklists.HandOverForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        when = self.moment(given)
+        return custody.hand_over(self.rental, **given, **when)
+
+    def context(self) -> dict[str, Any]:
+        return {**super().context(), "steps": steps(self.rental)}
+
+
+class TakeBack(BaseVerbPage):
+    """The device comes back: the counter, the parts, its condition."""
+
+    action, verb = "rentals.take_back", "take_back"
+    title, button, done = "Take back", "Take back", "The device is back, in quarantine. Next: inspect it."
+    form_class = checklists.ReturnForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        when = self.moment(given)
+        return custody.take_back(self.rental, **given, **when)
+
+
+class Inspect(BaseVerbPage):
+    """The inspection of the device that came back, then fees and bond; a lost or kept one is only settled."""
+
+    action, verb = "rentals.inspect", "inspect"
+    title, button, done = "Inspect and settle", "Settle and close", "Settled and closed."
+    template = "rentals/desk/inspect.html"
+
+    @property
+    def form_class(self) -> Any:  # type: ignore[override]
+        return checklists.InspectAndSettleForm if self.rental.state == State.RETURNED else checklists.SettleForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return custody.inspect(self.rental, **{"passed": True, "checks": {}, **given}, **self.who_and_when())
+
+    def context(self) -> dict[str, Any]:
+        return {
+            **super().context(),
+            "device": custody.returned_device(self.rental),
+            "balance": ledger.balance(self.rental),
+            "held": ledger.bond_held(self.rental),
+        }
+
+
+class Extend(BaseVerbPage):
+    """Another due day, and another plan if the course changes."""
+
+    action, verb = "rentals.extend", "extend"
+    title, button, done = "Change the due day", "Change", "The due day is changed."
+    form_class = forms.ExtendForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return change.extend(self.rental, **given, **self.who_and_when())
+
+
+class Swap(BaseVerbPage):
+    """Another device in the middle of the rental."""
+
+    action, verb = "rentals.swap", "swap"
+    title, button, done = "Swap the device", "Swap", "The device is swapped; the old one is in quarantine."
+    form_class = forms.SwapForm
+
+    def make_form(self, *data: Any) -> Any:
+        form = super().make_form(*data)
+        if holding := live_holding(self.rental):
+            need = change.need_from_now(
+                self.rental, holding, self.rental.due_on, self.rental.planned_treatments, self.now
+            )
+            today = self.rental.clinic.day_of(self.now)
+            fitting, _ = fitting_devices(replace(need, due_on=max(need.due_on, today)), self.now)
+            form.fields["device"].offer(fitting)
+        return form
+
+    def do(self, given: dict[str, Any]) -> object:
+        when = self.moment(given)
+        return change.swap(self.rental, **given, **when)
+
+
+class ConfirmHealed(BaseVerbPage):
+    """A clinician saw on imaging that treatment may end."""
+
+    action, verb = "rentals.confirm_healed", "confirm_healed"
+    title, button, done = "Confirm healing", "Confirm", "Recorded. The device can come back."
+    form_class = forms.HealedForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return change.confirm_healed(self.rental, **given, **self.who_and_when())
+
+
+class Cancel(BaseVerbPage):
+    """The booking is given up; a bond that was paid becomes due to the patient."""
+
+    action, verb = "rentals.cancel", "cancel"
+    title, button, done = "Cancel the booking", "Cancel the booking", "The booking is cancelled."
+    form_class = forms.ReasonForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return change.cancel(self.rental, **given, **self.who_and_when())
+
+
+class ReportLost(BaseVerbPage):
+    """The device is gone."""
+
+    action, verb = "rentals.write_off", "report_lost"
+    title, button, done = "Report the device lost", "Report lost", "Reported lost. Next: settle the rental."
+    form_class = forms.ReasonForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return custody.report_lost(self.rental, **given, **self.who_and_when())
+
+
+class ReportKept(BaseVerbPage):
+    """The patient keeps the device."""
+
+    action, verb = "rentals.write_off", "report_kept"
+    title, button, done = "The patient keeps the device", "Record", "Recorded as kept. Next: settle the rental."
+    form_class = forms.ReasonForm
+
+    def do(self, given: dict[str, Any]) -> object:
+        return custody.report_kept(self.rental, **given, **self.who_and_when())
+
+
+class Reserve(BaseVerbPage):
+    """A device for a rental that waits."""
+
+    action, verb = "rentals.book", "reserve"
+    title, button, done = "Find a device", "Reserve", "Reserved. Next: the agreement, the bond and the hand-over."
+    form_class = forms.ReserveForm
+
+    def make_form(self, *data: Any) -> Any:
+        form = super().make_form(*data)
+        fitting, _ = fitting_devices(need_of(self.rental, self.now), self.now)
+        form.fields["device"].offer(fitting)
+        return form
+
+    def do(self, given: dict[str, Any]) -> object:
+        return reserve(self.rental, **given, **self.who_and_when())

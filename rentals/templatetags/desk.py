@@ -1,0 +1,72 @@
+"""How the desk's pages write moments, days and money, and the hidden field that makes a form count once."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from config.models import Clinic
+from rentals.desk.once import FIELD
+from rentals.models.states import State
+
+register = template.Library()
+
+TONES = {
+    State.ENQUIRY: "calm",
+    State.RESERVED: "calm",
+    State.ACTIVE: "good",
+    State.RETURNED: "wait",
+    State.LOST: "alarm",
+    State.KEPT: "wait",
+}
+
+
+@register.filter
+def local(moment: datetime | None, clinic: Clinic) -> str:
+    """A moment by the clinic's clock: `Mon 2 Mar 2026, 2:05 pm`."""
+    if moment is None:
+        return "–"
+    there = moment.astimezone(clinic.zone)
+    return f"{day(there.date())}, {there:%-I:%M} {there:%p}".replace("AM", "am").replace("PM", "pm")
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """A local day: `Mon 2 Mar 2026`."""
+    return f"{value:%a %-d %b %Y}" if value else "–"
+
+
+@register.filter
+def days_since(value: date, today: date) -> int:
+    """Whole days from `value` to `today`."""
+    return (today - value).days
+
+
+@register.filter
+def aud(amount: Decimal) -> str:
+    """An amount in AUD, a negative one with its sign before the dollar."""
+    return f"−${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
+
+
+@register.filter
+def spoken(code: str) -> str:
+    """A code of ours (`stress_fatigue`) in words."""
+    return str(code).replace("_", " ").capitalize()
+
+
+@register.filter
+def tone(state: str) -> str:
+    """The colour that goes with the word for a rental's state."""
+    return TONES.get(State(state), "")
+
+
+@register.simple_tag(takes_context=True)
+def once(context: dict[str, Any]) -> SafeString:
+    """The hidden field by which a form that is sent twice is known (`rentals/desk/once.py`)."""
+    return format_html(
+        '<input type="hidden" name="{}" value="{}">', FIELD, context["request"].POST.get(FIELD) or uuid4().hex
+    )

@@ -1,0 +1,173 @@
+"""Who may open what: every address of the desk, read from the URLs themselves, so that none can be forgotten."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from config.models import User
+from config.roles import MATRIX
+from patients.models import Access
+from rentals.desk.page import BasePage
+from rentals.desk.urls import urlpatterns
+from rentals.models import Discrepancy, Message, UsageImport
+from rentals.models.states import State
+from tests import make
+from tests.rentals.desk.desk import Desk
+
+pytestmark = pytest.mark.django_db
+
+NAMES = [str(pattern.name) for pattern in urlpatterns]
+OF_ONE_THING = [str(pattern.name) for pattern in urlpatterns if "<" in str(pattern.pattern)]
+
+
+def page_of(pattern: URLPattern) -> Any:
+    callback: Any = pattern.callback
+    return callback.view_class
+
+
+PAGES = {str(pattern.name): page_of(pattern) for pattern in urlpatterns}
+
+
+class Things:
+    """One of each thing that a page can be about, at one clinic."""
+
+    def __init__(self) -> None:
+        self.clinic = make.clinic()
+        self.rental = make.rental(State.ACTIVE, self.clinic)
+        self.patient = self.rental.patient
+        self.device = self.rental.holdings.get().device
+        self.message = Message.objects.create(patient=self.patient, created_at=make.NOW, next_attempt_at=make.NOW)
+        self.usage_import = UsageImport.objects.create(created_at=make.NOW, uploaded_by=make.reception(self.clinic))
+        self.discrepancy = Discrepancy.objects.create(
+            kind="log_missing", subject="1", clinic=self.clinic, device=self.device, opened_at=make.NOW
+        )
+
+    def address(self, name: str) -> str:
+        """The address of the page called `name`, about the thing it is about."""
+        pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
+        route = str(pattern.pattern)
+        if "<str:reference>" in route:
+            return reverse(name, args=[self.rental.reference])
+        if "<int:pk>" not in route:
+            return reverse(name)
+        things = {
+            "patients": self.patient,
+            "devices": self.device,
+            "messages": self.message,
+            "usage": self.usage_import,
+            "discrepancies": self.discrepancy,
+        }
+        return reverse(name, args=[things[route.partition("/")[0]].pk])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stranger_is_asked_to_sign_in_first(name):
+    address = Things().address(name)
+    for answer in (Client().get(address), Client().post(address)):
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in/?next={address}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("role", User.Role.values)
+def test_each_page_opens_only_for_a_role_that_may(name, role):
+    things = Things()
+    desk = Desk(make.user(role, things.clinic))
+    for status in (desk.see(things.address(name)), desk.send(things.address(name))):
+        assert (status == 403) == (role not in MATRIX[PAGES[name].action])
+        assert status not in (404, 500)
+
+
+@pytest.mark.parametrize("name", OF_ONE_THING)
+def test_what_belongs_to_another_site_is_not_there(name):
+    address = Things().address(name)
+    desk = Desk(make.manager(make.clinic()))
+    assert {desk.see(address), desk.send(address)} <= {404, 405}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_auditor_changes_nothing(name):
+    things = Things()
+    desk = Desk(make.auditor(things.clinic))
+    before = everything()
+    desk.see(things.address(name))
+    desk.send(things.address(name), reason="x", note="x", name="Ada", counter="1", due_on="2026-05-01")
+    assert everything() == before
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table of ours but the log of who looked, and what the sessions keep."""
+    ours = [
+        model for model in apps.get_models() if model._meta.app_label in ("config", "devices", "patients", "rentals")
+    ]
+    return {model.__name__: list(model._default_manager.order_by("pk").values_list()) for model in ours if model is not Access}
+
+
+def test_a_page_about_whose_readers_nobody_decided_is_refused_when_the_code_is_loaded():
+    with pytest.raises(ImproperlyConfigured, match="names no action"):
+        type("Leaky", (BasePage,), {"template": "x.html"})
+
+
+def test_a_page_is_not_kept_by_the_browser():
+    desk = Desk(make.reception())
+    make.clinic()
+    assert desk.see("/") == 200
+    assert "no-store" in desk.answer.headers["Cache-Control"]
+
+
+def test_the_menu_shows_only_where_the_role_may_go():
+    make.clinic()
+    desk = Desk(make.reception())
+    desk.see("/")
+    assert 'href="/devices/"' in desk.page
+    assert 'href="/fleet/"' not in desk.page
+    manager = Desk(make.manager())
+    manager.see("/")
+    assert 'href="/fleet/"' in manager.page
+
+
+def test_the_site_is_switched_among_those_one_works_for():
+    here, there, elsewhere = make.clinic("A here"), make.clinic("B there"), make.clinic("C elsewhere")
+    desk = Desk(make.reception(here, there))
+    desk.see("/")
+    assert "Today at A here" in desk.page
+    assert desk.send("/site/", site=there.pk) == 302
+    desk.see("/")
+    assert "Today at B there" in desk.page
+    assert desk.send("/site/", site=elsewhere.pk) == 404
+    desk.see("/")
+    assert "Today at B there" in desk.page
+
+
+def test_a_part_of_a_page_asked_for_after_the_session_ended_brings_the_whole_sign_in():
+    answer = Client().get("/sign-in/", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Refresh"] == "true"
+
+
+def test_signing_in_leads_to_where_one_wanted_to_go_and_nowhere_else():
+    user = make.reception(make.clinic())
+    user.set_password("a long enough one")
+    user.save(update_fields=["password"])
+    entries = {"username": user.username, "password": "a long enough one"}
+    answer = Client().post("/sign-in/", {**entries, "next": "/rentals/"})
+    assert answer.headers["Location"] == "/rentals/"
+    answer = Client().post("/sign-in/", {**entries, "next": "https://elsewhere.example/"})
+    assert answer.headers["Location"] == "/"
+    wrong = Client().post("/sign-in/", {**entries, "password": "another one"})
+    assert wrong.status_code == 200
+    assert "correct username and password" in wrong.content.decode()
+
+
+def test_a_demo_says_so_on_every_page(settings):
+    make.clinic()
+    settings.DEMO = True
+    assert "This is a demo" in Client().get("/sign-in/").content.decode()
+    desk = Desk(make.reception())
+    desk.see("/")
+    assert "This is a demo" in desk.page
+    settings.DEMO = False
+    desk.see("/")
+    assert "This is a demo" not in desk.page
