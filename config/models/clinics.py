@@ -62,12 +62,16 @@ class Clinic(models.Model):
         """The moment at which the local `day` begins."""
         return datetime.combine(day, time.min, tzinfo=self.zone)
 
-    def is_open(self, day: date) -> bool:
-        """Whether the doors open on `day`: hours for that weekday and no closure."""
+    def hours_on(self, day: date) -> "OpeningHours | None":
+        """The hours of `day`, local time; None while the doors stay closed: no hours for that weekday, or a closure."""
         models.prefetch_related_objects([self], "opening_hours", "closures")
-        has_hours = any(hours.weekday == day.weekday() for hours in self.opening_hours.all())
-        closed = any(closure.first_day <= day <= closure.last_day for closure in self.closures.all())
-        return has_hours and not closed
+        if any(closure.first_day <= day <= closure.last_day for closure in self.closures.all()):
+            return None
+        return next((hours for hours in self.opening_hours.all() if hours.weekday == day.weekday()), None)
+
+    def is_open(self, day: date) -> bool:
+        """Whether the doors open on `day`."""
+        return self.hours_on(day) is not None
 
     def next_open_day(self, day: date) -> date | None:
         """The first open day on or after `day`, looking at most 60 days ahead."""

@@ -55,6 +55,14 @@ def test_a_clinic_is_open_on_the_weekdays_of_its_hours_and_outside_its_closures(
     assert open_days == [1, 2, 7, 8, 9, 10, 11]
 
 
+def test_the_hours_of_a_day_are_those_of_its_weekday_and_none_while_the_doors_stay_closed():
+    clinic = make.clinic()
+    Closure.objects.create(clinic=clinic, first_day=date(2026, 4, 3), last_day=date(2026, 4, 6), reason="Easter")
+    hours = [clinic.hours_on(date(2026, 4, day)) for day in (2, 3, 4, 5, 6, 11, 12)]
+    thursday, saturday = (time(8, 30), time(17, 30)), (time(8, 30), time(12, 30))
+    assert [found and (found.opens, found.closes) for found in hours] == [thursday, *[None] * 4, saturday, None]
+
+
 @pytest.mark.parametrize(
     ("last_closed", "found"),
     [(date(2026, 4, 3), date(2026, 4, 4)), (date(2026, 5, 31), date(2026, 6, 1)), (date(2026, 6, 2), None)],
