@@ -15,29 +15,43 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from config.models import User
 from patients.models import Patient
 from rentals.models.holdings import Holding
 from rentals.models.rental import Rental
 
 
-@pghistory.track()
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: User) -> Self:
+        """Those to patients of the user's clinics."""
+        return self.filter(patient__clinic__in=user.visible_clinics())
+
+    def to_decide(self) -> Self:
+        """Those that did not arrive, or may not have, and that no person has dealt with yet; oldest first."""
+        return self.filter(state__in=Message.TO_DECIDE, decided_at__isnull=True).order_by("pk")
+
+
+# What a mail says is kept once, not in every version of its row.
+@pghistory.track(exclude=["subject", "text", "html"])
 class Message(models.Model):
     """One mail to one recipient.
 
     queued → sending → sent | retry | failed | unknown | void; retry → sending. `unknown`: it was handed
-    to the mail server and nobody can tell whether it arrived; never silently sent again.
+    to the mail server and nobody can tell whether it arrived; never silently sent again. A person decides
+    what becomes of a failed or unknown one. `subject`, `text` and `html` are what the last attempt said.
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        SENDING = "sending"
-        RETRY = "retry"
-        SENT = "sent"
-        FAILED = "failed"
-        UNKNOWN = "unknown"
-        VOID = "void"
+        QUEUED = "queued", "Waiting to be sent"
+        SENDING = "sending", "Being sent"
+        RETRY = "retry", "Will be tried again"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Could not be sent"
+        UNKNOWN = "unknown", "May not have arrived"
+        VOID = "void", "Not sent"
 
     TO_SEND = (State.QUEUED, State.RETRY)
+    TO_DECIDE = (State.FAILED, State.UNKNOWN)
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="messages")
     channel = models.CharField(max_length=5, default="email")
@@ -52,6 +66,13 @@ class Message(models.Model):
     mail_key = models.UUIDField(
         default=uuid4, help_text="Random part of the Message-ID, so that ids used again after a restore do not clash."
     )
+    subject = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When the patient was told by phone instead.")
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)
@@ -60,7 +81,11 @@ class Message(models.Model):
                 fields=["next_attempt_at"], condition=Q(state__in=["queued", "retry"]), name="message_to_send"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_sending"),
-            models.Index(fields=["state"], condition=Q(state__in=["failed", "unknown"]), name="message_to_decide"),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["failed", "unknown"], decided_at__isnull=True),
+                name="message_to_decide",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -75,6 +100,11 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="message_sent_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_at__isnull=True, decided_by__isnull=True)
+                | Q(state__in=["failed", "unknown"], decided_at__isnull=False, decided_by__isnull=False),
+                name="message_decided_has_who",
             ),
         ]
         triggers = [
@@ -120,8 +150,10 @@ class Reminder(models.Model):
     """
 
     class Kind(models.TextChoices):
-        COLLECT_TOMORROW = "collect_tomorrow"
-        OVERDUE = "overdue"
+        COLLECT_TOMORROW = "collect_tomorrow", "Collect tomorrow"
+        DUE_SOON = "due_soon", "Due in three days"
+        DUE_TODAY = "due_today", "Due today"
+        OVERDUE = "overdue", "Overdue"
 
     class Why(models.TextChoices):
         """Why a reminder will not be sent."""
@@ -174,6 +206,11 @@ class Reminder(models.Model):
         if self.void:
             return "void"
         return self.message.state if self.message else "planned"
+
+    @property
+    def state_label(self) -> str:
+        """`state_shown` in words for staff."""
+        return "Planned" if self.state_shown == "planned" else Message.State(self.state_shown).label
 
     @property
     def sent_at(self) -> datetime | None:

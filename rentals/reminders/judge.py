@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from patients.models import Patient
 from rentals.models import Reminder
 from rentals.models.states import State
-from rentals.reminders.schedule import SERIES, is_too_late, latest_occasion, occasion
+from rentals.reminders.schedule import SERIES_OF_KIND, is_too_late, latest_step
 
 Why = Reminder.Why
 
@@ -42,15 +42,16 @@ def why_not(reminder: Reminder, at: datetime) -> Reminder.Why | None:
 
 
 def why_not_rental(reminder: Reminder, at: datetime) -> Reminder.Why | None:
-    series, rental = SERIES[reminder.kind], reminder.rental
+    series, rental = SERIES_OF_KIND[reminder.kind], reminder.rental
     anchor, clinic = series.anchor_of(rental), rental.clinic
     if rental.state != series.state:
         return WHY_OF_STATE.get(State(rental.state), Why.ENDED)
-    if reminder.occasion not in {occasion(anchor, days) for days in series.days}:
+    step = series.step_of(reminder, anchor)
+    if step is None:
         return Why.DATE_CHANGED
-    if is_too_late(series, anchor, clinic, at):
-        return Why.TOO_LATE
-    return None if reminder.occasion == latest_occasion(series, anchor, clinic, at) else Why.SUPERSEDED
+    if step != latest_step(series, anchor, clinic, at):
+        return Why.SUPERSEDED
+    return Why.TOO_LATE if is_too_late(step, anchor, clinic, at) else None
 
 
 def why_not_patient(patient: Patient) -> Reminder.Why | None:

@@ -77,7 +77,9 @@ def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternative
             return None
         reminders = judge_again(message, at)
         if reminders:
-            return message, write_mail(message, reminders, at)
+            mail = write_mail(message, reminders, at)
+            keep(message, mail)
+            return message, mail
         release(message, state=State.VOID, why=NOTHING_LEFT)
     return message, None
 
@@ -101,6 +103,12 @@ def judge_again(message: Message, at: datetime) -> list[Reminder]:
     kept = [reminder.pk for reminder in ready]
     Reminder.objects.filter(message=message, void=False).exclude(pk__in=kept).update(message=None)
     return ready
+
+
+def keep(message: Message, mail: EmailMultiAlternatives) -> None:
+    """Keep what the mail says with the message, in place of what an earlier attempt said."""
+    [(html, _)] = mail.alternatives
+    Message.objects.filter(pk=message.pk).update(subject=mail.subject, text=mail.body, html=html)
 
 
 def settle(message: Message, delivery: Delivery, at: datetime) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, Func, OuterRef, TextField, Value
-from django.db.models.functions import Concat
+from django.db.models import Exists, F, Func, OuterRef, Q, TextField, Value
+from django.db.models.functions import Concat, TruncDate
 
 from config.models import Clinic
 from rentals.models import Message, Reminder, Rental
@@ -18,6 +18,7 @@ from rentals.reminders.judge import sort_out
 from rentals.reminders.schedule import (
     ALL_SERIES,
     Series,
+    Step,
     due_at,
     is_too_late,
     latest_due_day,
@@ -65,31 +66,44 @@ def write_due_reminders(clinic: Clinic, at: datetime) -> None:
     share, so that two at once never wait for each other crosswise."""
     rows = [
         Reminder(
-            rental_id=rental, kind=series.kind, occasion=occasion(anchor, days), due_at=due_at(clinic, anchor, days)
+            rental_id=rental,
+            kind=step.kind,
+            occasion=occasion(anchor, step.days),
+            due_at=due_at(clinic, anchor, step.days),
         )
         for series in ALL_SERIES
-        for days in series.days
-        for rental, anchor in untold(series, days, clinic, at)
+        for step in series.steps
+        for rental, anchor in untold(series, step, clinic, at)
     ]
     Reminder.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def untold(series: Series, days: int, clinic: Clinic, at: datetime) -> Iterable[tuple[int, date]]:
-    """Rentals (id and anchor day) for which this occasion is due, still worth telling and not written."""
+def untold(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iterable[tuple[int, date]]:
+    """Rentals (id and anchor day) for which this step is due, still worth telling and not written.
+
+    Not those handed over on its day or later: the desk has just told them when the device is due.
+    """
     anchor_day = Func(OuterRef(series.anchor), Value("YYYY-MM-DD"), function="to_char", output_field=TextField())
-    key = Concat(anchor_day, Value(suffix(days)))
-    written = Reminder.objects.filter(rental=OuterRef("pk"), kind=series.kind, occasion=key)
-    rentals = Rental.objects.filter(
-        ~Exists(written),
-        clinic=clinic,
-        state=series.state,
-        **{f"{series.anchor}__lte": latest_due_day(clinic, at) - timedelta(days=days)},
+    key = Concat(anchor_day, Value(suffix(step.days)))
+    written = Reminder.objects.filter(rental=OuterRef("pk"), kind=step.kind, occasion=key)
+    day = F(series.anchor) + timedelta(days=step.days)
+    rentals = (
+        Rental.objects.filter(due_to_tell(series, step, clinic, at), ~Exists(written), clinic=clinic)
+        .alias(handed_over_on=TruncDate("handed_over_at", tzinfo=clinic.zone))
+        .filter(Q(handed_over_at=None) | Q(handed_over_on__lt=day))
     )
-    if series.last_day is not None:
-        earliest = clinic.day_of(at) - timedelta(days=series.last_day)
-        ended = is_too_late(series, earliest, clinic, at)
-        rentals = rentals.filter(**{f"{series.anchor}__{'gt' if ended else 'gte'}": earliest})
     return rentals.order_by("pk").values_list("pk", series.anchor)
+
+
+def due_to_tell(series: Series, step: Step, clinic: Clinic, at: datetime) -> Q:
+    """Rentals of the series for which this step has fallen due and is still worth telling."""
+    latest = latest_due_day(clinic, at) - timedelta(days=step.days)
+    due = Q(state=series.state, **{f"{series.anchor}__lte": latest})
+    if step.until is None:
+        return due
+    today = clinic.day_of(at)
+    over = is_too_late(step, today, clinic, at)
+    return due & Q(**{f"{series.anchor}__gte": today + timedelta(days=over)})
 
 
 def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:

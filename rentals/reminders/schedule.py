@@ -3,6 +3,7 @@
 Days are the clinic's local days; a reminder falls due on its day at the clinic's `reminders_from`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -10,30 +11,40 @@ from config.models import Clinic
 from rentals.models import Reminder, Rental
 from rentals.models.states import State
 
+Kind = Reminder.Kind
+
+
+@dataclass(frozen=True)
+class Step:
+    """One reminder of a series, due `days` after the anchor day (negative: before it).
+
+    From the moment `until` of the anchor day on, by the clinic's clock, it is not worth sending any more;
+    without one it always is.
+    """
+
+    kind: Kind
+    days: int
+    until: Callable[[Clinic, date], datetime] | None = None
+
 
 @dataclass(frozen=True)
 class Series:
-    """Reminders of one kind about one day of a rental, of which only the latest due one is sent.
+    """Reminders about the day in the column `anchor` while a rental is in `state`; `steps` come in order.
 
-    `days` count from the day in the column `anchor`, negative ones before it. Once the clinic has
-    closed on `last_day` (None: never) they are not worth sending any more.
+    Only the latest step that has fallen due is sent, so nobody reads of two of them in one mail.
     """
 
-    kind: Reminder.Kind
     state: State
     anchor: str
-    days: tuple[int, ...]
-    last_day: int | None = None
+    steps: tuple[Step, ...]
 
     def anchor_of(self, rental: Rental) -> date:
         return getattr(rental, self.anchor)
 
-
-ALL_SERIES = (
-    Series(Reminder.Kind.COLLECT_TOMORROW, State.RESERVED, "starts_on", days=(-1,), last_day=0),
-    Series(Reminder.Kind.OVERDUE, State.ACTIVE, "due_on", days=(1, 3, 7)),
-)
-SERIES = {series.kind.value: series for series in ALL_SERIES}
+    def step_of(self, reminder: Reminder, anchor: date) -> Step | None:
+        """The step that `reminder` stands for; None when it is about another anchor day."""
+        named = (reminder.kind, reminder.occasion)
+        return next((step for step in self.steps if named == (step.kind, occasion(anchor, step.days))), None)
 
 
 def suffix(days: int) -> str:
@@ -70,19 +81,39 @@ def latest_due_day(clinic: Clinic, at: datetime) -> date:
     return today if at >= local_moment(clinic, today, clinic.reminders_from) else today - timedelta(days=1)
 
 
-def latest_occasion(series: Series, anchor: date, clinic: Clinic, at: datetime) -> str:
-    """The one occasion of the series that may be sent now; "" while none is due."""
+def latest_step(series: Series, anchor: date, clinic: Clinic, at: datetime) -> Step | None:
+    """The one step of the series that may be sent now; None while none is due."""
     gone = (latest_due_day(clinic, at) - anchor).days
-    due = [days for days in series.days if days <= gone]
-    return occasion(anchor, due[-1]) if due else ""
+    due = [step for step in series.steps if step.days <= gone]
+    return due[-1] if due else None
 
 
-def is_too_late(series: Series, anchor: date, clinic: Clinic, at: datetime) -> bool:
-    """Whether the clinic has closed on the last day on which the series is worth sending."""
-    return series.last_day is not None and at >= closes_at(clinic, anchor + timedelta(days=series.last_day))
+def is_too_late(step: Step, anchor: date, clinic: Clinic, at: datetime) -> bool:
+    """Whether the step is no longer worth sending."""
+    return step.until is not None and at >= step.until(clinic, anchor)
 
 
 def closes_at(clinic: Clinic, day: date) -> datetime:
     """The moment (UTC) from which nobody can come any more on `day`: its start where the clinic stays closed."""
-    closing = {hours.weekday: hours.closes for hours in clinic.opening_hours.all()}
-    return local_moment(clinic, day, closing[day.weekday()] if clinic.is_open(day) else time.min)
+    hours = clinic.hours_on(day)
+    return local_moment(clinic, day, hours.closes if hours else time.min)
+
+
+def closes_or_ends_at(clinic: Clinic, day: date) -> datetime:
+    """When the clinic closes on `day`, or that day ends where it stays closed: its words say when to come instead."""
+    return closes_at(clinic, day) if clinic.is_open(day) else clinic.start_of(day + timedelta(days=1))
+
+
+ALL_SERIES = (
+    Series(State.RESERVED, "starts_on", (Step(Kind.COLLECT_TOMORROW, -1, until=closes_at),)),
+    Series(
+        State.ACTIVE,
+        "due_on",
+        (
+            Step(Kind.DUE_SOON, -3, until=Clinic.start_of),
+            Step(Kind.DUE_TODAY, 0, until=closes_or_ends_at),
+            *(Step(Kind.OVERDUE, days) for days in (1, 3, 7)),
+        ),
+    ),
+)
+SERIES_OF_KIND = {step.kind.value: series for series in ALL_SERIES for step in series.steps}

@@ -4,18 +4,21 @@ Each kind has three files under `templates/rentals/reminders/<kind>/`: subject, 
 nothing of the patient, the injury, the device or its treatments (I10); nothing promises healing (I12).
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from email.utils import formataddr, parseaddr
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils.text import get_text_list
 
-from config.models import Clinic, OpeningHours
-from rentals.models import Message, Reminder
+from rentals.models import Holding, Message, Reminder, Rental
+from rentals.models.holdings import Part
 
 FOLDER = "rentals/reminders"
+# The others touch the skin or are used up: they stay with the patient.
+RETURNABLE = (Part.MAIN_UNIT, Part.TRANSDUCER, Part.CHARGER, Part.CARD, Part.CASE)
 
 
 def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
@@ -53,19 +56,30 @@ def facts(reminder: Reminder, at: datetime) -> dict[str, Any]:
     """What the templates may say about one reminder; days are the clinic's local days."""
     rental, clinic = reminder.rental, reminder.rental.clinic
     today = clinic.day_of(at)
+    return_day = clinic.next_open_day(rental.due_on)
     return {
         "clinic": clinic,
         "reference": rental.reference,
         "starts_on": rental.starts_on,
         "is_today": rental.starts_on == today,
-        "hours": opening_hours(clinic, rental.starts_on),
+        "hours": clinic.hours_on(rental.starts_on),
         "due_on": rental.due_on,
+        "days_left": (rental.due_on - today).days,
         "days_overdue": (today - rental.due_on).days,
+        "return_day": return_day,
+        "return_hours": return_day and clinic.hours_on(return_day),
+        "parts": parts_to_return(rental),
     }
 
 
-def opening_hours(clinic: Clinic, day: date) -> OpeningHours | None:
-    return clinic.opening_hours.filter(weekday=day.weekday()).first() if clinic.is_open(day) else None
+def parts_to_return(rental: Rental) -> str:
+    """The parts that went out with the rental and come back, as in "main unit, charger and case"; "" if none is noted.
+
+    A swapped unit leaves its parts with the patient, so those of every holding count.
+    """
+    lists = Holding.objects.filter(rental=rental).values_list("parts_out", flat=True)
+    given = {part for parts in lists for part in parts}
+    return get_text_list([part.label.lower() for part in RETURNABLE if part in given], "and")
 
 
 def one_line(text: str) -> str:

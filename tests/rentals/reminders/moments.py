@@ -22,5 +22,9 @@ def days_overdue(rental: Rental, days: int, clock: time = time(9)) -> datetime:
     return morning(rental.clinic, rental.due_on + timedelta(days=days), clock)
 
 
+def before_due(rental: Rental, days: int, clock: time = time(9)) -> datetime:
+    return days_overdue(rental, -days, clock)
+
+
 def before_start(rental: Rental, days: int = 1, clock: time = time(9)) -> datetime:
     return morning(rental.clinic, rental.starts_on - timedelta(days=days), clock)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import Count
 
 from rentals.models import Reminder, Rental
 from rentals.models.states import State
@@ -29,20 +30,35 @@ def desk(first: date) -> None:
         make.rental(State.RESERVED, clinic, at=booked, actor=manager, starts_on=open_day)
 
 
-def expected(last: datetime) -> set[tuple[str, str, date]]:
+TOLD_OF_DUE_DAY = {-3: "due_soon", 0: "due_today", 1: "overdue", 3: "overdue", 7: "overdue"}
+
+
+def expected(last: datetime) -> set[tuple[str, str, str, date]]:
     """Who is to be told what on which local day until `last`, reckoned apart from the product's own schedule."""
     told = set()
     for rental in Rental.objects.all():
         if rental.state == State.RESERVED:
-            told.add((rental.reference, str(rental.starts_on), rental.starts_on - timedelta(days=1)))
-        else:
-            told |= {(rental.reference, f"{rental.due_on}+{n}", rental.due_on + timedelta(days=n)) for n in (1, 3, 7)}
-    return {entry for entry in told if local(entry[2], time(8)) <= last}
+            eve = rental.starts_on - timedelta(days=1)
+            told.add((rental.reference, "collect_tomorrow", str(rental.starts_on), eve))
+        for days, kind in TOLD_OF_DUE_DAY.items() if rental.state == State.ACTIVE else ():
+            occasion = f"{rental.due_on}+{days}" if days > 0 else str(rental.due_on)
+            told.add((rental.reference, kind, occasion, rental.due_on + timedelta(days=days)))
+    return {entry for entry in told if local(entry[3], time(8)) <= last}
 
 
-def sent() -> list[tuple[str, str, date]]:
+def sent() -> list[tuple[str, str, str, date]]:
     rows = Reminder.objects.filter(message__state="sent").select_related("rental", "message")
-    return [(row.rental.reference, row.occasion, row.message.sent_at.astimezone(SYDNEY).date()) for row in rows]
+    return [
+        (row.rental.reference, row.kind, row.occasion, row.message.sent_at.astimezone(SYDNEY).date())
+        for row in rows
+        if row.state_shown == "sent"
+    ]
+
+
+def said_twice() -> list[int]:
+    """Messages that tell of one rental twice."""
+    told = Reminder.objects.filter(void=False, message__isnull=False).values("message", "rental")
+    return [row["message"] for row in told.annotate(times=Count("pk")).filter(times__gt=1).order_by()]
 
 
 def run(passes: list[datetime]) -> None:
@@ -52,10 +68,10 @@ def run(passes: list[datetime]) -> None:
         outbox.send_due(at)
 
 
-def through(first: date, days: int = 14) -> list[datetime]:
-    """Passes by night and by day, from two days before `first`."""
+def through(first: date, days: int = 18) -> list[datetime]:
+    """Passes by night and by day, from four days before `first`."""
     clocks = (time(0, 30), time(2, 30), time(7, 59), time(8, 4), time(12), time(18), time(23, 59))
-    return [local(first + timedelta(days=day), clock) for day in range(-2, days - 2) for clock in clocks]
+    return [local(first + timedelta(days=day), clock) for day in range(-4, days - 4) for clock in clocks]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_everything_is_told_once_on_its_day(sink, first):
     passes = through(first)
     run(passes)
     assert sorted(sent()) == sorted(expected(passes[-1]))
-    assert len(sent()) == 16
+    assert len(sent()) == 24
     hours = {row.sent_at.astimezone(SYDNEY).hour for row in Reminder.objects.select_related("message")}
     assert hours == {8}
     assert max(sink.message_ids.values()) == 1
@@ -80,19 +96,18 @@ def test_a_scheduler_dead_for_three_days_sends_the_latest_of_each_series_and_los
     passes = through(first)
     away = (local(date(2026, 10, 2), time(6)), local(date(2026, 10, 5), time(6)))
     run([at for at in passes if not away[0] <= at < away[1]])
-    told: dict[tuple[str, str], Reminder] = {}
-    why_not: dict[tuple[str, str], Reminder] = {}
-    for row in Reminder.objects.select_related("rental", "message"):
-        (told if row.state_shown == "sent" else why_not)[row.rental.reference, row.occasion] = row
-    missing = {(reference, key) for reference, key, _ in expected(passes[-1])} - set(told)
-    # What is missing was replaced by a later one of its series, or is a start that had passed.
-    for reference, key in missing:
-        row = why_not.get((reference, key))
-        if row is None:
-            assert away[0].date() <= date.fromisoformat(key) < away[1].astimezone(SYDNEY).date()
+    told = {entry[:3] for entry in sent()}
+    missing = {entry for entry in expected(passes[-1]) if entry[:3] not in told}
+    why_not = {(row.rental.reference, row.kind, row.occasion): row.why for row in Reminder.objects.filter(void=True)}
+    # What is missing was replaced by a later one of its series, or its day passed while nobody looked.
+    for reference, kind, occasion, _ in missing:
+        if (reference, kind, occasion) in why_not:
+            assert why_not[reference, kind, occasion] == "superseded"
         else:
-            assert row.why == "superseded"
-    assert len(missing) < len(told)
+            over = local(date.fromisoformat(occasion), time(0) if kind == "due_soon" else time(18))
+            assert away[0] <= over < away[1]
+    assert 0 < len(missing) < len(told)
+    assert said_twice() == []
     assert max(sink.message_ids.values()) == 1
 
 
@@ -102,8 +117,6 @@ def test_a_clock_that_jumps_back_and_forth_sends_nothing_twice(sink):
     passes = through(first)
     jumping = [at for n, at in enumerate(passes) for at in (at, passes[max(0, n - 10)])]
     run(jumping)
-    assert {(reference, key) for reference, key, _ in sent()} == {
-        (reference, key) for reference, key, _ in expected(passes[-1])
-    }
+    assert {entry[:3] for entry in sent()} == {entry[:3] for entry in expected(passes[-1])}
     assert max(sink.message_ids.values()) == 1
-    assert len(sent()) == 16
+    assert len(sent()) == 24

@@ -17,17 +17,16 @@ from rentals.booking.at_risk import put_at_risk
 from rentals.models import Holding, Message, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
-from tests.rentals.reminders.moments import before_start, days_overdue, overdue
+from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 NEXT_WEEK = make.NOW.date() + timedelta(days=7)
 
 
-def planned(**wishes):
-    """A message about a rental one day overdue, and the moment at which it was planned."""
-    rental = overdue(**wishes)
-    at = days_overdue(rental, 1)
+def planned(days=1):
+    """A message about a rental so many days overdue (negative: due soon), and the moment at which it was planned."""
+    at = days_overdue(overdue(), days)
     return Message.objects.get(pk=plan.plan_reminders(at).messages[0]), at
 
 
@@ -40,6 +39,58 @@ def test_a_mail_that_is_accepted_is_sent_under_the_message_id_of_its_row(sink):
     assert sink.recipients == [message.patient.email]
     reminder = message.reminders.get()
     assert (reminder.state_shown, reminder.sent_at, reminder.why_shown) == ("sent", at, "")
+
+
+def test_a_message_keeps_what_its_mail_said(sink):
+    message, at = planned()
+    assert (message.subject, message.text, message.html) == ("", "", "")
+    outbox.send(message.pk, at)
+    message.refresh_from_db()
+    assert ("sent", *said(sink.mails[0])) == (message.state, message.subject, message.text, message.html)
+    assert message.reminders.get().rental.reference in message.text
+
+
+def said(mail):
+    """Subject, text and HTML of a mail as it arrived."""
+    bodies = (mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))
+    return mail["Subject"], *bodies
+
+
+def test_a_message_tried_again_keeps_what_the_last_attempt_said(sink):
+    message, at = planned(-3)
+    rental = message.reminders.get().rental
+    sink.mode = "451 to the body"
+    outbox.send(message.pk, at)
+    first = Message.objects.get().text
+    sink.mode = "accept"
+    outbox.send(message.pk, before_due(rental, 1))
+    last = Message.objects.get().text
+    assert ["in 3 days" in first, "in 3 days" in last, "tomorrow, on Monday 30 March" in last] == [True, False, True]
+    assert said(sink.mails[0])[1] == last
+
+
+def test_an_attempt_that_nobody_can_tell_about_keeps_what_may_have_arrived(sink):
+    message, at = planned()
+    sink.mode = "accepted, then dropped"
+    outbox.send(message.pk, at)
+    message.refresh_from_db()
+    assert ("unknown", *said(sink.mails[0])) == (message.state, message.subject, message.text, message.html)
+
+
+def test_a_message_with_nothing_left_to_tell_says_nothing():
+    message, at = planned()
+    make.take_back(message.reminders.get().rental, counter=14, at=at)
+    outbox.send(message.pk, at)
+    message.refresh_from_db()
+    assert (message.state, message.subject, message.text, message.html) == ("void", "", "", "")
+
+
+def test_the_history_of_a_message_does_not_repeat_what_it_says(sink):
+    message, at = planned()
+    outbox.send(message.pk, at)
+    assert list(message.events.order_by("pgh_id").values_list("state", flat=True)) == ["queued", "sending", "sent"]
+    columns = {field.name for field in message.events.model._meta.get_fields()}
+    assert columns & {"subject", "text", "html"} == set()
 
 
 def test_a_message_is_sent_once_however_often_it_is_poked(sink):
@@ -171,9 +222,10 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("days", [-3, 0, 1])
 @pytest.mark.parametrize("why", CHANGES)
-def test_what_happened_since_it_was_planned_stops_it(sink, why):
-    message, at = planned()
+def test_what_happened_since_it_was_planned_stops_it(sink, why, days):
+    message, at = planned(days)
     CHANGES[why](message.reminders.get().rental, at + timedelta(minutes=1))
     assert outbox.send(message.pk, at + timedelta(minutes=2)) == "void"
     message.refresh_from_db()
@@ -228,6 +280,33 @@ def test_a_message_that_could_not_leave_gives_way_to_the_next_of_its_series(sink
         ("2026-03-30+3", "sent", ""),
     ]
     assert "3 days ago" in sink.mails[0].get_body(("plain",)).get_content()
+
+
+def test_being_due_soon_that_could_not_leave_gives_way_to_being_due_today(sink, settings):
+    message, at = planned(-3)
+    rental = message.reminders.get().rental
+    settings.EMAIL_PORT = 1
+    outbox.send(message.pk, at)
+    settings.EMAIL_PORT = sink.port
+    plan.plan_reminders(before_due(rental, 0))
+    assert outbox.send_due(before_due(rental, 0)) == {"void": 1, "sent": 1}
+    assert [(row.kind, row.state_shown, row.why) for row in Reminder.objects.order_by("pk")] == [
+        ("due_soon", "void", "superseded"),
+        ("due_today", "sent", ""),
+    ]
+    [mail] = sink.mails
+    assert "is due back today" in mail.get_body(("plain",)).get_content()
+
+
+def test_being_due_today_is_not_sent_once_the_clinic_has_closed_and_the_next_morning_it_is_overdue(sink):
+    message, _ = planned(0)
+    rental = message.reminders.get().rental
+    assert outbox.send(message.pk, before_due(rental, 0, time(17, 45))) == "void"
+    assert Reminder.objects.get().why == "too_late"
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert outbox.send_due(days_overdue(rental, 1)) == {"sent": 1}
+    [mail] = sink.mails
+    assert "1 day ago" in mail.get_body(("plain",)).get_content()
 
 
 def test_one_reminder_stopped_lets_the_other_of_its_message_go(sink):

@@ -16,7 +16,7 @@ from rentals.models import Holding, Message, Reminder
 from rentals.models.states import State
 from rentals.reminders import plan
 from tests import make
-from tests.rentals.reminders.moments import before_start, days_overdue, morning, overdue
+from tests.rentals.reminders.moments import before_due, before_start, days_overdue, morning, overdue
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +36,91 @@ def test_a_reservation_is_told_the_day_before_it_starts():
     assert Reminder.objects.get().due_at == at
     message = Message.objects.get()
     assert (planned.messages, message.patient, message.next_attempt_at) == ([message.pk], rental.patient, at)
+
+
+def test_a_device_is_told_to_be_due_three_days_before_and_on_the_day():
+    rental = make.rental(State.ACTIVE)
+    for days, clock in ((3, time(7, 59)), (3, time(8)), (2, time(9)), (1, time(9)), (0, time(7, 59)), (0, time(8))):
+        plan.plan_reminders(before_due(rental, days, clock))
+    assert rows() == [("due_soon", "2026-03-30", "queued", ""), ("due_today", "2026-03-30", "queued", "")]
+    assert list(Reminder.objects.values_list("due_at", flat=True)) == [
+        before_due(rental, 3, time(8)),
+        before_due(rental, 0, time(8)),
+    ]
+
+
+def test_of_the_due_day_only_the_latest_is_told():
+    rental = make.rental(State.ACTIVE)
+    for days in (3, 0, -1):
+        plan.plan_reminders(before_due(rental, days, time(20)))
+    assert len(plan.plan_reminders(days_overdue(rental, 3)).messages) == 1
+    assert rows() == [
+        ("due_soon", "2026-03-30", "void", "superseded"),
+        ("overdue", "2026-03-30+1", "void", "superseded"),
+        ("overdue", "2026-03-30+3", "queued", ""),
+    ]
+
+
+def test_a_scheduler_dead_until_the_due_day_tells_only_that_it_is_today():
+    rental = make.rental(State.ACTIVE)
+    plan.plan_reminders(before_due(rental, 0))
+    assert rows() == [("due_today", "2026-03-30", "queued", "")]
+
+
+def test_being_due_soon_is_not_written_any_more_in_the_night_before_the_due_day_s_own_reminder():
+    rental = make.rental(State.ACTIVE)
+    plan.plan_reminders(before_due(rental, 0, time(0)))
+    assert rows() == []
+    plan.plan_reminders(before_due(rental, 1, time(23, 59, 59)))
+    assert rows() == [("due_soon", "2026-03-30", "planned", "")]
+
+
+def test_being_due_today_is_not_written_once_the_clinic_has_closed():
+    rental = make.rental(State.ACTIVE)
+    plan.plan_reminders(before_due(rental, 0, time(17, 30)))
+    assert rows() == []
+
+
+def test_a_due_day_on_which_the_clinic_stays_closed_is_told_all_the_same():
+    rental = make.rental(State.ACTIVE)
+    Closure.objects.create(clinic=rental.clinic, first_day=rental.due_on, last_day=rental.due_on, reason="Flood")
+    assert len(plan.plan_reminders(before_due(rental, 0, time(17, 45))).messages) == 1
+    assert rows() == [("due_today", "2026-03-30", "queued", "")]
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (2, ["due_today"]),
+        (3, ["due_today"]),
+        (4, ["due_soon", "due_today"]),
+    ],
+)
+def test_a_step_that_fell_due_by_the_day_of_the_hand_over_is_not_told_the_desk_has_just_done_it(days, told):
+    before_opening = morning(make.clinic(), make.NOW.date(), time(7, 30))
+    rental = make.rental(State.ACTIVE, at=before_opening, days=days)
+    for day in range(days + 1):
+        plan.plan_reminders(morning(rental.clinic, rental.starts_on + timedelta(days=day)))
+    assert [kind for kind, *_ in rows()] == told
+
+
+def test_a_device_handed_over_on_its_due_day_or_later_is_not_told_to_be_due_or_overdue_that_day():
+    rental = make.rental(days=7)
+    make.hand_over(rental, at=days_overdue(rental, 1, time(7, 30)))
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert rows() == []
+    plan.plan_reminders(days_overdue(rental, 3))
+    assert rows() == [("overdue", "2026-03-09+3", "queued", "")]
+
+
+def test_the_day_of_a_hand_over_is_the_clinic_s_own():
+    """Handed over in Sydney at ten on Monday morning, which is still Sunday by UTC."""
+    at = morning(make.clinic(), make.NOW.date(), time(10))
+    assert at.astimezone(UTC).date() == make.NOW.date() - timedelta(days=1)
+    rental = make.rental(State.ACTIVE, at=at, days=3)
+    plan.plan_reminders(at + timedelta(hours=1))
+    assert rows() == []
+    assert rental.due_on == date(2026, 3, 5)
 
 
 def test_planning_again_changes_nothing():
@@ -128,6 +213,19 @@ def test_a_new_due_day_starts_a_series_of_its_own():
     ]
 
 
+def test_a_due_day_moved_to_later_is_told_anew():
+    rental = make.rental(State.ACTIVE)
+    plan.plan_reminders(before_due(rental, 3))
+    rental = change.extend(rental, due_on=date(2026, 4, 1), at=before_due(rental, 0), actor=make.manager())
+    plan.plan_reminders(before_due(rental, 2, time(10)))
+    plan.plan_reminders(before_due(rental, 0))
+    assert rows() == [
+        ("due_soon", "2026-03-30", "queued", ""),
+        ("due_soon", "2026-04-01", "queued", ""),
+        ("due_today", "2026-04-01", "queued", ""),
+    ]
+
+
 def test_a_reservation_whose_device_was_taken_away_waits_until_it_has_one():
     rental = make.rental(starts_on=NEXT_WEEK)
     device = Holding.objects.get(rental=rental).device
@@ -162,7 +260,7 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
     for _ in range(rentals):
         made = overdue(place, days=7)
         make.rental(clinic=place, starts_on=made.due_on + timedelta(days=5))
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(17):
         assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == 2 * rentals
 
 

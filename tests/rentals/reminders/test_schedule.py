@@ -1,4 +1,4 @@
-"""Which occasion is due when, by the clinic's own clock (I8)."""
+"""Which step of a series is due when, by the clinic's own clock (I8)."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,8 +11,9 @@ from config.models import Clinic, Closure, OpeningHours
 from rentals.models import Reminder
 from rentals.reminders import schedule
 
-COLLECT = schedule.SERIES[Reminder.Kind.COLLECT_TOMORROW]
-OVERDUE = schedule.SERIES[Reminder.Kind.OVERDUE]
+COLLECTING, RETURNING = schedule.ALL_SERIES
+[COLLECT_TOMORROW] = COLLECTING.steps
+DUE_SOON, DUE_TODAY, *OVERDUE = RETURNING.steps
 SYDNEY = ZoneInfo("Australia/Sydney")
 DUE = date(2026, 11, 30)
 
@@ -27,38 +28,61 @@ def clinic(time_zone: str = "Australia/Sydney", begin: time = time(8), end: time
     return place
 
 
-@pytest.mark.parametrize(
-    ("local", "occasion"),
-    [
-        ("2026-11-30T23:59", ""),
-        ("2026-12-01T07:59:59", ""),
-        ("2026-12-01T08:00", "2026-11-30+1"),
-        ("2026-12-03T07:59", "2026-11-30+1"),
-        ("2026-12-03T08:00", "2026-11-30+3"),
-        ("2026-12-07T07:59", "2026-11-30+3"),
-        ("2026-12-07T08:00", "2026-11-30+7"),
-        ("2027-03-01T03:00", "2026-11-30+7"),
-    ],
-)
-def test_of_one_series_only_the_latest_due_occasion_may_be_sent(local, occasion):
-    at = datetime.fromisoformat(local).replace(tzinfo=SYDNEY)
-    assert schedule.latest_occasion(OVERDUE, DUE, clinic(), at) == occasion
+def local(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).replace(tzinfo=SYDNEY)
+
+
+def named(step: schedule.Step | None) -> tuple[str, int] | None:
+    return (step.kind.value, step.days) if step else None
 
 
 @pytest.mark.parametrize(
-    ("local", "occasion", "too_late"),
+    ("moment", "step"),
     [
-        ("2026-11-29T07:59", "", False),
-        ("2026-11-29T08:00", "2026-11-30", False),
-        ("2026-11-30T17:29:59", "2026-11-30", False),
-        ("2026-11-30T17:30", "2026-11-30", True),
-        ("2026-12-01T00:00", "2026-11-30", True),
+        ("2026-11-27T07:59:59", None),
+        ("2026-11-27T08:00", ("due_soon", -3)),
+        ("2026-11-30T07:59:59", ("due_soon", -3)),
+        ("2026-11-30T08:00", ("due_today", 0)),
+        ("2026-12-01T07:59:59", ("due_today", 0)),
+        ("2026-12-01T08:00", ("overdue", 1)),
+        ("2026-12-03T07:59", ("overdue", 1)),
+        ("2026-12-03T08:00", ("overdue", 3)),
+        ("2026-12-07T07:59", ("overdue", 3)),
+        ("2026-12-07T08:00", ("overdue", 7)),
+        ("2027-03-01T03:00", ("overdue", 7)),
     ],
 )
-def test_collecting_is_told_from_the_morning_before_until_the_clinic_closes(local, occasion, too_late):
-    at = datetime.fromisoformat(local).replace(tzinfo=SYDNEY)
-    assert schedule.latest_occasion(COLLECT, DUE, clinic(), at) == occasion
-    assert schedule.is_too_late(COLLECT, DUE, clinic(), at) is too_late
+def test_of_one_series_only_the_latest_due_step_may_be_sent(moment, step):
+    assert named(schedule.latest_step(RETURNING, DUE, clinic(), local(moment))) == step
+
+
+def test_each_step_of_a_series_is_named_by_kind_and_occasion():
+    names = [(step.kind.value, schedule.occasion(DUE, step.days)) for step in RETURNING.steps]
+    assert names == [
+        ("due_soon", "2026-11-30"),
+        ("due_today", "2026-11-30"),
+        ("overdue", "2026-11-30+1"),
+        ("overdue", "2026-11-30+3"),
+        ("overdue", "2026-11-30+7"),
+    ]
+    reminders = [Reminder(kind=kind, occasion=occasion) for kind, occasion in names]
+    assert [RETURNING.step_of(reminder, DUE) for reminder in reminders] == list(RETURNING.steps)
+    assert {RETURNING.step_of(reminder, DUE + timedelta(days=1)) for reminder in reminders} == {None}
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "too_late"),
+    [
+        ("2026-11-29T07:59", None, False),
+        ("2026-11-29T08:00", ("collect_tomorrow", -1), False),
+        ("2026-11-30T17:29:59", ("collect_tomorrow", -1), False),
+        ("2026-11-30T17:30", ("collect_tomorrow", -1), True),
+        ("2026-12-01T00:00", ("collect_tomorrow", -1), True),
+    ],
+)
+def test_collecting_is_told_from_the_morning_before_until_the_clinic_closes(moment, step, too_late):
+    assert named(schedule.latest_step(COLLECTING, DUE, clinic(), local(moment))) == step
+    assert schedule.is_too_late(COLLECT_TOMORROW, DUE, clinic(), local(moment)) is too_late
 
 
 @pytest.mark.parametrize(
@@ -71,16 +95,44 @@ def test_collecting_is_told_from_the_morning_before_until_the_clinic_closes(loca
     ],
 )
 def test_collecting_is_not_told_once_the_clinic_has_closed_or_on_a_day_it_stays_closed(day, last_moment, too_late_from):
+    moments = [local(moment) for moment in (last_moment, too_late_from)]
+    assert [schedule.is_too_late(COLLECT_TOMORROW, day, closed_for_two_days(), at) for at in moments] == [False, True]
+
+
+def closed_for_two_days() -> Clinic:
     place = clinic()
     closed = Closure(first_day=date(2026, 12, 8), last_day=date(2026, 12, 9))
     vars(place)["_prefetched_objects_cache"]["closures"] = [closed]
-    moments = [datetime.fromisoformat(local).replace(tzinfo=SYDNEY) for local in (last_moment, too_late_from)]
-    assert [schedule.is_too_late(COLLECT, day, place, at) for at in moments] == [False, True]
+    return place
+
+
+@pytest.mark.parametrize(
+    ("day", "last_moment", "too_late_from"),
+    [
+        (date(2026, 12, 4), "2026-12-04T17:29:59", "2026-12-04T17:30"),  # Friday
+        (date(2026, 12, 5), "2026-12-05T12:29:59", "2026-12-05T12:30"),  # Saturday
+        (date(2026, 12, 6), "2026-12-06T23:59:59", "2026-12-07T00:00"),  # Sunday, no hours
+        (date(2026, 12, 8), "2026-12-08T23:59:59", "2026-12-09T00:00"),  # Tuesday, a closure
+        (date(2026, 10, 4), "2026-10-04T23:59:59", "2026-10-05T00:00"),  # the day the clocks go forward
+    ],
+)
+def test_being_due_today_is_told_until_the_clinic_closes_or_all_of_a_day_it_stays_closed(
+    day, last_moment, too_late_from
+):
+    moments = [local(moment) for moment in (last_moment, too_late_from)]
+    assert [schedule.is_too_late(DUE_TODAY, day, closed_for_two_days(), at) for at in moments] == [False, True]
+
+
+@pytest.mark.parametrize("day", [date(2026, 12, 4), date(2026, 12, 6), date(2026, 10, 4), date(2027, 4, 4)])
+def test_being_due_soon_is_told_until_the_due_day_begins(day):
+    begins = datetime.combine(day, time(0), tzinfo=SYDNEY).astimezone(UTC)
+    moments = (begins - timedelta(seconds=1), begins)
+    assert [schedule.is_too_late(DUE_SOON, day, clinic(), at) for at in moments] == [False, True]
 
 
 def test_being_overdue_is_never_too_late_to_tell():
     at = datetime(2027, 6, 6, 20, tzinfo=SYDNEY)  # a Sunday evening
-    assert not schedule.is_too_late(OVERDUE, DUE, clinic(), at)
+    assert [schedule.is_too_late(step, DUE, clinic(), at) for step in OVERDUE] == [False] * 3
 
 
 @pytest.mark.parametrize(
@@ -113,9 +165,11 @@ def test_an_hour_that_the_clock_leaps_over_still_comes():
 
 def test_a_leap_day_counts():
     at = datetime(2028, 3, 1, 9, tzinfo=SYDNEY)
-    assert schedule.latest_occasion(OVERDUE, date(2028, 2, 28), clinic(), at) == "2028-02-28+1"
-    assert schedule.latest_occasion(OVERDUE, date(2028, 2, 29), clinic(), at) == "2028-02-29+1"
-    assert schedule.latest_occasion(OVERDUE, date(2028, 2, 26), clinic(), at) == "2028-02-26+3"
+    due_days = {date(2028, 2, 26): 3, date(2028, 2, 28): 1, date(2028, 2, 29): 1, date(2028, 3, 1): 0}
+    latest = {day: schedule.latest_step(RETURNING, day, clinic(), at).days for day in due_days}
+    assert latest == due_days
+    before = datetime(2028, 2, 27, 9, tzinfo=SYDNEY)
+    assert schedule.latest_step(RETURNING, date(2028, 3, 1), clinic(), before) == DUE_SOON
 
 
 ZONES = st.sampled_from(
@@ -126,37 +180,54 @@ DAYS = st.dates(min_value=date(2024, 1, 1), max_value=date(2032, 12, 31))
 HOURS = st.lists(st.integers(min_value=1, max_value=90), max_size=40)
 
 
-def told(series: schedule.Series, anchor: date, clinic: Clinic, moments: list[datetime]) -> list[tuple[datetime, str]]:
-    """What passes at these moments tell, each occasion once."""
-    seen: dict[str, datetime] = {}
-    for at in moments:
-        key = schedule.latest_occasion(series, anchor, clinic, at)
-        if key and schedule.may_send(clinic, at) and not schedule.is_too_late(series, anchor, clinic, at):
-            seen.setdefault(key, at)
-    return [(at, key) for key, at in seen.items()]
+def passes_of(place: Clinic, anchor: date, gaps: list[int]) -> list[datetime]:
+    """Moments of passes from four days before the anchor day on, so many hours after each other."""
+    start = schedule.due_at(place, anchor, -4)
+    return [start + timedelta(hours=sum(gaps[: n + 1])) for n in range(len(gaps))]
+
+
+def to_tell(series: schedule.Series, anchor: date, clinic: Clinic, at: datetime) -> schedule.Step | None:
+    step = schedule.latest_step(series, anchor, clinic, at)
+    if step and schedule.may_send(clinic, at) and not schedule.is_too_late(step, anchor, clinic, at):
+        return step
+    return None
 
 
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
-def test_whatever_passes_are_missed_nothing_is_told_early_twice_or_at_night(zone, begin, anchor, gaps):
+def test_whatever_passes_are_missed_nothing_is_told_early_late_or_at_night(zone, begin, anchor, gaps):
     place = clinic(zone, begin, end=time(23, 59))
-    start = schedule.due_at(place, anchor, -2)
-    moments = [start + timedelta(hours=sum(gaps[: n + 1])) for n in range(len(gaps))]
     for series in schedule.ALL_SERIES:
-        keys = [key for _, key in told(series, anchor, place, moments)]
-        assert keys == sorted(set(keys))
-        for at, key in told(series, anchor, place, moments):
-            days = next(days for days in series.days if schedule.occasion(anchor, days) == key)
-            assert at >= schedule.due_at(place, anchor, days)
+        told = [(step, at) for at in passes_of(place, anchor, gaps) if (step := to_tell(series, anchor, place, at))]
+        assert [step.days for step, _ in told] == sorted(step.days for step, _ in told)
+        for step, at in told:
             assert schedule.may_send(place, at)
+            assert at >= schedule.due_at(place, anchor, step.days)
+            later = [other for other in series.steps if other.days > step.days]
+            assert not later or at < schedule.due_at(place, anchor, later[0].days)
+
+
+@given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
+def test_whatever_passes_are_missed_due_soon_is_told_before_the_due_day_and_overdue_after_it(zone, begin, anchor, gaps):
+    place = clinic(zone, begin, end=time(23, 59))
+    possible = {"due_soon": {1, 2, 3}, "due_today": {0}, "overdue": set(range(-160, 0))}
+    for at in passes_of(place, anchor, gaps):
+        if step := to_tell(RETURNING, anchor, place, at):
+            assert (anchor - place.day_of(at)).days in possible[step.kind]
 
 
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, offset=st.integers(min_value=0, max_value=299))
-def test_passes_every_five_minutes_tell_each_occasion_within_five_minutes_of_its_moment(zone, begin, anchor, offset):
+def test_passes_every_five_minutes_tell_each_step_within_five_minutes_of_its_moment(zone, begin, anchor, offset):
     place = clinic(zone, begin, end=time(23, 59))
     for series in schedule.ALL_SERIES:
-        for days in series.days:
-            due = schedule.due_at(place, anchor, days)
+        for step in series.steps:
+            due = schedule.due_at(place, anchor, step.days)
             passes = [due + timedelta(seconds=offset - 300), due + timedelta(seconds=offset)]
-            key = schedule.occasion(anchor, days)
-            assert schedule.latest_occasion(series, anchor, place, passes[0]) != key
-            assert schedule.latest_occasion(series, anchor, place, passes[1]) == key
+            assert schedule.latest_step(series, anchor, place, passes[0]) != step
+            assert schedule.latest_step(series, anchor, place, passes[1]) == step
+
+
+@given(zone=ZONES, day=DAYS)
+def test_a_step_ends_on_the_day_it_is_about_so_planning_need_look_no_further_back(zone, day):
+    place = clinic(zone)
+    for step in (step for series in schedule.ALL_SERIES for step in series.steps if step.until):
+        assert place.start_of(day) <= step.until(place, day) <= place.start_of(day + timedelta(days=1))

@@ -8,11 +8,13 @@ import pytest
 from config.models import Clinic, Closure
 from devices.models import DeviceModel
 from patients.models import Injury, Patient
-from rentals.models import Message, Rental
+from rentals.booking import change
+from rentals.models import Holding, Message, Rental
+from rentals.models.holdings import Part
 from rentals.models.states import State
 from rentals.reminders import outbox, plan
 from tests import make
-from tests.rentals.reminders.moments import before_start, days_overdue, overdue
+from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue
 
 pytestmark = pytest.mark.django_db
 NEXT_WEEK = make.NOW.date() + timedelta(days=7)
@@ -62,6 +64,93 @@ def test_hours_are_left_out_on_a_day_closed_since_the_booking(sink, place):
     assert all("We are open" not in body for body in bodies(mail_about(sink, rental, before_start(rental))))
 
 
+def test_being_due_soon_is_told_with_day_hours_parts_and_how_to_extend(sink, place):
+    rental = overdue(place)
+    mail = mail_about(sink, rental, before_due(rental, 3))
+    assert mail["Subject"] == "A reminder that your hire is due back soon"
+    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == (
+        "Dear Ada,\n\n"
+        f"The device you hire from us (rental {rental.reference}) is due back in 3 days, on Monday 30 March 2026.\n\n"
+        "Please return the main unit, transducer and charger to Harbour Sports Medicine. "
+        "We are open from 8:30 a.m. to 5:30 p.m. that day.\n\n"
+        "If you need it for longer, please phone us on 02 5550 1000, and we will see whether we can extend your hire."
+        "\n\n"
+        "Kind regards,\nHarbour Sports Medicine\nPhone: 02 5550 1000\n1 Quay St\nSydney NSW 2000\n"
+    )
+    html = mail.get_body(("html",)).get_content()
+    assert "is due back <strong>in 3 days, on Monday 30 March 2026</strong>." in html
+    assert words_of(html) == words_of(mail.get_body(("plain",)).get_content())
+
+
+def words_of(body):
+    """The words of a body without its markup and title."""
+    return re.sub(r"<head>.*</head>|<[^>]*>", " ", body, flags=re.DOTALL).replace(" .", ".").replace(" ,", ",").split()
+
+
+@pytest.mark.parametrize(("days", "words"), [(3, "in 3 days, on"), (2, "in 2 days, on"), (1, "tomorrow, on")])
+def test_being_due_soon_is_told_with_the_real_days(sink, place, days, words):
+    rental = overdue(place)
+    for body in bodies(mail_about(sink, rental, before_due(rental, days))):
+        assert f"{words} Monday 30 March 2026" in body
+
+
+def test_being_due_today_is_told_with_day_hours_parts_and_how_to_extend(sink, place):
+    rental = overdue(place, days=5)
+    mail = mail_about(sink, rental, before_due(rental, 0))
+    assert mail["Subject"] == "A reminder that your hire is due back today"
+    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n").split("\n\n")[1:4] == [
+        f"The device you hire from us (rental {rental.reference}) is due back today, Saturday 7 March 2026.",
+        "Please return the main unit, transducer and charger to Harbour Sports Medicine. "
+        "We are open from 8:30 a.m. to 12:30 p.m. that day.",
+        "If you need it for longer, please phone us on 02 5550 1000, and we will see whether we can extend your hire.",
+    ]
+    html = mail.get_body(("html",)).get_content()
+    assert "is due back <strong>today, Saturday 7 March 2026</strong>." in html
+    assert words_of(html) == words_of(mail.get_body(("plain",)).get_content())
+
+
+@pytest.mark.parametrize("days", [3, 0])
+def test_a_due_day_closed_since_is_told_with_the_next_open_day(sink, place, days):
+    rental = overdue(place)
+    closed = rental.due_on + timedelta(days=1)
+    Closure.objects.create(clinic=place, first_day=rental.due_on, last_day=closed, reason="Flood")
+    plain, html = bodies(mail_about(sink, rental, before_due(rental, days)))
+    hours = "from 8:30 a.m. to 5:30 p.m."
+    assert f"We are closed that day; the next day we are open is Wednesday 1 April 2026, {hours}" in plain
+    assert f"the next day we are open is <strong>Wednesday 1 April 2026</strong>, {hours}" in html
+    assert [body.count("We are open from") for body in (plain, html)] == [0, 0]
+
+
+def test_a_clinic_closed_for_long_asks_to_be_phoned_about_another_day(sink, place):
+    rental = overdue(place)
+    last_closed = rental.due_on + timedelta(days=90)
+    Closure.objects.create(clinic=place, first_day=rental.due_on, last_day=last_closed, reason="Renovation")
+    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
+        assert "We are closed that day; please phone us so that we can find another one." in body
+
+
+def test_the_parts_to_return_are_those_handed_out_but_for_what_stays_with_the_patient(sink, place):
+    rental = overdue(place)
+    Holding.objects.update(parts_out=list(reversed(Part.values)))
+    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
+        assert "Please return the main unit, transducer, charger, card and case to" in body
+
+
+def test_without_a_note_of_the_parts_all_are_asked_for(sink, place):
+    rental = overdue(place)
+    Holding.objects.update(parts_out=[])
+    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
+        assert "Please return it with all its parts to Harbour Sports Medicine." in body
+
+
+def test_after_a_swap_the_parts_that_came_with_the_first_unit_are_still_to_return(sink, place):
+    rental = overdue(place)
+    moment = {"at": make.NOW + timedelta(days=2), "now": make.NOW + timedelta(days=2), "actor": make.manager()}
+    change.swap(rental, counter_out=2, device=make.device(place), counter_in=0, **moment)
+    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
+        assert "Please return the main unit, transducer and charger to" in body
+
+
 @pytest.mark.parametrize(("days", "words"), [(1, "1 day ago"), (4, "4 days ago"), (40, "40 days ago")])
 def test_an_overdue_device_is_told_with_the_real_days(sink, place, days, words):
     rental = overdue(place)
@@ -73,9 +162,10 @@ def test_an_overdue_device_is_told_with_the_real_days(sink, place, days, words):
         assert "phone us on 02 5550 1000" in body
 
 
-def test_a_clinic_without_a_phone_asks_to_be_told(sink):
+@pytest.mark.parametrize(("days", "words"), [(-3, "please let us know, and"), (1, "or let us know if")])
+def test_a_clinic_without_a_phone_asks_to_be_told(sink, days, words):
     rental = overdue()
-    assert all("or let us know if" in body for body in bodies(mail_about(sink, rental, days_overdue(rental, 1))))
+    assert [words in body for body in bodies(mail_about(sink, rental, days_overdue(rental, days)))] == [True, True]
 
 
 def test_several_reminders_share_one_letter(sink, place):
@@ -87,22 +177,24 @@ def test_several_reminders_share_one_letter(sink, place):
         assert [body.count(words) for words in ("Dear Ada", "to collect", "1 day ago", "Kind regards")] == [1] * 4
 
 
-def test_nothing_of_the_injury_the_device_or_its_treatments_is_told(sink, place):
+@pytest.mark.parametrize("days", [-3, 0, 1])
+def test_nothing_of_the_injury_the_device_or_its_treatments_is_told(sink, place, days):
     rental = overdue(place, treatments=14)
     Injury.objects.update(kind="non_union", site="femoral_neck", note="Canary note")
     serial = rental.holdings.get().device.serial
     secrets = [serial, DeviceModel.objects.get().name, "union", "femoral", "canary", "fracture", "bone", "28", "exogen"]
     secrets += [rental.patient.family_name, rental.patient.phone, "1990"]
-    mail = mail_about(sink, rental, days_overdue(rental, 1))
+    mail = mail_about(sink, rental, days_overdue(rental, days))
     for text in (mail["Subject"], mail["From"], mail["Message-ID"], *bodies(mail)):
         words = text.replace(rental.reference, "").replace(str(mail["Message-ID"]), "").lower()
         assert [secret for secret in secrets if secret.lower() in words] == []
 
 
-def test_nothing_promises_healing(sink, place):
+@pytest.mark.parametrize("days", [-3, 0, 1])
+def test_nothing_promises_healing(sink, place, days):
     rental = overdue(place, days=7)
-    make.rental(State.RESERVED, place, patient=rental.patient, starts_on=rental.due_on + timedelta(days=2))
-    for body in bodies(mail_about(sink, rental, days_overdue(rental, 1))):
+    make.rental(State.RESERVED, place, patient=rental.patient, starts_on=rental.due_on + timedelta(days=days + 1))
+    for body in bodies(mail_about(sink, rental, days_overdue(rental, days))):
         assert not re.search(r"heal|cure|recover|better|faster|knit", body, re.IGNORECASE)
 
 
@@ -119,12 +211,13 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("days", [-3, 1])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_print_as_themselves_and_forge_nothing(sink, place, name):
+def test_hostile_names_print_as_themselves_and_forge_nothing(sink, place, name, days):
     rental = overdue(place)
     Patient.objects.update(given_name=name)
     Clinic.objects.update(name=name)
-    mail = mail_about(sink, rental, days_overdue(rental, 1))
+    mail = mail_about(sink, rental, days_overdue(rental, days))
     line = " ".join(name.split())
     assert mail["Bcc"] is None
     assert mail["To"] == rental.patient.email

@@ -1,0 +1,31 @@
+"""What a person decides about a message that could not be sent, or may not have arrived (I8)."""
+
+from datetime import datetime
+
+from config.models import User
+from config.refusals import Refusal
+from patients.access import record_access
+from patients.models import Access
+from rentals.deciding import deciding
+from rentals.models import Message
+
+
+def told_by_phone(message: Message, *, at: datetime, actor: User) -> Message:
+    """Staff phoned the patient instead: write down who and when, so that the message waits for nobody any more.
+
+    Its state stays what became of the mail. A change of the patient's record (I10). Raises
+    `already_decided` the second time, `wrong_state` for a message that waits for no decision.
+    """
+    with deciding():
+        decided = Message.objects.to_decide().filter(pk=message.pk).update(decided_at=at, decided_by=actor)
+        message = Message.objects.select_related("decided_by").get(pk=message.pk)
+        if not decided and message.decided_by:
+            raise Refusal(
+                "already_decided",
+                f"{message.decided_by} has told this patient by phone already; nothing is left to do.",
+            )
+        if not decided:
+            label = message.get_state_display().lower()
+            raise Refusal("wrong_state", f"This message waits for no decision (it is: {label}); look at it again.")
+        record_access(actor, [message.patient_id], Access.Action.CHANGED, at)
+    return message
