@@ -30,7 +30,7 @@ class RentalTable(tables.Table):
         '<a href="{% url "rental" record.reference %}" class="mono">{{ record.reference }}</a>'
     )
     patient = tables.Column(accessor="patient__name", order_by=("patient__folded_name",))
-    state = tables.TemplateColumn(template_name="rentals/desk/state.html", extra_context={})
+    state = tables.TemplateColumn('{% include "rentals/desk/state.html" with rental=record %}')
     device_serial = tables.Column(verbose_name="Device", default="–")
     starts_on = tables.Column(verbose_name="From")
     due_on = tables.Column(verbose_name="Due")

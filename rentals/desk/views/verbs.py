@@ -182,7 +182,7 @@ class Swap(BaseVerbPage):
             )
             today = self.rental.clinic.day_of(self.now)
             fitting, _ = fitting_devices(replace(need, due_on=max(need.due_on, today)), self.now)
-            form.fields["device"].offer(fitting)
+            form.fields["device"].offer([device for device in fitting if device.pk != holding.device_id])
         return form
 
     def do(self, given: dict[str, Any]) -> object:

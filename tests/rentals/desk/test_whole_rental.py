@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from patients.models import Patient, Screening
 from rentals.models import Rental
@@ -18,11 +17,11 @@ INJURY = {"indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
 ALL_CHECKS = ["cleaned", "output", "cable", "clock", "single_patient_parts"]
 
 
-def test_reception_rents_a_device_out_and_takes_it_back():
-    now = timezone.now()
-    clinic = make.clinic(at=now)
-    device = make.device(clinic, counter=40, at=now - timedelta(days=30))
-    desk = Desk(make.reception(clinic))
+def test_reception_rents_a_device_out_and_takes_it_back(clock):
+    clinic = make.clinic()
+    device = make.device(clinic, counter=40)
+    user = make.reception(clinic)
+    desk = Desk(user)
 
     person = {"given_name": "Zoë", "family_name": "Lindqvist", "date_of_birth": "2001-06-30", "phone": "02 5550 1234"}
     assert desk.fill_in("/patients/new/", **person, email="zoe@patients.example") == 302
@@ -39,6 +38,8 @@ def test_reception_rents_a_device_out_and_takes_it_back():
     assert desk.fill_in(f"{home}sign/", accepted="on") == 302
     assert desk.fill_in(f"{home}pay/") == 302
     assert desk.fill_in(f"{home}hand-over/", counter=40, parts=["main_unit", "transducer", "strap"]) == 302
+    clock.shift(timedelta(days=10))
+    desk = Desk(user)  # yesterday's session has ended
     assert desk.fill_in(f"{home}return/", counter=52, notes="As new") == 302
     assert desk.fill_in(f"{home}inspect/", checks=ALL_CHECKS, passed="yes", fee_1="Strap", amount_1="15") == 302
     rental.refresh_from_db()

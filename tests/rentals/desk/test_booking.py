@@ -1,0 +1,170 @@
+"""Booking at the desk: devices offered for what was typed, every refusal said where it belongs."""
+
+from datetime import timedelta
+
+import pytest
+
+from devices.models import Device
+from patients.models import Screening
+from rentals.models import Rental
+from rentals.models.states import State
+from tests import make
+from tests.rentals.desk.desk import Desk
+
+pytestmark = pytest.mark.django_db
+
+NO_TO_ALL = {f"screening_{warning}": "no" for warning in Screening.Warning.values}
+ANSWERED = {**NO_TO_ALL, "indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
+
+
+@pytest.fixture
+def site():
+    return make.clinic(at=make.NOW)
+
+
+@pytest.fixture
+def patient(site):
+    return make.patient(site, at=make.NOW)
+
+
+@pytest.fixture
+def address(patient):
+    return f"/patients/{patient.pk}/book/"
+
+
+def device_of(site, counter=0, **columns) -> Device:
+    return make.device(site, counter=counter, at=make.NOW - timedelta(days=30), **columns)
+
+
+def test_the_page_proposes_open_days_and_offers_what_fits_best_first(site, address):
+    fresh, worn = device_of(site), device_of(site, counter=300)
+    device_of(site, counter=340)
+    desk = Desk(make.reception(site))
+    assert desk.see(address) == 200
+    offered = [device for device, _ in desk.answer.context["offers"]]
+    assert offered == [worn, fresh]
+    assert desk.answer.context["why_not"] == {"too_few_treatments": 1}
+    proposed = desk.answer.context["form"].initial
+    assert all(site.is_open(proposed[name]) for name in ("starts_on", "due_on"))
+
+
+def test_other_treatments_offer_other_devices_without_booking_anything(site, patient, address):
+    worn, fresh = device_of(site, counter=300), device_of(site)
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    course = {**desk.proposed(), "planned_treatments": 100}
+    assert desk.send(f"/patients/{patient.pk}/offers/", **course) == 200
+    assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
+    # The same by a button, without JavaScript; what was typed stays, and nothing is marked as wrong yet.
+    assert desk.send(address, **course, show="1", indication_note="fell off a ladder") == 200
+    assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
+    assert "fell off a ladder" in desk.page
+    assert desk.problems() == {}
+    assert not Rental.objects.exists()
+    assert worn != fresh
+
+
+def test_the_chosen_device_is_booked_and_without_a_choice_the_one_that_fits_best(site, address):
+    best, other = device_of(site, counter=300), device_of(site)
+    desk = Desk(make.reception(site))
+    assert desk.fill_in(address, **ANSWERED, device=other.pk) == 302
+    assert Rental.objects.latest("pk").holdings.get().device == other
+    assert desk.fill_in(address, **ANSWERED) == 302
+    assert Rental.objects.latest("pk").holdings.get().device == best
+
+
+def test_everything_that_was_asked_stands_in_the_booking(site, address):
+    device_of(site)
+    desk = Desk(make.reception(site))
+    told = {"screening_pregnancy": "yes", "note_pregnancy": "Seen by Dr Example", "indication_note": "left foot"}
+    assert desk.fill_in(address, **{**ANSWERED, **told}, planned_treatments=30, prescribed_per_day=2) == 302
+    rental = Rental.objects.get()
+    assert (rental.planned_treatments, rental.prescribed_per_day) == (30, 2)
+    assert (rental.injury.kind, rental.injury.site, rental.injury.note) == ("stress_fatigue", "metatarsal", "left foot")
+    assert rental.screening.answers["pregnancy"] == {"answer": "yes", "note": "Seen by Dr Example"}
+    assert rental.screening.answers["gap"] == {"answer": "no", "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "field"),
+    [
+        ({"screening_gap": ""}, 409, "screening_gap"),
+        ({"screening_gap": "yes"}, 409, "screening_gap"),
+        ({"indication_kind": ""}, 422, "indication_kind"),
+        ({"planned_treatments": "0"}, 422, "planned_treatments"),
+        ({"due_on": "2020-01-01"}, 400, "due_on"),
+        ({"starts_on": "some day"}, 422, "starts_on"),
+        ({"indication_kind": "pathological"}, 409, "__all__"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_at_its_field(site, address, changes, status, field):
+    device_of(site)
+    desk = Desk(make.reception(site))
+    assert desk.fill_in(address, **{**ANSWERED, "indication_note": "kept", **changes}) == status
+    assert list(desk.problems()) == [field]
+    assert "kept" in desk.page
+    assert not Rental.objects.exists()
+
+
+def test_a_device_taken_meanwhile_is_refused_with_what_would_fit(site, address):
+    taken, free = device_of(site), device_of(site)
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    entries = {**desk.proposed(), **ANSWERED, "device": taken.pk}
+    other = make.book(site, device=taken, at=make.NOW)
+    assert desk.send(address, **entries) == 409
+    assert list(desk.problems()) == ["device"]
+    assert f"device {free.serial} with 343 free treatments" in desk.page
+    assert other.patient.name not in desk.page
+
+
+def test_when_nothing_fits_the_patient_can_be_put_on_the_waiting_list(site, patient, address):
+    device_of(site, counter=340)
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    assert "No device fits" in desk.page
+    assert desk.fill_in(address, **ANSWERED) == 409
+    assert desk.fill_in(address, **ANSWERED, wait="1") == 302
+    rental = Rental.objects.get()
+    assert (rental.state, rental.patient) == (State.ENQUIRY, patient)
+    assert desk.led_to == f"/rentals/{rental.reference}/"
+
+
+def test_a_waiting_patient_gets_a_device_that_fits(site, address):
+    desk = Desk(make.reception(site))
+    desk.fill_in(address, **ANSWERED, wait="1")
+    rental = Rental.objects.get()
+    reserve = f"/rentals/{rental.reference}/reserve/"
+    assert desk.fill_in(reserve) == 409
+    device = device_of(site)
+    assert desk.fill_in(reserve, device=device.pk) == 302
+    rental.refresh_from_db()
+    assert (rental.state, rental.holdings.get().device) == (State.RESERVED, device)
+
+
+def test_overrides_are_asked_only_of_those_who_may_give_them(site, address):
+    def asked(user) -> set[str]:
+        desk = Desk(user)
+        desk.see(address)
+        return {name for name in desk.answer.context["form"].fields if name.startswith("override_")}
+
+    assert asked(make.reception(site)) == set()
+    assert asked(make.clinician(site)) == {"override_pathological"}
+    assert asked(make.manager(site)) == {"override_pathological", "override_capacity"}
+
+
+def test_a_manager_books_beyond_what_is_left_with_a_reason(site, address):
+    device_of(site, counter=340)
+    desk = Desk(make.manager(site))
+    assert desk.fill_in(address, **ANSWERED, override_capacity="A new unit comes next week") == 302
+    assert Rental.objects.get().capacity_override == "A new unit comes next week"
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_page_makes_the_same_number_of_queries(site, address, number, django_assert_num_queries):
+    for _ in range(number):
+        device_of(site)
+    desk = Desk(make.reception(site))
+    with django_assert_num_queries(12):
+        desk.see(address)
+    assert len(desk.answer.context["offers"]) == number

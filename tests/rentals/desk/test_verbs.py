@@ -1,0 +1,216 @@
+"""What is done to a rental at the desk: each verb's page, its proposals and its refusals."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from config.models import User
+from rentals.desk.actions import possible, steps
+from rentals.models.states import State
+from tests import make
+from tests.rentals.desk.desk import Desk
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+def home(rental) -> str:
+    return f"/rentals/{rental.reference}/"
+
+
+def active(days_ago: int = 7, **wishes):
+    """A rental handed over some days ago, its due day still to come."""
+    return make.rental(State.ACTIVE, at=make.NOW - days_ago * DAY, **wishes)
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "addresses"),
+    [
+        (State.ENQUIRY, User.Role.RECEPTION, ["reserve", "cancel"]),
+        (State.RESERVED, User.Role.RECEPTION, ["sign", "hand-over", "pay", "extend", "cancel"]),
+        (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "swap"]),
+        (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "swap", "healed"]),
+        (State.ACTIVE, User.Role.MANAGER, ["return", "pay", "extend", "swap", "healed", "lost", "kept"]),
+        (State.RETURNED, User.Role.RECEPTION, ["inspect", "pay"]),
+        (State.LOST, User.Role.RECEPTION, ["inspect", "pay"]),
+        (State.CLOSED, User.Role.RECEPTION, ["pay"]),
+        (State.RETURNED, User.Role.AUDITOR, []),
+    ],
+)
+def test_a_rental_offers_what_its_state_and_the_role_allow(state, role, addresses):
+    rental = make.rental(state)
+    user = make.user(role, rental.clinic)
+    assert [one.address for one in possible(rental, user)] == addresses
+    desk = Desk(user)
+    assert desk.see(home(rental)) == 200
+    for address in addresses:
+        assert f'href="{home(rental)}{address}/"' in desk.page
+
+
+def test_the_steps_to_the_hand_over_follow_what_is_done():
+    rental = make.rental(State.RESERVED)
+    assert [(step.address, step.done) for step in steps(rental)] == [
+        ("sign", False),
+        ("pay", False),
+        ("hand-over", False),
+    ]
+    make.prepare(rental)
+    assert [(step.address, step.done) for step in steps(rental)] == [
+        ("sign", True),
+        ("pay", True),
+        ("hand-over", False),
+    ]
+    assert steps(make.hand_over(rental)) == []
+
+
+def test_a_verb_in_the_wrong_state_leads_back_and_says_what_to_do():
+    rental = active()
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.see(f"{home(rental)}hand-over/") == 302
+    assert desk.led_to == home(rental)
+    desk.see(home(rental))
+    assert "is active, so this is not possible now: take the device back first" in desk.page
+    assert desk.send(f"{home(rental)}hand-over/", counter=1, parts=["main_unit"], delivery="desk") == 409
+
+
+def test_the_agreement_is_signed_only_when_read_and_names_its_version():
+    rental = make.rental(State.RESERVED)
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}sign/") == 422
+    assert list(desk.problems()) == ["accepted"]
+    assert desk.fill_in(f"{home(rental)}sign/", accepted="on", accepted_terms_version=7) == 409
+    assert desk.fill_in(f"{home(rental)}sign/", accepted="on", name="Ada L.") == 302
+    assert rental.signatures.get().name == "Ada L."
+
+
+def test_the_bond_is_proposed_and_no_more_than_is_due_is_taken():
+    rental = make.rental(State.RESERVED)
+    desk = Desk(make.reception(rental.clinic))
+    desk.see(f"{home(rental)}pay/")
+    assert (desk.proposed()["kind"], desk.proposed()["amount"]) == ("bond", Decimal("300.00"))
+    assert desk.fill_in(f"{home(rental)}pay/", amount="300.01") == 409
+    assert "take no more than that" in desk.problems()["amount"][0]
+    assert desk.fill_in(f"{home(rental)}pay/", amount="-1") == 422
+
+
+def test_a_hand_over_before_its_steps_is_refused_with_the_next_one():
+    rental = make.rental(State.RESERVED, at=make.NOW)
+    desk = Desk(make.reception(rental.clinic))
+    entries = {"counter": 0, "parts": ["main_unit"]}
+    assert desk.fill_in(f"{home(rental)}hand-over/", **entries) == 409
+    assert desk.problems() == {"__all__": ["The agreement is not signed yet; have it signed first."]}
+    assert f'href="{home(rental)}sign/"' in desk.page
+    make.prepare(rental, at=make.NOW)
+    assert desk.fill_in(f"{home(rental)}hand-over/", **entries, delivery="courier", tracking="AU1") == 302
+    holding = rental.holdings.get()
+    assert (holding.parts_out, holding.delivery, holding.tracking) == (["main_unit"], "courier", "AU1")
+
+
+def test_a_moment_is_read_by_the_clinics_clock():
+    rental = active()
+    desk = Desk(make.reception(rental.clinic))
+    yesterday = (make.NOW - DAY).astimezone(ZoneInfo("Australia/Sydney")).replace(second=0, microsecond=0)
+    assert desk.fill_in(f"{home(rental)}return/", counter=5, at=f"{yesterday:%Y-%m-%dT%H:%M}") == 302
+    rental.refresh_from_db()
+    assert rental.returned_at == yesterday
+
+
+def test_an_hour_that_never_was_is_said_to_be_wrong():
+    rental = active()
+    desk = Desk(make.manager(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}return/", counter=5, at="2026-10-04T02:30") == 422
+    assert list(desk.problems()) == ["at"]
+
+
+@pytest.mark.parametrize("days_back", [4, 400])
+def test_reception_is_told_who_may_record_what_lies_further_back(days_back):
+    rental = active(days_ago=500, days=600)
+    desk = Desk(make.reception(rental.clinic))
+    at = datetime.now(ZoneInfo("Australia/Sydney")) - days_back * DAY
+    assert desk.fill_in(f"{home(rental)}return/", counter=5, at=f"{at:%Y-%m-%dT%H:%M}") == 400
+    assert "ask a manager" in desk.problems()["at"][0]
+
+
+def test_a_device_that_is_not_fit_goes_to_repair_and_the_rental_is_settled_all_the_same():
+    now = make.NOW
+    rental = make.rental(State.RETURNED, at=now - 20 * DAY, ended=now - DAY)
+    device = rental.holdings.get().device
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}inspect/", passed="yes", checks=["cleaned"]) == 422
+    assert "clock set to local time" in desk.problems()["checks"][0]
+    assert desk.fill_in(f"{home(rental)}inspect/", passed="no", checks=["cleaned"]) == 302
+    device.refresh_from_db()
+    inspection = device.inspections.get()
+    assert (device.condition, inspection.passed, inspection.checks["cleaned"]) == ("repair", False, True)
+    assert inspection.checks["output"] is False
+
+
+@pytest.mark.parametrize("half", [{"fee_1": "Strap"}, {"amount_1": "15.00"}])
+def test_half_a_fee_is_asked_for_whole(half):
+    rental = make.rental(State.LOST)
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}inspect/", **half) == 422
+    assert desk.fill_in(f"{home(rental)}inspect/", fee_1="Replacement", amount_1="900.00") == 302
+    rental.refresh_from_db()
+    assert rental.state == State.CLOSED
+    assert rental.ledger.filter(kind="fee").get().amount == Decimal("900.00")
+
+
+def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fit():
+    rental = active()
+    device = rental.holdings.get().device
+    spare = make.device(rental.clinic, at=make.NOW - 30 * DAY)
+    later = make.rental(device=device, at=make.NOW, starts_on=rental.due_on + 7 * DAY)
+    desk = Desk(make.reception(rental.clinic))
+    due_on = rental.clinic.next_open_day(rental.due_on + 14 * DAY)
+    assert desk.fill_in(f"{home(rental)}extend/", due_on=due_on.isoformat()) == 409
+    assert later.reference in desk.page
+    assert f"device {spare.serial} with" in desk.page
+    due_on = rental.clinic.next_open_day(rental.due_on + DAY)
+    assert desk.fill_in(f"{home(rental)}extend/", due_on=due_on.isoformat()) == 302
+    rental.refresh_from_db()
+    assert rental.due_on == due_on
+
+
+def test_a_swap_offers_only_what_fits_and_exchanges_the_devices():
+    rental = active()
+    old = rental.holdings.get().device
+    good = make.device(rental.clinic, counter=10, at=make.NOW - 30 * DAY)
+    make.device(rental.clinic, counter=340, at=make.NOW - 30 * DAY)
+    desk = Desk(make.reception(rental.clinic))
+    desk.see(f"{home(rental)}swap/")
+    offered = [value for value, _ in desk.answer.context["form"].fields["device"].choices]
+    assert offered == ["", good.pk]
+    assert desk.fill_in(f"{home(rental)}swap/", counter_out=6, device=good.pk, counter_in=10) == 302
+    assert [(holding.device, holding.live) for holding in rental.holdings.all()] == [(old, False), (good, True)]
+
+
+@pytest.mark.parametrize(
+    ("address", "role", "entries", "state"),
+    [
+        ("healed", User.Role.CLINICIAN, {"imaging": "CT"}, State.ACTIVE),
+        ("lost", User.Role.MANAGER, {"reason": "Left on a train"}, State.LOST),
+        ("kept", User.Role.MANAGER, {"reason": "Bought it"}, State.KEPT),
+    ],
+)
+def test_what_ends_a_course_is_recorded_by_the_one_who_may(address, role, entries, state):
+    rental = active()
+    today = rental.clinic.day_of(make.NOW).isoformat()
+    desk = Desk(make.user(role, rental.clinic))
+    assert desk.fill_in(f"{home(rental)}{address}/") == 422
+    assert desk.fill_in(f"{home(rental)}{address}/", **entries, **({"on": today} if address == "healed" else {})) == 302
+    rental.refresh_from_db()
+    assert rental.state == state
+
+
+def test_a_booking_is_cancelled_with_a_reason():
+    rental = make.rental(State.RESERVED)
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}cancel/", reason="Treated elsewhere") == 302
+    rental.refresh_from_db()
+    assert rental.state == State.CANCELLED
+    desk.see(home(rental))
+    assert "Treated elsewhere" in desk.page
