@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db
 NAMES = [str(pattern.name) for pattern in urlpatterns]
 OF_ONE_THING = [str(pattern.name) for pattern in urlpatterns if "<" in str(pattern.pattern)]
 
+OURS = ("config", "devices", "patients", "rentals")
+
 
 def page_of(pattern: URLPattern) -> Any:
     callback: Any = pattern.callback
@@ -103,14 +105,8 @@ def test_an_auditor_changes_nothing():
 
 def everything() -> dict[str, list[Any]]:
     """Every row of every table of ours but the log of who looked, and what the sessions keep."""
-    ours = [
-        model for model in apps.get_models() if model._meta.app_label in ("config", "devices", "patients", "rentals")
-    ]
-    return {
-        model.__name__: list(model._default_manager.order_by("pk").values_list())
-        for model in ours
-        if model is not Access
-    }
+    models = [model for model in apps.get_models() if model._meta.app_label in OURS and model is not Access]
+    return {model.__name__: list(model._default_manager.order_by("pk").values_list()) for model in models}
 
 
 def test_a_page_about_whose_readers_nobody_decided_is_refused_when_the_code_is_loaded():
