@@ -35,6 +35,11 @@ class Today:
     discrepancies: int = 0
 
     @property
+    def in_quarantine(self) -> int:
+        """How many devices wait for an inspection."""
+        return len(self.to_inspect) + len(self.units_to_inspect)
+
+    @property
     def patients(self) -> set[int]:
         """Ids of the patients whose records are shown."""
         lists = (self.at_risk, self.pick_ups, self.tomorrow, self.due_today, self.overdue)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rentals.desk.views import booking, patients, rentals, today, verbs
+from rentals.desk.views import booking, devices, discrepancies, fleet, patients, rentals, today, usage, verbs
 
 RENTAL = "rentals/<str:reference>/"
 
@@ -30,4 +30,16 @@ urlpatterns = [
     path(f"{RENTAL}kept/", verbs.ReportKept.as_view(), name="kept"),
     path("messages/<int:pk>/", rentals.OneMessage.as_view(), name="message"),
     path("messages/<int:pk>/told/", rentals.Told.as_view(), name="told"),
+    path("devices/", devices.Devices.as_view(), name="devices"),
+    path("devices/add/", devices.AddDevice.as_view(), name="add-device"),
+    path("devices/<int:pk>/", devices.OneDevice.as_view(), name="device"),
+    path("devices/<int:pk>/reading/", devices.TakeReading.as_view(), name="take-reading"),
+    path("devices/<int:pk>/inspect/", devices.InspectUnit.as_view(), name="inspect-unit"),
+    path("usage/", usage.Usage.as_view(), name="usage"),
+    path("usage/send/", usage.SendUsage.as_view(), name="usage-send"),
+    path("usage/<int:pk>/", usage.OneImport.as_view(), name="usage-import"),
+    path("discrepancies/", discrepancies.Discrepancies.as_view(), name="discrepancies"),
+    path("discrepancies/<int:pk>/resolve/", discrepancies.Resolve.as_view(), name="resolve"),
+    path("fleet/", fleet.Fleet.as_view(), name="fleet"),
+    path("fleet/export/", fleet.FleetExport.as_view(), name="fleet-export"),
 ]

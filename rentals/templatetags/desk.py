@@ -15,6 +15,25 @@ from rentals.models.states import State
 
 register = template.Library()
 
+DONE = {
+    "book": "Booked",
+    "enquire": "Put on the waiting list",
+    "reserve": "Given a device",
+    "sign": "Agreement signed",
+    "pay": "Payment recorded",
+    "hand_over": "Handed over",
+    "take_back": "Taken back",
+    "inspect": "Settled and closed",
+    "extend": "Due day changed",
+    "swap": "Device swapped",
+    "confirm_healed": "Healing confirmed",
+    "cancel": "Cancelled",
+    "report_lost": "Reported lost",
+    "report_kept": "Kept by the patient",
+    "reverse": "Entry reversed",
+    "at_risk": "Device taken away",
+}
+
 TONES = {
     State.ENQUIRY: "calm",
     State.RESERVED: "calm",
@@ -56,6 +75,12 @@ def aud(amount: Decimal) -> str:
 def spoken(code: str) -> str:
     """A code of ours (`stress_fatigue`) in words."""
     return str(code).replace("_", " ").capitalize()
+
+
+@register.filter
+def done(verb: str) -> str:
+    """What a verb of the rental's history did."""
+    return DONE.get(verb) or spoken(verb)
 
 
 @register.filter
