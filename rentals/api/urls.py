@@ -3,7 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from rentals.api import documentation
-from rentals.api.views import devices, patients, rentals, usage, verbs
+from rentals.api.views import devices, fleet, patients, rentals, usage, verbs
 
 
 class ReferenceConverter:
@@ -54,6 +54,7 @@ urlpatterns = [
     path("usage/imports/<int:pk>/", usage.OneImport.as_view()),
     path("usage/discrepancies/", usage.Discrepancies.as_view()),
     path("usage/discrepancies/<int:pk>/resolve/", usage.Resolve.as_view()),
+    path("reports/fleet/", fleet.Fleet.as_view()),
     path("schema/", documentation.Schema.as_view(), name="schema"),
     path("docs/", documentation.Documentation.as_view(), name="docs"),
     re_path("", documentation.Nothing.as_view()),

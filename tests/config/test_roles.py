@@ -23,7 +23,7 @@ def test_a_manager_may_do_all_that_reception_and_clinicians_may():
 
 def test_an_auditor_looks_and_changes_nothing():
     assert actions_of("auditor") == {
-        "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read",
+        "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "reports.read",
     }  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def test_an_auditor_looks_and_changes_nothing():
         ("rentals.backdate", {"manager"}),
         ("recalls.start", {"manager"}),
         ("devices.add", {"manager"}),
+        ("reports.read", {"manager", "auditor"}),
     ],
 )
 def test_what_needs_judgement_is_for_the_one_who_has_it(action, roles):

@@ -1,0 +1,130 @@
+"""The figures of the fleet as files: CSV for programs, XLSX for reckoning on, PDF for reading."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, date
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typst
+from django.utils.text import slugify
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
+
+from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.figures import Figures
+
+TEMPLATE = Path(__file__).with_name("report.typ")
+NUMBER_FORMATS = {"AUD": "#,##0.00", "%": "0.0", "weeks": "#,##0.0"}
+# What a spreadsheet runs as a formula; some take the full-width signs for the same.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+class Format(NamedTuple):
+    """One kind of file, and what writes it."""
+
+    content_type: str
+    write: Callable[[Figures], bytes]
+
+
+def file_name(figures: Figures, suffix: str) -> str:
+    """A name in plain letters that tells the files of clinics and periods apart."""
+    clinic = slugify(figures.clinic.name) if figures.clinic else ""
+    words = ["fleet", clinic, str(figures.first), "to", str(figures.last)]
+    return "-".join(filter(None, words)) + f".{suffix}"
+
+
+def as_csv(figures: Figures) -> bytes:
+    """UTF-8, under the names of the API: a row for each clinic and one for all together."""
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["clinic", "from", "to", *(definition.name for definition in DEFINITIONS)])
+    writer.writerows(table(figures))
+    return text.getvalue().encode()
+
+
+def as_xlsx(figures: Figures) -> bytes:
+    """The same rows as numbers to reckon with, and a second sheet that says what they mean."""
+    book = Workbook()
+    sheet, meanings = book.active, book.create_sheet("Meaning")
+    sheet.title = "Fleet"
+    headings = ["Clinic", "From", "To", *(definition.heading for definition in DEFINITIONS)]
+    lay_out(sheet, [headings, *table(figures)], widths=[30, 12, 12, *[13] * len(DEFINITIONS)])
+    words = [[definition.label, definition.unit, definition.meaning] for definition in DEFINITIONS]
+    lay_out(meanings, [["Figure", "Unit", "Meaning"], *words], widths=[26, 12, 100])
+    for cells, definition in zip(sheet.iter_cols(min_col=4, min_row=2), DEFINITIONS, strict=True):
+        for cell in cells:
+            cell.number_format = NUMBER_FORMATS.get(definition.unit, "#,##0")
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def lay_out(sheet: Any, lines: Iterable[list[Any]], widths: Iterable[int]) -> None:
+    """Fill `sheet`: headings that stay in sight, columns wide enough to be read."""
+    for line in lines:
+        sheet.append(line)
+    sheet.freeze_panes = "B2"
+    for cell, width in zip(sheet[1], widths, strict=True):
+        cell.font = Font(bold=True)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.column_dimensions[get_column_letter(cell.column)].width = width
+
+
+def as_pdf(figures: Figures) -> bytes:
+    """A tagged PDF. What it says goes to the template as data, so that nobody's text becomes markup."""
+    report = {
+        "title": f"Fleet figures: {figures.title}",
+        "period": f"Period: {written(figures.first)} to {written(figures.last)}, both days included.",
+        "seen": f"As of {moment(figures)}",
+        "figures": [
+            [definition.label, shown(value), definition.unit, definition.meaning]
+            for definition, value in zip(DEFINITIONS, values(figures), strict=True)
+        ],
+        "headings": ["Clinic", *(definition.heading for definition in DEFINITIONS)],
+        "clinics": [[part.title, *map(shown, values(part))] for part in figures.by_clinic],
+    }
+    made_at = figures.at.replace(microsecond=0)  # a PDF keeps whole seconds
+    return typst.compile(TEMPLATE, sys_inputs={"report": json.dumps(report)}, timestamp=made_at)
+
+
+def moment(figures: Figures) -> str:
+    """When the figures were taken, by the time of the first clinic, which is named."""
+    clinics = [part.clinic for part in figures.by_clinic if part.clinic]
+    local = figures.at.astimezone(clinics[0].zone if clinics else UTC)
+    return f"{written(local)}, {local:%H:%M %Z}"
+
+
+def written(day: date) -> str:
+    return f"{day:%-d %B %Y}"
+
+
+def shown(value: Any) -> str:
+    """A number with its thousands apart; a dash for what is not known."""
+    return "\u2013" if value is None else f"{value:,}"
+
+
+def table(figures: Figures) -> list[list[Any]]:
+    """A row for each clinic, and one for all together where there are several; None is not known."""
+    parts = figures.by_clinic if figures.clinic else (*figures.by_clinic, figures)
+    return [[plain(part.title), part.first, part.last, *values(part)] for part in parts]
+
+
+def values(figures: Figures) -> list[Any]:
+    return [getattr(figures, definition.name) for definition in DEFINITIONS]
+
+
+def plain(text: str) -> str:
+    """Free text on one line, marked as text where a spreadsheet would run it as a formula."""
+    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    return f"'{line}" if line.startswith(FORMULA_STARTS) else line
+
+
+FORMATS = {
+    "csv": Format("text/csv; charset=utf-8", as_csv),
+    "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
+    "pdf": Format("application/pdf", as_pdf),
+}

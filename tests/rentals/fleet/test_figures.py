@@ -1,0 +1,115 @@
+"""Each figure of the fleet equals a plain SQL statement, for several clinics together and for each of them."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.figures import Figures, fleet_figures
+from rentals.models.states import State
+from tests import make
+from tests.rentals.fleet.statements import STATEMENTS, counted, stated
+from tests.rentals.fleet.world import AT, World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("fleet")]
+
+PERIODS = {
+    "the last four weeks": (date(2026, 7, 8), date(2026, 8, 4)),
+    "one day": (date(2026, 7, 29), date(2026, 7, 29)),
+    "a week of reversals": (date(2026, 7, 25), date(2026, 7, 31)),
+    "weeks in the past": (date(2026, 6, 10), date(2026, 7, 9)),
+    "over the end of daylight saving time": (date(2026, 4, 2), date(2026, 4, 7)),
+    "weeks yet to end": (date(2026, 7, 30), date(2026, 9, 30)),
+    "all the years": (date(1850, 1, 1), date(2199, 12, 31)),
+    "days yet to come": (date(2026, 8, 5), date(2026, 8, 31)),
+}
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[World]:
+    """One world for all the tests of this file, in one transaction."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("usage")):
+            world = World()
+        yield world
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def found(world: World, django_db_blocker: Any) -> dict[str, Figures]:
+    """The figures of all clinics in each of the periods."""
+    with django_db_blocker.unblock():
+        return {name: fleet_figures(world.clinics, *days, AT) for name, days in PERIODS.items()}
+
+
+def asked(figures: Figures) -> dict[str, Any]:
+    """The parameters with which the statements ask for the same as `figures`."""
+    parts = figures.by_clinic or (figures,)
+    return {"clinics": [part.clinic.pk for part in parts], "first": figures.first, "last": figures.last, "at": AT}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_figure_equals_its_statement(found, name):
+    for when, figures in found.items():
+        for part in (figures, *figures.by_clinic):
+            value, truth = getattr(part, name), stated(name, **asked(part))
+            assert value == (float(truth) if isinstance(value, float) else truth), (when, part.title)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_world_gives_every_figure_something_to_count(found, name):
+    assert getattr(found["the last four weeks"], name)
+
+
+@pytest.mark.parametrize("name", ["by_condition", "by_availability"])
+def test_devices_are_counted_by_what_they_are(found, name):
+    for figures in found.values():
+        for part in (figures, *figures.by_clinic):
+            assert {kind: number for kind, number in getattr(part, name).items() if number} == counted(
+                name, **asked(part)
+            )
+    assert all(getattr(figures, name).values())
+
+
+def test_each_figure_with_a_meaning_has_a_statement():
+    assert [definition.name for definition in DEFINITIONS if definition.name not in STATEMENTS] == []
+    assert len(STATEMENTS) == len(DEFINITIONS)
+
+
+def test_clinic_without_anything_has_nothing_and_no_percentages(found):
+    darwin = found["the last four weeks"].by_clinic[-1]
+    values = {definition.name: getattr(darwin, definition.name) for definition in DEFINITIONS}
+    unknown = {"utilisation_percent", "adherence_percent", "runway_weeks"}
+    assert values == {name: None if name in unknown else 0 for name in values}
+
+
+def test_figures_of_one_clinic_are_its_own(world, found):
+    figures = found["the last four weeks"]
+    [sydney] = [part for part in figures.by_clinic if part.clinic == world.sydney]
+    alone = fleet_figures([world.sydney], figures.first, figures.last, AT)
+    assert alone.by_clinic == (sydney,)
+    assert (alone.clinic, alone.income, figures.clinic) == (world.sydney, sydney.income, None)
+
+
+def test_no_clinics_at_all_have_no_figures():
+    figures = fleet_figures([], date(2026, 7, 8), date(2026, 8, 4), AT)
+    assert (figures.devices, figures.income, figures.runway_weeks, figures.by_clinic) == (0, 0, None, ())
+
+
+def test_three_clinics_with_three_rentals_cost_the_queries_of_one():
+    numbers = []
+    clinics = []
+    for _ in range(3):
+        clinics.append(make.clinic())
+        for _ in range(len(clinics)):
+            make.rental(State.ACTIVE, clinics[-1])
+        with CaptureQueriesContext(connection) as queries:
+            figures = fleet_figures(clinics, date(2026, 2, 20), date(2026, 3, 10), make.NOW + timedelta(days=8))
+        numbers.append(len(queries))
+    assert figures.out == 6
+    assert numbers[0] == numbers[1] == numbers[2] <= 12
