@@ -29,13 +29,7 @@ def register_patient(
     Raises `possible_duplicate` unless `confirm_new`: the same folded name and birth date, or the same
     e-mail address, is already there. Raises `invalid` for a birth date in the future.
     """
-    if date_of_birth > clinic.day_of(at):
-        raise Refusal(
-            "in_the_future",
-            "This date of birth has not come yet; correct it.",
-            status=400,
-            field="date_of_birth",
-        )
+    refuse_unborn(date_of_birth, clinic, at)
     with transaction.atomic():
         # Two desks registering one person at once must see each other.
         Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
@@ -54,6 +48,30 @@ def register_patient(
             refuse_duplicate(patient)
         record_access(actor, [patient.pk], Access.Action.CHANGED, at)
     return patient
+
+
+def correct_patient(patient: Patient, *, at: datetime, actor: User, **columns: object) -> Patient:
+    """Correct the name, birth date, contact or wish for reminders of `patient` (columns by name).
+
+    Raises `in_the_future` for a birth date that has not come yet.
+    """
+    for name, value in columns.items():
+        setattr(patient, name, value)
+    refuse_unborn(patient.date_of_birth, patient.clinic, at)
+    with transaction.atomic():
+        patient.save(update_fields=list(columns))
+        record_access(actor, [patient.pk], Access.Action.CHANGED, at)
+    return patient
+
+
+def refuse_unborn(date_of_birth: date, clinic: Clinic, at: datetime) -> None:
+    if date_of_birth > clinic.day_of(at):
+        raise Refusal(
+            "in_the_future",
+            "This date of birth has not come yet; correct it.",
+            status=400,
+            field="date_of_birth",
+        )
 
 
 def refuse_duplicate(patient: Patient) -> None:

@@ -45,10 +45,11 @@ def possible(rental: Rental, user: User) -> list[Action]:
 
 @dataclass(frozen=True)
 class Step:
-    """One of the steps before the device may go out."""
+    """One of the steps before the device may go out: its words, and those on the button to its page."""
 
     address: str
     words: str
+    button: str
     done: bool
 
 
@@ -58,7 +59,9 @@ def steps(rental: Rental) -> list[Step]:
         return []
     due = ledger.bond_due(rental)
     return [
-        Step("sign", "Have the agreement signed", is_signed(rental)),
-        Step("pay", f"Take the bond: ${due} is due" if due else "The bond is paid", not due),
-        Step("hand-over", "Hand the device over", False),
+        Step("sign", "The patient signs the agreement", "Sign", is_signed(rental)),
+        Step(
+            "pay", f"The patient pays the bond: ${due} is due" if due else "The bond is paid", "Take the bond", not due
+        ),
+        Step("hand-over", "The device goes out, with its parts checked", "Hand over", False),
     ]

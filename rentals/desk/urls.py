@@ -12,6 +12,7 @@ urlpatterns = [
     path("patients/", patients.Patients.as_view(), name="patients"),
     path("patients/new/", patients.NewPatient.as_view(), name="new-patient"),
     path("patients/<int:pk>/", patients.OnePatient.as_view(), name="patient"),
+    path("patients/<int:pk>/correct/", patients.CorrectPatient.as_view(), name="correct-patient"),
     path("patients/<int:pk>/book/", booking.Book.as_view(), name="book"),
     path("patients/<int:pk>/offers/", booking.Offers.as_view(), name="offers"),
     path("rentals/", rentals.Rentals.as_view(), name="rentals"),

@@ -97,10 +97,12 @@ class SettleForm(BaseRentalForm):
     def __init__(self, *data: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
         for line in range(1, FEE_LINES + 1):
-            self.fields[f"fee_{line}"] = forms.CharField(
-                required=False, max_length=240, label=f"Fee {line}: what for", help_text=""
-            )
-            self.fields[f"amount_{line}"] = AmountField(required=False, label=f"Fee {line}: amount (AUD)")
+            self.fields[f"fee_{line}"] = forms.CharField(required=False, max_length=240, label=f"Fee {line}: for")
+            self.fields[f"amount_{line}"] = AmountField(required=False, label=f"Amount {line} (AUD)")
+
+    def fee_lines(self) -> list[tuple[Any, Any]]:
+        """What for and how much, as bound fields."""
+        return [(self[f"fee_{line}"], self[f"amount_{line}"]) for line in range(1, FEE_LINES + 1)]
 
     def clean(self) -> dict[str, Any]:
         """The form's entries, with the lines as `fees`."""

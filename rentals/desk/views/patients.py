@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from config.refusals import Refusal
 from patients.models import Access, Patient
-from patients.register import register_patient, search_patients
-from rentals.desk.forms.patients import NewPatientForm, PatientSearchForm
+from patients.register import correct_patient, register_patient, search_patients
+from rentals.desk.forms.patients import NewPatientForm, PatientForm, PatientSearchForm
 from rentals.desk.page import BaseFormPage, BasePage, explain
 from rentals.models import Rental
 from rentals.overview import with_overview
@@ -53,6 +53,26 @@ class NewPatient(BaseFormPage):
         known = list(Patient.objects.visible_to(self.actor).filter(pk__in=alike))
         self.record([patient.pk for patient in known], Access.Action.LISTED)
         return {"alike": known}
+
+
+class CorrectPatient(BaseFormPage):
+    """Correct what is written of a patient: a name, an address, the wish for reminders."""
+
+    action = "patients.register"
+    template = "rentals/desk/correct_patient.html"
+    form_class = PatientForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        self.patient = patient_seen(self, self.kwargs["pk"])
+        self.record([self.patient.pk])
+        return {"initial": {name: getattr(self.patient, name) for name in PatientForm.base_fields}}
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        correct_patient(self.patient, at=self.now, actor=self.actor, **given)
+        return self.go(reverse("patient", args=[self.patient.pk]), "Corrected.")
+
+    def context(self) -> dict[str, Any]:
+        return {"back": reverse("patient", args=[self.patient.pk])}
 
 
 class OnePatient(BasePage):

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.refusals import Refusal
+from devices.models import Device
 from rentals import agreement, custody, ledger
 from rentals.booking import change
 from rentals.booking.availability import fitting_devices
@@ -70,9 +71,14 @@ class BaseVerbPage(BaseFormPage):
     def context(self) -> dict[str, Any]:
         return {
             "rental": self.rental,
-            "device": (holding := live_holding(self.rental)) and holding.device,
+            "device": self.device,
             "back": self.address,
         }
+
+    @property
+    def device(self) -> Device | None:
+        """The device that the rental holds, with its counters."""
+        return Device.objects.with_counters().filter(holdings__rental=self.rental, holdings__live=True).first()
 
     def who_and_when(self) -> dict[str, Any]:
         return {"at": self.now, "actor": self.actor}
@@ -118,7 +124,8 @@ class HandOver(BaseVerbPage):
         return custody.hand_over(self.rental, **given, **when)
 
     def context(self) -> dict[str, Any]:
-        return {**super().context(), "steps": steps(self.rental)}
+        before = steps(self.rental)
+        return {**super().context(), "steps": before, "ready": all(step.done for step in before[:-1])}
 
 
 class TakeBack(BaseVerbPage):
@@ -126,6 +133,7 @@ class TakeBack(BaseVerbPage):
 
     action, verb = "rentals.take_back", "take_back"
     title, button, done = "Take back", "Take back", "The device is back, in quarantine. Next: inspect it."
+    template = "rentals/desk/take_back.html"
     form_class = checklists.ReturnForm
 
     def do(self, given: dict[str, Any]) -> object:

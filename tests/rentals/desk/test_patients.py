@@ -106,3 +106,19 @@ def test_a_search_makes_the_same_number_of_queries(number, django_assert_num_que
     with django_assert_num_queries(8):
         desk.send("/patients/", name="zoe")
     assert len(desk.answer.context["found"]) == number
+
+
+def test_a_wrong_address_is_corrected_and_the_old_one_stays_in_the_history():
+    patient = make.patient(make.clinic(), email="wrong@patients.example")
+    user = make.reception(patient.clinic)
+    desk = Desk(user)
+    address = f"/patients/{patient.pk}/correct/"
+    assert desk.fill_in(address, email="right@patients.example", email_reminders="") == 302
+    patient.refresh_from_db()
+    assert (patient.email, patient.email_reminders) == ("right@patients.example", False)
+    assert "wrong@patients.example" in patient.events.values_list("email", flat=True)
+    assert Access.objects.filter(user=user, action="changed").count() == 1
+    assert desk.fill_in(address, date_of_birth="2090-01-01") == 400
+    assert list(desk.problems()) == ["date_of_birth"]
+    patient.refresh_from_db()
+    assert patient.date_of_birth.year == 1990
