@@ -1,0 +1,27 @@
+"""What the fleet's figures are asked for: which days, which sites."""
+
+from typing import Any
+
+from django import forms
+
+from rentals.desk.forms.devices import within_reach
+from rentals.desk.forms.fields import DayField
+from rentals.fleet.exports import FORMATS
+
+
+class PeriodForm(forms.Form):
+    """Days `from` and `to`, both included, and one of the sites `clinics` or all of them."""
+
+    def __init__(self, *data: Any, clinics: Any) -> None:
+        super().__init__(*data)
+        self.fields["from"] = DayField(required=False, label="From", validators=[within_reach])
+        self.fields["to"] = DayField(required=False, label="To", validators=[within_reach])
+        self.fields["clinic"] = forms.ModelChoiceField(
+            queryset=clinics, required=False, label="Site", empty_label="All my sites"
+        )
+
+
+class ExportForm(PeriodForm):
+    """The same as a file."""
+
+    format = forms.ChoiceField(choices=[(suffix, suffix.upper()) for suffix in FORMATS])

@@ -1,0 +1,15 @@
+"""Usage data at the desk: a file to send, and what was found out about a discrepancy."""
+
+from django import forms
+
+from rentals.desk.forms.fields import NoteField
+
+
+class UsageFileForm(forms.Form):
+    file = forms.FileField(
+        label="File", widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,.json,.txt,text/csv"})
+    )
+
+
+class ResolutionForm(forms.Form):
+    note = NoteField(label="What was found", help_text="It stays with the discrepancy.")

@@ -1,0 +1,126 @@
+"""The tables of devices and usage data."""
+
+from datetime import datetime
+from typing import Any, Self
+
+import django_tables2 as tables
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from config.models import Clinic
+from devices.models import Device
+from rentals.templatetags.desk import local
+from rentals.templatetags.devices import free, remaining, standing
+
+ROWS_A_PAGE = 50
+NUMBER = {"cell": {"class": "number"}}
+
+
+def direction(bound_column: Any) -> str | None:
+    """For those who hear the table: how it is sorted by this column, if it is."""
+    if not bound_column.is_ordered:
+        return None
+    return "descending" if bound_column.order_by_alias.is_descending else "ascending"
+
+
+class BaseTable(tables.Table):
+    """A table that is sorted and turned over by the address (`sort`, `page`); what means nothing there is ignored."""
+
+    class Meta:
+        attrs = {"class": "table", "th": {"aria-sort": direction}}
+
+    def for_request(self, request: HttpRequest) -> Self:
+        self.request = request
+        if wanted := request.GET.getlist("sort"):
+            self.order_by = wanted
+        self.paginate(per_page=ROWS_A_PAGE)
+        self.page = self.paginator.get_page(request.GET.get("page"))
+        return self
+
+
+class Sorted(tables.Column):
+    """A column to sort by: null (unknown) comes last, equal ones stand by serial, so that pages never overlap."""
+
+    def __init__(self, verbose_name: str, field: str, **kwargs: Any) -> None:
+        super().__init__(verbose_name, accessor=field, order_by=field, empty_values=(), **kwargs)
+
+    def order(self, rows: QuerySet[Any], is_descending: bool) -> tuple[QuerySet[Any], bool]:
+        by = F(str(self.accessor))
+        first = by.desc(nulls_last=True) if is_descending else by.asc(nulls_last=True)
+        return rows.order_by(first, "serial", "pk"), True
+
+
+class DeviceTable(BaseTable):
+    """Devices with what they have left; moments by the clock of `clinic`."""
+
+    serial = tables.TemplateColumn(
+        '<a class="mono" href="{% url "device" record.pk %}">{{ record.serial }}</a>', order_by=("serial", "pk")
+    )
+    model = Sorted("Model", "model__name")
+    condition = Sorted("Condition", "condition")
+    availability = Sorted("Availability", "availability")
+    used = Sorted("Used", "used_treatments", attrs=NUMBER)
+    remaining = Sorted("Remaining", "remaining_treatments", attrs=NUMBER)
+    promised = Sorted("Promised", "promised_treatments", attrs=NUMBER)
+    free = Sorted("Free", "free_treatments", attrs=NUMBER)
+    last_reading = Sorted("Last reading", "last_reading_at")
+
+    class Meta(BaseTable.Meta):
+        order_by = "serial"
+        empty_text = "No device fits. Clear the filters, or look at another site."
+
+    def __init__(self, devices: Any, clinic: Clinic) -> None:
+        self.clinic = clinic
+        super().__init__(devices)
+
+    def render_condition(self, record: Device) -> SafeString:
+        return standing(record.condition)
+
+    def render_availability(self, value: str) -> SafeString:
+        return standing(value)
+
+    def render_remaining(self, value: int | None) -> str:
+        return remaining(value)
+
+    def render_free(self, value: int | None) -> str:
+        return free(value)
+
+    def render_last_reading(self, value: datetime | None) -> str:
+        return local(value, self.clinic) if value else "never read"
+
+
+class ImportTable(BaseTable):
+    """Usage imports and what became of each; moments by the clock of `clinic`."""
+
+    name = tables.TemplateColumn(
+        '<a href="{% url "usage-import" record.pk %}">{{ record.name|default:"without a name" }}</a>',
+        verbose_name="File",
+    )
+    uploaded_by = tables.Column("Sent by", accessor="uploaded_by__username", default="–")
+    created_at = tables.Column("Sent")
+    status = tables.TemplateColumn(template_name="rentals/desk/usage_status.html")
+    accepted = tables.Column("New", attrs=NUMBER)
+    duplicate = tables.Column("Known already", attrs=NUMBER)
+    rejected_lines = tables.Column("Not taken", attrs=NUMBER)
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        empty_text = "Nothing was sent yet."
+
+    def __init__(self, imports: Any, clinic: Clinic) -> None:
+        self.clinic = clinic
+        super().__init__(imports)
+
+    def render_created_at(self, value: datetime) -> str:
+        return local(value, self.clinic)
+
+
+class RejectedTable(BaseTable):
+    """The lines of a file that were not taken."""
+
+    line = tables.Column("Line", attrs=NUMBER)
+    reason = tables.Column("Why it was not taken")
+
+    class Meta(BaseTable.Meta):
+        orderable = False

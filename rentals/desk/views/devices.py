@@ -1,0 +1,170 @@
+"""Devices at the desk: the list, one with everything about it, readings, inspections, a new one."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django_filters import CharFilter, ChoiceFilter, FilterSet
+
+from devices.models import Device, DeviceModel, DeviceQuerySet
+from devices.register import add_device
+from patients.models import Access
+from rentals.booking.capacity import AVAILABILITIES, with_availability, with_capacity
+from rentals.custody import TO_INSPECT, inspect_unit
+from rentals.desk.forms.custody import InspectionForm
+from rentals.desk.forms.devices import AddDeviceForm, ReadingForm
+from rentals.desk.page import BaseFormPage, BasePage
+from rentals.desk.tables import DeviceTable
+from rentals.models import Discrepancy, Rental
+from rentals.models.states import State
+from rentals.overview import with_overview
+from rentals.reconciliation.readings import take_reading
+from rentals.templatetags.desk import spoken
+from rentals.templatetags.devices import doubt
+
+MOST_SHOWN = 20
+
+
+class DeviceFilter(FilterSet):
+    search = CharFilter(field_name="serial", lookup_expr="icontains", label="Serial", max_length=40)
+    condition = ChoiceFilter(choices=Device.Condition.choices, empty_label="Any condition")
+    availability = ChoiceFilter(
+        choices=[(name, spoken(name)) for name in AVAILABILITIES], empty_label="Any availability"
+    )
+
+    class Meta:
+        model = Device
+        fields: list[str] = []
+
+
+def with_figures(devices: DeviceQuerySet, page: BasePage) -> DeviceQuerySet:
+    """`devices` with what each has left and where it stands at the moment of the page."""
+    return with_availability(with_capacity(devices.select_related("model", "clinic")), page.now)
+
+
+class Devices(BasePage):
+    """The devices of the chosen site."""
+
+    action = "devices.read"
+    template = "rentals/desk/devices.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        narrowed = DeviceFilter(request.GET, with_figures(Device.objects.filter(clinic=self.site), self))
+        right = narrowed.is_valid()
+        table = DeviceTable(narrowed.qs if right else Device.objects.none(), self.site)
+        return self.show(table=table.for_request(request), filter=narrowed, status=200 if right else 422)
+
+
+class BaseDevicePage(BasePage):
+    """A page about one device, by the clock of its own site."""
+
+    device: Device
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        devices = Device.objects.visible_to(request.user).select_related("clinic", "model")  # type: ignore[arg-type]
+        self.device = get_object_or_404(devices, pk=kwargs["pk"])
+        with timezone.override(self.device.clinic.zone):  # in which the form's moments are written
+            return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def address(self) -> str:
+        return reverse("device", args=[self.device.pk])
+
+    def everything(self) -> dict[str, Any]:
+        """For the template: all that is known of the device; each patient who has or had it is recorded."""
+        device = with_figures(Device.objects.all(), self).get(pk=self.device.pk)
+        holdings = device.holdings.select_related("rental__patient").order_by("-blocked", "-pk")[:MOST_SHOWN]
+        opened = device.discrepancies.filter(state=Discrepancy.State.OPEN).select_related("rental")
+        had_by = {holding.rental.patient_id for holding in holdings}
+        named = {discrepancy.rental.patient_id for discrepancy in opened if discrepancy.rental}
+        self.record(had_by | named, Access.Action.LISTED)
+        return {
+            "device": device,
+            "holdings": holdings,
+            "discrepancies": opened,
+            "to_inspect": device.condition in TO_INSPECT,
+            "waiting": with_overview(Rental.objects.filter(state=State.RETURNED), self.now)
+            .filter(device_id=device.pk)
+            .first(),
+            "readings": device.readings.select_related("recorded_by").order_by("-read_at", "-pk")[:MOST_SHOWN],
+            "allowances": device.allowances.order_by("-number"),
+            "inspections": device.inspections.select_related("by")[:MOST_SHOWN],
+            "recalls": device.recalls.all(),
+            "most": MOST_SHOWN,
+        }
+
+
+class OneDevice(BaseDevicePage):
+    """Everything about one device."""
+
+    action = "devices.read"
+    template = "rentals/desk/device.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self.show(form=ReadingForm(), **self.everything())
+
+
+class TakeReading(BaseDevicePage, BaseFormPage):
+    """What the screen shows, written down on the device's page; what cannot be is kept and said at once (I5)."""
+
+    action = "readings.record"
+    template = "rentals/desk/device.html"
+    form_class = ReadingForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        reading = take_reading(
+            self.device, given["counter"], read_at=given["read_at"] or self.now, at=self.now, actor=self.actor
+        )
+        if not reading.trusted:
+            messages.warning(
+                self.request,
+                f"Counter {reading.counter} is kept, but not trusted: it is {doubt(reading.flag)}. "
+                "Look at the screen again and record what it shows, then resolve the discrepancy below.",
+            )
+            return self.go(self.address)
+        return self.go(self.address, f"Counter {reading.counter} is recorded.")
+
+    def context(self) -> dict[str, Any]:
+        return self.everything()
+
+
+class InspectUnit(BaseDevicePage, BaseFormPage):
+    """The inspection of a device that no returned rental waits for."""
+
+    action = "rentals.inspect"
+    template = "rentals/desk/inspect_unit.html"
+    form_class = InspectionForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        inspection = inspect_unit(self.device, **given, at=self.now, actor=self.actor)
+        verdict = "ready for the next patient" if inspection.passed else "in repair"
+        return self.go(self.address, f"The inspection is recorded; device {self.device} is {verdict}.")
+
+    def context(self) -> dict[str, Any]:
+        return {"device": self.device, "back": self.address}
+
+
+class AddDevice(BaseFormPage):
+    """A new unit in the inventory."""
+
+    action = "devices.add"
+    template = "rentals/desk/add_device.html"
+    form_class = AddDeviceForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        return {"clinics": self.actor.visible_clinics(), "initial": {"clinic": self.site}}
+
+    def act(self, given: dict[str, Any]) -> HttpResponse:
+        device = add_device(**given, at=self.now, actor=self.actor)
+        address = reverse("device", args=[device.pk])
+        if device.condition != given["condition"]:
+            messages.warning(self.request, f"Device {device} is added, but a recall names it: it may not go out.")
+            return self.go(address)
+        return self.go(address, f"Device {device} is added.")
+
+    def context(self) -> dict[str, Any]:
+        return {"models": DeviceModel.objects.exists(), "back": reverse("devices")}

@@ -1,0 +1,162 @@
+"""The fleet's figures at the desk: the same as `fleet_figures` finds, on a page and as files."""
+
+import csv
+import io
+from datetime import date, timedelta
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from patients.models import Access
+from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.figures import fleet_figures
+from rentals.models.states import State
+from tests import make
+from tests.rentals.desk.desk import Desk
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+FEBRUARY = {"from": "2026-02-01", "to": "2026-02-28"}
+
+
+@pytest.fixture
+def site():
+    """A clinic with one device out, one ready, and one of which nobody knows what it has left."""
+    site = make.clinic("A here")
+    make.rental(State.CLOSED, site, at=make.NOW - 28 * DAY, ended=make.NOW - 7 * DAY)
+    make.rental(State.ACTIVE, site, at=make.NOW - 7 * DAY)
+    make.device(site, nominal=None)
+    return site
+
+
+@pytest.fixture
+def desk(site):
+    return Desk(make.manager(site))
+
+
+def test_each_figure_of_the_last_four_weeks_stands_there_with_what_it_means(site, desk):
+    assert desk.see("/fleet/") == 200
+    figures = fleet_figures([site], date(2026, 2, 3), date(2026, 3, 2), make.NOW)
+    assert desk.answer.context["figures"] == figures
+    shown = [(definition.name, value) for definition, value in desk.answer.context["cards"]]
+    assert shown == [(definition.name, getattr(figures, definition.name)) for definition in DEFINITIONS]
+    assert [definition.name for definition in DEFINITIONS if definition.meaning not in unescape(desk.page)] == []
+    assert desk.answer.context["form"]["from"].value() == "2026-02-03"
+    assert desk.answer.context["form"]["to"].value() == "2026-03-02"
+
+
+def test_numbers_are_written_for_people(site, desk):
+    desk.see("/fleet/")
+    figures = desk.answer.context["figures"]
+    assert (figures.remaining, figures.income, figures.treatments_delivered) == (672, 180, 0)
+    written = {definition.name: render(desk, definition.name) for definition, _ in desk.answer.context["cards"]}
+    assert (written["remaining"], written["income"], written["bonds_held"]) == ("672", "$180.00", "$300.00")
+    assert written["utilisation_percent"] == f"{figures.utilisation_percent} %"
+    assert (written["adherence_percent"], written["runway_weeks"]) == ("not known", "not known")
+
+
+def render(desk: Desk, name: str) -> str:
+    """What the card of the figure shows, without its markup."""
+    definition = next(definition for definition in DEFINITIONS if definition.name == name)
+    before, _ = desk.page.split(f"</b>{definition.label}<small>")
+    return before.rpartition("<b>")[2].replace('<span class="quiet">', "").replace("</span>", "").strip()
+
+
+def test_several_sites_are_shown_together_and_one_by_one(site):
+    there = make.clinic("B there", time_zone="Australia/Perth")
+    make.device(there)
+    desk = Desk(make.auditor())
+    assert desk.see("/fleet/", **FEBRUARY) == 200
+    together = fleet_figures([site, there], date(2026, 2, 1), date(2026, 2, 28), make.NOW)
+    assert desk.answer.context["parts"] == [*together.by_clinic, together]
+    name, numbers = desk.answer.context["lines"][0]
+    assert (name.name, numbers) == ("devices", [3, 1, 4])
+    assert desk.see("/fleet/", clinic=there.pk) == 200
+    assert desk.answer.context["figures"].devices == 1
+    assert desk.answer.context["parts"] == []
+
+
+def test_only_ones_own_sites_can_be_asked_for(site, desk):
+    there = make.clinic()
+    assert desk.see("/fleet/", clinic=there.pk) == 422
+    assert list(desk.problems()) == ["clinic"]
+    assert desk.see("/fleet/") == 200
+    assert [part.clinic for part in desk.answer.context["figures"].by_clinic] == [site]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": "2026-03-01", "to": "2026-02-01"}, "to"),
+        ({"from": "2026-04-01"}, "from"),
+        ({"from": "soon"}, "from"),
+        ({"to": "0001-01-01"}, "to"),
+        ({"to": "9999-12-31"}, "to"),
+        ({"clinic": "x"}, "clinic"),
+    ],
+)
+@pytest.mark.parametrize("address", ["/fleet/", "/fleet/export/?format=csv"])
+def test_days_that_cannot_be_asked_for_are_said_beside_their_field(site, desk, address, query, field):
+    address, _, more = address.partition("?")
+    assert desk.see(address, **query, **dict([more.split("=")] if more else [])) == 422
+    assert list(desk.problems()) == [field]
+    assert desk.answer.context["form"][field].value() == query[field]
+
+
+def test_the_files_hold_the_same_figures_of_the_same_days(site, desk):
+    assert desk.see("/fleet/", **FEBRUARY) == 200
+    figures = desk.answer.context["figures"]
+    assert 'href="/fleet/export/?format=csv&amp;from=2026-02-01&amp;to=2026-02-28&amp;clinic="' in desk.page
+
+    answer = desk.client.get("/fleet/export/", {**FEBRUARY, "format": "csv"})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="fleet-a-here-2026-02-01-to-2026-02-28.csv"'
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode()))
+    written = {definition.name: getattr(figures, definition.name) for definition in DEFINITIONS}
+    assert {name: row[name] for name in written} == {
+        name: "" if value is None else str(value) for name, value in written.items()
+    }
+
+    answer = desk.client.get("/fleet/export/", {**FEBRUARY, "format": "xlsx"})
+    sheet = load_workbook(io.BytesIO(answer.content)).active
+    assert [cell.value for cell in sheet[2]][3:5] == [figures.devices, figures.out]
+
+    answer = desk.client.get("/fleet/export/", {**FEBRUARY, "format": "pdf"})
+    assert (answer.headers["Content-Type"], answer.content[:5]) == ("application/pdf", b"%PDF-")
+
+
+@pytest.mark.parametrize("query", [{}, {"format": "exe"}])
+def test_a_format_that_is_not_there_can_be_chosen_anew(site, desk, query):
+    assert desk.see("/fleet/export/", **query) == 422
+    assert list(desk.problems()) == ["format"]
+    assert '<select name="format"' in desk.page
+
+
+def test_reading_figures_is_no_access_to_a_patients_record(site):
+    user = make.auditor(site)
+    Desk(user).see("/fleet/")
+    assert not Access.objects.filter(user=user).exists()
+
+
+@pytest.mark.parametrize("role", ["reception", "clinician"])
+def test_only_managers_and_auditors_read_them(site, role):
+    desk = Desk(make.user(role, site))
+    assert desk.see("/fleet/") == 403
+    assert desk.see("/fleet/export/", format="csv") == 403
+
+
+def test_three_of_everything_cost_no_more_queries_than_one(site):
+    desk = Desk(make.manager())
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert desk.see("/fleet/") == 200
+        return len(captured)
+
+    one = queries()
+    for _ in range(2):
+        make.rental(State.ACTIVE, make.clinic())
+        make.rental(State.ACTIVE, site)
+    assert queries() == one
