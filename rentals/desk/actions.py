@@ -58,10 +58,9 @@ def steps(rental: Rental) -> list[Step]:
     if rental.state != State.RESERVED:
         return []
     due = ledger.bond_due(rental)
+    bond = f"The patient pays the bond: ${due} is due" if due else "The bond is paid"
     return [
         Step("sign", "The patient signs the agreement", "Sign", is_signed(rental)),
-        Step(
-            "pay", f"The patient pays the bond: ${due} is due" if due else "The bond is paid", "Take the bond", not due
-        ),
+        Step("pay", bond, "Take the bond", not due),
         Step("hand-over", "The device goes out, with its parts checked", "Hand over", False),
     ]

@@ -1,21 +1,15 @@
-"""The printed address opens the API's documentation under the strict content policy, with nothing from elsewhere."""
-
-from urllib.parse import urlsplit
+"""The API's documentation opens under the strict content policy, with nothing from elsewhere."""
 
 import pytest
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser.desk import Watch
+
 
 @pytest.mark.django_db(transaction=True)
-def test_the_printed_address_opens_the_documentation_with_nothing_from_elsewhere(page: Page, live_server: LiveServer):
-    complaints: list[str] = []
-    hosts: set[str | None] = set()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-    page.goto(live_server.url)
+def test_the_documentation_opens_with_nothing_from_elsewhere(page: Page, live_server: LiveServer):
+    watch = Watch(page)
+    page.goto(f"{live_server.url}/api/v1/docs/")
     page.get_by_role("heading", name="Callus").wait_for()
-    assert urlsplit(page.url).path == "/api/v1/docs/"
-    assert complaints == []
-    assert hosts - {None} == {"localhost"}
+    assert watch.is_content(), (watch.complaints, watch.hosts)

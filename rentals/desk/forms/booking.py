@@ -83,7 +83,10 @@ class BookingForm(CourseForm):
                 del self.fields[f"override_{name}"]
         for warning, words in WARNINGS.items():
             self.fields[f"screening_{warning}"] = forms.ChoiceField(
-                required=False, choices=ANSWERS, label=words, widget=forms.RadioSelect(attrs={"class": "form-check-input"})
+                required=False,
+                choices=ANSWERS,
+                label=words,
+                widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
             )
             self.fields[f"note_{warning}"] = NoteField(required=False, label=f"Clinician’s note: {words}")
 

@@ -1,0 +1,151 @@
+"""Every page of the desk in light and dark, at a desk's size and a phone's: nothing to complain of, nobody else asked,
+nothing that a screen reader or the keyboard would stumble over, nothing wider than the screen."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page
+
+from config.models import Clinic
+from patients.models import Patient
+from rentals.booking.waiting import enquire
+from rentals.desk.urls import urlpatterns
+from rentals.models import Discrepancy, Rental, UsageImport
+from rentals.models.states import State
+from rentals.reminders import outbox, plan
+from tests import make
+from tests.browser.desk import PASSWORD, Watch, open_every_day, with_password
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+WAYS_TO_LOOK = list(product(("light", "dark"), ((1280, 900), (320, 640))))
+BY_POST_ONLY = {"choose-site", "offers", "told", "resolve", "take-reading", "usage-send"}
+NO_PAGES = {"fleet-export"}
+
+
+def busy_site() -> Clinic:
+    """A site with a rental in every state, a message, an import and a discrepancy."""
+    now = timezone.now()
+    site = open_every_day(name="A busy site", at=now - 200 * DAY)
+    open_every_day(name="Another site", at=now - 200 * DAY)
+    for state in State:
+        ended = {"ended": now - DAY} if state not in (State.RESERVED, State.ENQUIRY, State.CANCELLED) else {}
+        make.rental(state, site, at=now if not ended else now - 20 * DAY, **ended)
+    make.rental(State.ACTIVE, site, at=now - 40 * DAY)
+    enquire(make.booking(site, at=now), at=now, actor=make.manager())
+    make.device(site, condition="quarantine")
+    plan.plan_reminders(now)
+    outbox.send_due(now)
+    failed = {"status": "failed", "failure": "Not a usage file.", "rejected": [{"line": 2, "reason": "no serial"}]}
+    UsageImport.objects.create(created_at=now, name="log.csv", finished_at=now, **failed)
+    words = {"why": "The counter went down.", "action": "Read the screen again."}
+    held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
+    about = {"clinic": site, "device": held.device, "rental": held.rental}
+    Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
+    return site
+
+
+def addresses(site: Clinic) -> dict[str, str]:
+    """An address for each page that opens by itself; a verb's with a rental whose state allows it."""
+    rental = {state: Rental.objects.filter(clinic=site, state=state).latest("pk") for state in State}
+    states = {
+        "reserve": State.ENQUIRY,
+        "sign": State.RESERVED,
+        "hand-over": State.RESERVED,
+        "cancel": State.RESERVED,
+        "inspect": State.RETURNED,
+    }
+    held = rental[State.ACTIVE].holdings.get()
+    things = {
+        "patient": Patient.objects.filter(clinic=site).latest("pk"),
+        "device": held.device,
+        "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
+        "message": held.rental.patient.messages.latest("pk"),
+        "usage-import": UsageImport.objects.get(),
+        "resolve": Discrepancy.objects.get(),
+    }
+    found = {}
+    for pattern in urlpatterns:
+        name = str(pattern.name)
+        if name in BY_POST_ONLY - {"resolve"} | NO_PAGES:
+            continue
+        if "<str:reference>" in str(pattern.pattern):
+            found[name] = reverse(name, args=[rental[states.get(name, State.ACTIVE)].reference])
+        elif "<int:pk>" in str(pattern.pattern):
+            thing = things.get(name) or things["patient"]
+            found[name] = reverse(name, args=[thing.pk])
+        else:
+            found[name] = reverse(name)
+    return found
+
+
+def sign_in(page: Page, server: str, username: str) -> None:
+    page.goto(f"{server}/sign-in/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Today at").wait_for()
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds on the page as it looks now, and whether it is wider than the screen."""
+    violations = Axe().run(page).response["violations"]
+    faults = [f"{one['id']}: {node['html'][:150]}" for one in violations for node in one["nodes"]]
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return faults + ([f"{width} pixels wider than the screen"] if width > 0 else [])
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_each_page_opens_without_a_complaint_in_light_and_dark_on_desk_and_phone(
+    half: int, browser: Browser, live_server, settings, tmp_path
+):
+    settings.DEMO = True
+    settings.EMAIL_FILE_PATH = tmp_path
+    site = busy_site()
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    watch = Watch(page)
+    sign_in(page, live_server.url, with_password(make.manager()).username)
+    seen: dict[str, list[str]] = {}
+    for name, address in list(addresses(site).items())[half::2]:
+        answer = page.goto(live_server.url + address)
+        assert answer and answer.status == 200, (name, answer)
+        assert page.url == live_server.url + address
+        for scheme, (width, height) in WAYS_TO_LOOK:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": height})
+            if faults := faults_of(page):
+                seen[f"{name} {scheme} {width}"] = faults
+    assert seen == {}
+    assert watch.is_content(), (watch.complaints, watch.hosts)
+
+
+def test_the_sign_in_and_what_is_not_there_are_as_good_as_the_rest(browser: Browser, live_server, settings):
+    settings.DEMO = True
+    open_every_day()
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    for address in ("/sign-in/", "/nowhere/"):
+        page.goto(live_server.url + address)
+        for scheme, (width, height) in WAYS_TO_LOOK:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": height})
+            assert faults_of(page) == []
+
+
+def test_the_manager_reads_the_figures(browser: Browser, live_server):
+    now = timezone.now()
+    site = open_every_day(at=now - 60 * DAY)
+    make.rental(State.ACTIVE, site, at=now - 10 * DAY)
+    make.rental(State.ACTIVE, site, at=now - 40 * DAY)
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    sign_in(page, live_server.url, with_password(make.manager()).username)
+    page.get_by_role("link", name="Fleet figures").click()
+    figures = page.get_by_role("main").inner_text()
+    assert "2" in figures
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert download.value.suggested_filename.endswith(".pdf")
