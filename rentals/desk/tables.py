@@ -10,11 +10,10 @@ from django.utils.safestring import SafeString
 
 from config.models import Clinic
 from devices.models import Device
-from rentals.templatetags.desk import local
+from rentals.templatetags.desk import day, local
 from rentals.templatetags.devices import free, remaining, standing
 
 ROWS_A_PAGE = 50
-NUMBER = {"cell": {"class": "number"}}
 
 
 def direction(bound_column: Any) -> str | None:
@@ -22,6 +21,9 @@ def direction(bound_column: Any) -> str | None:
     if not bound_column.is_ordered:
         return None
     return "descending" if bound_column.order_by_alias.is_descending else "ascending"
+
+
+NUMBER = {"th": {"class": "number", "aria-sort": direction}, "td": {"class": "number"}}
 
 
 class BaseTable(tables.Table):
@@ -52,7 +54,7 @@ class Sorted(tables.Column):
 
 
 class DeviceTable(BaseTable):
-    """Devices with what they have left; moments by the clock of `clinic`."""
+    """Devices of `clinic` with what they have left; days by its calendar."""
 
     serial = tables.TemplateColumn(
         '<a class="mono" href="{% url "device" record.pk %}">{{ record.serial }}</a>', order_by=("serial", "pk")
@@ -87,7 +89,7 @@ class DeviceTable(BaseTable):
         return free(value)
 
     def render_last_reading(self, value: datetime | None) -> str:
-        return local(value, self.clinic) if value else "never read"
+        return day(self.clinic.day_of(value)) if value else "never read"
 
 
 class ImportTable(BaseTable):

@@ -40,4 +40,4 @@ class AddDeviceForm(forms.Form):
 
 class ReadingForm(forms.Form):
     counter = CounterField(label="Counter on the screen")
-    read_at = MomentField(label="Read at", help_text="Leave it empty for now.", validators=[within_reach])
+    read_at = MomentField(label="Read at (empty: now)", help_text="", validators=[within_reach])

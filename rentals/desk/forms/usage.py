@@ -7,7 +7,11 @@ from rentals.desk.forms.fields import NoteField
 
 class UsageFileForm(forms.Form):
     file = forms.FileField(
-        label="File", widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,.json,.txt,text/csv"})
+        widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.json,.txt,text/csv"}),
+        error_messages={
+            "required": "Choose the file first.",
+            "empty": "This file is empty; read the device out again, or choose another file.",
+        },
     )
 
 

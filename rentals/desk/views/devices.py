@@ -33,7 +33,7 @@ class DeviceFilter(FilterSet):
     search = CharFilter(field_name="serial", lookup_expr="icontains", label="Serial", max_length=40)
     condition = ChoiceFilter(choices=Device.Condition.choices, empty_label="Any condition")
     availability = ChoiceFilter(
-        choices=[(name, spoken(name)) for name in AVAILABILITIES], empty_label="Any availability"
+        choices=[(name, spoken(name)) for name in AVAILABILITIES], empty_label="Any availability", label="Availability"
     )
 
     class Meta:
