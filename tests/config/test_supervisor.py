@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,10 @@ def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path
     )
     assert asked.stdout.strip().isdigit()
     assert run.health() == ALL_OK
+
+
+def test_desk_that_is_no_demo_does_not_say_so(run: Run):
+    assert "This is a demo" not in page_of(run)
 
 
 def test_second_run_from_the_same_folder_is_refused_with_one_line(run: Run, state: Path):
@@ -136,6 +141,41 @@ def test_port_that_is_none_is_refused_with_one_line(state: Path, port: str):
     run.process.wait(20)
     assert run.process.returncode == 1
     assert eventually(lambda: len(run.said) == 1, 2)
+
+
+def page_of(run: Run) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def addresses_of_this_machine() -> set[str]:
+    """Its own besides 127.0.0.1; on Linux all of 127/8 is."""
+    own = {a.address for addresses in psutil.net_if_addrs().values() for a in addresses if a.family == socket.AF_INET}
+    return (own | {"127.0.0.2"}) - {"127.0.0.1"}
+
+
+def answers_at(address: str, port: int) -> bool:
+    with socket.socket() as visitor:
+        visitor.settimeout(2)
+        return visitor.connect_ex((address, port)) == 0
+
+
+def listening(processes: list[psutil.Process]) -> set[str]:
+    connections = [connection for process in processes for connection in process.net_connections("inet")]
+    return {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
+
+
+def test_demo_has_its_logins_says_what_it_is_and_is_there_for_this_machine_only(tmp_path: Path):
+    for _ in servers_in(tmp_path / "var"):
+        run = Run(tmp_path / "var", free_port(), DEMO="1").until_ready()
+        try:
+            logins = [line.split("Login: ")[1].split()[0] for line in run.said if "Login: " in line]
+            assert logins == ["reception", "clinician", "manager", "auditor"]
+            assert "This is a demo" in page_of(run)
+            assert listening(run.family()) == {"127.0.0.1"}
+            assert [address for address in addresses_of_this_machine() if answers_at(address, run.port)] == []
+        finally:
+            run.stop(signal.SIGTERM)
 
 
 def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 _keep(servers)
                 welcome.when_ready()
 
-            supervisor = Supervisor(children_of_the_desk(port), tick)
+            supervisor = Supervisor(children_of_the_desk(port, demo=_demo_logins().exists()), tick)
             stop.supervisor = supervisor
             supervisor.run()
         say("callus", "stopped")
@@ -175,14 +175,22 @@ def _set_up_first_clinic() -> str:
 
     The demo's random passwords are kept in the state folder, for its owner only, to be shown at each start.
     """
-    demo_logins = Path(settings.STATE_DIR, "demo-logins")
+    kept = _demo_logins()
     if Clinic.objects.exists():
-        return demo_logins.read_text() if demo_logins.exists() else ""
+        return kept.read_text() if kept.exists() else ""
+    kept.unlink(missing_ok=True)  # those of a database that is gone
     if text("DEMO") not in ("", "1"):
         return _said_by("set_up_clinic")
-    demo_logins.touch(mode=0o600)
-    demo_logins.write_text(_said_by("set_up_demo"))
-    return demo_logins.read_text()
+    say("callus", "making the demo clinic")
+    logins = _said_by("set_up_demo")
+    kept.touch(mode=0o600)
+    kept.write_text(logins)
+    return logins
+
+
+def _demo_logins() -> Path:
+    """Where the logins of the demo are kept; where there is none, this is no demo."""
+    return Path(settings.STATE_DIR, "demo-logins")
 
 
 def _said_by(command: str) -> str:

@@ -1,0 +1,64 @@
+"""What happens beside the rentals: a recall, slips of the pen, and discrepancies that were looked into."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rentals.demo.fleet import Unit
+from rentals.demo.sites import Site
+from rentals.demo.usage import Reader, bring_in, device_time, session_record
+from rentals.models import Discrepancy
+from rentals.recall import start_recall
+from rentals.reconciliation.discrepancies import resolve
+from rentals.reconciliation.readings import take_reading
+
+WRONG_SERIAL = "0222400136"  # for 0222400163
+RESOLVED = (
+    # unit, kind, what was found
+    ("S2", "log_missing", "Read out again with the same gap; the patient is sure to have treated on these days."),
+    ("S3", "over_prescribed", "The patient had misread the plan; it was explained on the telephone."),
+    ("P1", "clock_in_doubt", "The month was set wrong. Clock set, and compared with the wall clock."),
+)
+
+
+def recall(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
+    """The maker names three units; one of them is ours, and booked."""
+    yield (at := site.at(site.day(-2), 10, 40))
+    ours = fleet["S7"].device
+    start_recall(
+        model=ours.model,
+        serials=[ours.serial, "0720400836", "0720400841"],
+        reason="Notice of the maker: the output of units of one lot may be lower than intended.",
+        at=at,
+        actor=site.staff.manager,
+    )
+
+
+def mistyped_reading(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
+    """One digit too many."""
+    unit = fleet["P5"]
+    yield (at := site.at(site.day(-4), 9, 50))
+    take_reading(unit.device, 10 * unit.shows + 1, read_at=at, at=at, actor=site.desk)
+
+
+def copied_log(reader: Reader, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
+    """A log copied by hand: two digits of a serial changed places, and one treatment is shorter than in the log."""
+    site = reader.site
+    yield (at := site.at(site.day(-1), 12, 20))
+    course = next(course for course in reader.going_on if course.unit is fleet["S4"])
+    unit, (session, *others) = course.unit, course.sessions[-4:]
+    read_out = f"{at.isoformat()},{device_time(at, unit.shift)},{unit.shows}"
+    shorter = replace(session, seconds=session.seconds // 2)
+    lines = [f"{unit.device.serial},,{read_out},{session_record(shorter, unit.shift)}"]
+    lines += [f"{WRONG_SERIAL},,{read_out},{session_record(other, unit.shift)}" for other in others]
+    bring_in(lines, "copied by hand.csv", site, at)
+
+
+def looked_into(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
+    """A clinician closes what has an explanation."""
+    yield (at := site.at(site.day(-6), 11, 10))
+    devices = {fleet[name].device: (kind, note) for name, kind, note in RESOLVED}
+    for device, (kind, note) in devices.items():
+        if device.clinic == site.clinic:
+            found = Discrepancy.objects.get(device=device, kind=kind, state=Discrepancy.State.OPEN)
+            resolve(found, note=note, at=at + timedelta(minutes=5), actor=site.staff.clinician)
