@@ -18,6 +18,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "rentals.override_pathological": frozenset({ C,         M}),
     "rentals.sign":         frozenset({R,        C,         M}),
     "rentals.pay":          frozenset({R,                   M}),
+    "rentals.reverse":      frozenset({                     M}),  # a wrong entry of the ledger
     "rentals.hand_over":    frozenset({R,        C,         M}),
     "rentals.extend":       frozenset({R,        C,         M}),
     "rentals.swap":         frozenset({R,        C,         M}),

@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{RENTAL}reserve/", verbs.Reserve.as_view(), name="reserve"),
     path(f"{RENTAL}sign/", verbs.Sign.as_view(), name="sign"),
     path(f"{RENTAL}pay/", verbs.Pay.as_view(), name="pay"),
+    path(f"{RENTAL}ledger/<int:pk>/reverse/", verbs.Reverse.as_view(), name="reverse"),
     path(f"{RENTAL}hand-over/", verbs.HandOver.as_view(), name="hand-over"),
     path(f"{RENTAL}return/", verbs.TakeBack.as_view(), name="return"),
     path(f"{RENTAL}inspect/", verbs.Inspect.as_view(), name="inspect"),

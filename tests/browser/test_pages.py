@@ -74,7 +74,9 @@ def addresses(site: Clinic) -> dict[str, str]:
         name = str(pattern.name)
         if name in BY_POST_ONLY - {"resolve"} | NO_PAGES:
             continue
-        if "<str:reference>" in str(pattern.pattern):
+        if name == "reverse":
+            found[name] = reverse(name, args=[held.rental.reference, held.rental.ledger.first().pk])
+        elif "<str:reference>" in str(pattern.pattern):
             found[name] = reverse(name, args=[rental[states.get(name, State.ACTIVE)].reference])
         elif "<int:pk>" in str(pattern.pattern):
             thing = things.get(name) or things["patient"]

@@ -36,6 +36,7 @@ def test_an_auditor_looks_and_changes_nothing():
         ("rentals.pay", {"reception", "manager"}),
         ("rentals.write_off", {"manager"}),
         ("rentals.backdate", {"manager"}),
+        ("rentals.reverse", {"manager"}),
         ("recalls.start", {"manager"}),
         ("devices.add", {"manager"}),
         ("reports.read", {"manager", "auditor"}),

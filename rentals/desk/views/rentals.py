@@ -98,6 +98,7 @@ class OneRental(BasePage):
             actions=possible(rental, self.actor),
             days=days,
             adherence=counted(days),
+            reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),
             bond_due=ledger.bond_due(rental),
             bond_held=ledger.bond_held(rental),

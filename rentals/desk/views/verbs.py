@@ -23,7 +23,7 @@ from rentals.desk.forms import custody as checklists
 from rentals.desk.forms import rental as forms
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
-from rentals.models import Rental
+from rentals.models import LedgerEntry, Rental
 from rentals.models.states import State
 
 
@@ -109,6 +109,25 @@ class Pay(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return ledger.pay(self.rental, **given, **self.who_and_when())
+
+
+class Reverse(BaseVerbPage):
+    """A wrong entry of the ledger, corrected by its opposite."""
+
+    action, verb = "rentals.reverse", "pay"
+    title, button, done = "Reverse an entry", "Reverse", "The entry is reversed. Record the right one, if there is one."
+    template = "rentals/desk/reverse.html"
+    form_class = forms.ReasonForm
+
+    @property
+    def entry(self) -> LedgerEntry:
+        return get_object_or_404(self.rental.ledger, pk=self.kwargs["pk"])
+
+    def do(self, given: dict[str, Any]) -> object:
+        return ledger.reverse(self.entry, **given, **self.who_and_when())
+
+    def context(self) -> dict[str, Any]:
+        return {**super().context(), "entry": self.entry}
 
 
 class HandOver(BaseVerbPage):

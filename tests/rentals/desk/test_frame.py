@@ -52,6 +52,8 @@ class Things:
         """The address of the page called `name`, about the thing it is about."""
         pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
         route = str(pattern.pattern)
+        if name == "reverse":
+            return reverse(name, args=[self.rental.reference, self.rental.ledger.first().pk])
         if "<str:reference>" in route:
             return reverse(name, args=[self.rental.reference])
         if "<int:pk>" not in route:

@@ -214,3 +214,28 @@ def test_a_booking_is_cancelled_with_a_reason():
     assert rental.state == State.CANCELLED
     desk.see(home(rental))
     assert "Treated elsewhere" in desk.page
+
+
+def test_a_manager_reverses_a_wrong_entry_once_and_gives_the_reason():
+    rental = active()
+    reception, manager = Desk(make.reception(rental.clinic)), Desk(make.manager(rental.clinic))
+    reception.fill_in(f"{home(rental)}pay/", kind="hire", amount="600.00")
+    wrong = rental.ledger.get(kind="hire_payment")
+    address = f"{home(rental)}ledger/{wrong.pk}/reverse/"
+    reception.see(home(rental))
+    assert address not in reception.page
+    assert reception.send(address, reason="x") == 403
+    manager.see(home(rental))
+    assert address in manager.page
+    assert manager.fill_in(address) == 422
+    assert manager.fill_in(address, reason="Sixty, not six hundred") == 302
+    assert rental.ledger.get(reverses=wrong).amount == 600
+    manager.see(home(rental))
+    assert address not in manager.page
+    assert manager.fill_in(address, reason="again") == 409
+
+
+def test_an_entry_of_another_rental_is_not_reversed_here():
+    rental, other = active(), active()
+    desk = Desk(make.manager())
+    assert desk.see(f"{home(rental)}ledger/{other.ledger.first().pk}/reverse/") == 404
