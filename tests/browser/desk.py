@@ -24,6 +24,14 @@ def with_password(user: User) -> User:
     return user
 
 
+def sign_in(page: Page, server: str, username: str) -> None:
+    page.goto(f"{server}/sign-in/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Today at").wait_for()
+
+
 class Watch:
     """What the browser complains of and whom it asks while pages are open."""
 

@@ -18,7 +18,7 @@ from rentals.models import Discrepancy, Rental, UsageImport
 from rentals.models.states import State
 from rentals.reminders import outbox, plan
 from tests import make
-from tests.browser.desk import PASSWORD, Watch, open_every_day, with_password
+from tests.browser.desk import Watch, open_every_day, sign_in, with_password
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,14 +84,6 @@ def addresses(site: Clinic) -> dict[str, str]:
         else:
             found[name] = reverse(name)
     return found
-
-
-def sign_in(page: Page, server: str, username: str) -> None:
-    page.goto(f"{server}/sign-in/")
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Today at").wait_for()
 
 
 def faults_of(page: Page) -> list[str]:
