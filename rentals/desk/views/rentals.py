@@ -23,6 +23,7 @@ from rentals.reminders.decide import told_by_phone
 from rentals.templatetags.desk import day
 
 ROWS_A_PAGE = 50
+ONE_LINE = {"td": {"class": "nowrap"}}
 
 
 class RentalTable(tables.Table):
@@ -32,8 +33,8 @@ class RentalTable(tables.Table):
     patient = tables.Column(accessor="patient__name", order_by=("patient__folded_name",))
     state = tables.TemplateColumn('{% include "rentals/desk/state.html" with rental=record %}')
     device_serial = tables.Column(verbose_name="Device", default="–")
-    starts_on = tables.Column(verbose_name="From")
-    due_on = tables.Column(verbose_name="Due")
+    starts_on = tables.Column(verbose_name="From", attrs=ONE_LINE)
+    due_on = tables.Column(verbose_name="Due", attrs=ONE_LINE)
 
     class Meta:
         attrs = {"class": "table"}
