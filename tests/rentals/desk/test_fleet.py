@@ -93,6 +93,7 @@ def test_only_ones_own_sites_can_be_asked_for(site, desk):
         ({"from": "2026-03-01", "to": "2026-02-01"}, "to"),
         ({"from": "2026-04-01"}, "from"),
         ({"from": "soon"}, "from"),
+        ({"from": "0001-01-01"}, "from"),
         ({"to": "0001-01-01"}, "to"),
         ({"to": "9999-12-31"}, "to"),
         ({"clinic": "x"}, "clinic"),

@@ -151,8 +151,11 @@ class TestProgress:
         queued = sent(desk, daily(make.device(site)))
         with time_machine.travel(make.NOW + timedelta(seconds=seconds), tick=False):
             desk.see(f"/usage/{queued.pk}/")
-        assert ("seems to rest" in desk.page) == rests
-        assert (f"sent {seconds} seconds ago" in desk.page) != rests
+            assert ("seems to rest" in desk.page) == rests
+            assert (f"sent {seconds} seconds ago" in desk.page) != rests
+            UsageImport.objects.update(status="running", attempts=1)
+            desk.see(f"/usage/{queued.pk}/")
+        assert f"It is being read, sent {seconds} seconds ago." in desk.page
 
 
 class TestResult:
