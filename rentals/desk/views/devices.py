@@ -123,7 +123,7 @@ class TakeReading(BaseDevicePage, BaseFormPage):
             messages.warning(
                 self.request,
                 f"Counter {reading.counter} is kept, but not trusted: it is {doubt(reading.flag)}. "
-                "Look at the screen again and record what it shows, then resolve the discrepancy below.",
+                "Look at the screen again and record what it shows; what does not fit stands among the discrepancies.",
             )
             return self.go(self.address)
         return self.go(self.address, f"Counter {reading.counter} is recorded.")
