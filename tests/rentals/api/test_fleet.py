@@ -9,10 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 from openpyxl import load_workbook
 
 from patients.models import Access
 from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.exports import FORMATS
 from rentals.fleet.figures import fleet_figures
 from rentals.models.states import State
 from tests import make
@@ -150,6 +152,16 @@ def test_file_is_kept_under_a_name_of_its_own(suffix, content_type):
     assert answer["Content-Type"] == content_type
     name = f"fleet-bondi-beach-2026-03-01-to-2026-03-28.{suffix}"
     assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_files_are_described_beside_the_json():
+    [described] = [
+        methods["get"]
+        for path, methods in SchemaGenerator().get_schema(request=None, public=True)["paths"].items()
+        if path.endswith(REPORT)
+    ]
+    kinds = {kind.content_type.partition(";")[0] for kind in FORMATS.values()}
+    assert set(described["responses"]["200"]["content"]) == {"application/json"} | kinds
 
 
 def test_files_say_what_the_json_says(api, clinic):

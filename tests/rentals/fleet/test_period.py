@@ -120,6 +120,27 @@ def test_adherence_looks_at_the_days_inside_only():
     assert figures(clinic, "2026-02-01", "2026-02-28").adherence_percent is None
 
 
+@pytest.mark.parametrize(
+    ("zone", "out", "session", "back", "day"),
+    [
+        ("Australia/Sydney", "2026-02-27T01:00", "2026-02-28T13:05", "2026-02-28T13:45", "2026-03-01"),  # 00:45 there
+        (
+            "America/Los_Angeles",
+            "2026-03-08T06:30",
+            "2026-03-08T07:05",
+            "2026-03-20T01:00",
+            "2026-03-07",
+        ),  # 22:30
+    ],
+)
+def test_rental_that_only_touches_a_period_counts_with_that_day(zone, out, session, back, day):
+    clinic = make.clinic(time_zone=zone)
+    device = device_of(clinic)
+    make.rental(State.RETURNED, clinic, device=device, at=moment(out), ended=moment(back), treatments=1)
+    import_logs(Log(device, ASKED, counter=1).session(1, moment(session)), at=ASKED)
+    assert figures(clinic, day, day).adherence_percent == 100.0
+
+
 def test_what_is_reversed_leaves_the_income_of_the_day_it_was_charged_as_it_was():
     clinic = make.clinic()
     rental = make.rental(State.RETURNED, clinic, device=device_of(clinic))  # hire of 120.00 on 16 March
@@ -161,6 +182,12 @@ class TestCapacity:
         make.device(clinic, nominal=150, counter=50)
         assert self.counted(clinic) == (100, 0, 100, 0)
 
+    def test_device_is_past_nominal_from_the_first_treatment_beyond(self):
+        clinic = make.clinic()
+        for counter in (149, 150, 151):
+            make.device(clinic, nominal=150, counter=counter)
+        assert figures(clinic, "2026-03-01", "2026-03-31", at=make.NOW).past_nominal == 1
+
     def test_promise_beyond_what_a_device_has_left_takes_nothing_from_the_others(self):
         clinic = make.clinic()
         worn, _ = make.device(clinic, nominal=150, counter=140), make.device(clinic, nominal=150, counter=50)
@@ -199,6 +226,10 @@ class TestRunway:
         clinic = self.delivered(14, nominal=84)
         asked = make.NOW + 13 * DAY
         assert figures(clinic, "2026-03-02", "2026-12-31", at=asked).runway_weeks == 10.0
+
+    def test_sessions_that_a_wrong_clock_puts_ahead_are_no_pace(self):
+        clinic = self.delivered(14, nominal=84)
+        assert figures(clinic, "2026-03-02", "2026-03-15", at=make.NOW - 5 * DAY).runway_weeks is None
 
     def test_nothing_free_lasts_for_no_time(self):
         assert figures(self.delivered(14, nominal=10), "2026-03-02", "2026-03-15").runway_weeks == 0.0
