@@ -170,6 +170,7 @@ SESSION_COOKIE_AGE = 12 * 3600  # a working day
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "rentals/desk/table.html"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie would hold patients' names
 MESSAGE_TAGS = {message_levels.ERROR: "danger"}
 
 # Language, time, files

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from config.limits import LARGEST_FORM
 from config.models import User
 from config.roles import MATRIX
 from patients.access import record_access
@@ -29,7 +30,6 @@ from rentals.api.idempotency import answer_once, is_form
 from rentals.api.pagination import Pagination
 from rentals.api.parsers import JSONParser
 
-LARGEST_FORM = 500 * 1024 * 1024
 PIECE = 64 * 1024
 
 

@@ -10,10 +10,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from config.limits import FIRST_DAY, LAST_DAY
 from config.models import Clinic
 from devices.models import DeviceModel
 
-FIRST_DAY, LAST_DAY = date(1850, 1, 1), date(2199, 12, 31)
 LARGEST_ID = 2**63 - 1
 
 

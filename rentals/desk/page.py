@@ -22,7 +22,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.desk.once import act_once
 from rentals.desk.sites import chosen_site
-from rentals.desk.ways import WAYS
+from rentals.desk.ways import WAYS, here
 
 
 class DeskRequest(HttpRequest):
@@ -76,6 +76,7 @@ class BasePage(View):
             "today": self.today,
             "now": self.now,
             "allowed": {action for action in MATRIX if may(self.actor, action)},
+            "here": here(self.request.path),
             "ways": [way for way in WAYS if may(self.actor, way.action)],
         }
         return render(self.request, template or self.template, {**surroundings, **context}, status=status)

@@ -1,6 +1,6 @@
-"""The tables of devices and usage data."""
+"""The tables of rentals, devices and usage data."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 import django_tables2 as tables
@@ -90,6 +90,30 @@ class DeviceTable(BaseTable):
 
     def render_last_reading(self, value: datetime | None) -> str:
         return day(self.clinic.day_of(value)) if value else "never read"
+
+
+class RentalTable(BaseTable):
+    """Rentals with their overview and patients; newest first unless sorted otherwise."""
+
+    ONE_LINE = {"td": {"class": "nowrap"}, "th": {"aria-sort": direction}}
+
+    reference = tables.TemplateColumn(
+        '<a href="{% url "rental" record.reference %}" class="mono">{{ record.reference }}</a>'
+    )
+    patient = tables.Column(accessor="patient__name", order_by=("patient__folded_name", "pk"))
+    state = tables.TemplateColumn('{% include "rentals/desk/state.html" with rental=record %}')
+    device_serial = tables.Column(verbose_name="Device", default="–")
+    starts_on = tables.Column(verbose_name="From", order_by=("starts_on", "pk"), attrs=ONE_LINE)
+    due_on = tables.Column(verbose_name="Due", order_by=("due_on", "pk"), attrs=ONE_LINE)
+
+    class Meta(BaseTable.Meta):
+        empty_text = "No rental fits. Clear the filters, or book one from the patient’s page."
+
+    def render_starts_on(self, value: date) -> str:
+        return day(value)
+
+    def render_due_on(self, value: date) -> str:
+        return day(value)
 
 
 class ImportTable(BaseTable):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 
 @dataclass(frozen=True)
 class Way:
@@ -11,6 +13,12 @@ class Way:
     words: str
     icon: str
     action: str
+
+
+def here(path: str) -> str:
+    """The way under which the page at `path` lies: the one whose address begins it at greatest length."""
+    lengths = {way.address: len(address) for way in WAYS if path.startswith(address := reverse(way.address))}
+    return max(lengths, key=lambda name: lengths[name], default="")
 
 
 WAYS = (

@@ -1,20 +1,12 @@
 """What is written down about a device: a new unit, what its screen showed."""
 
-from datetime import date
 from typing import Any
 
 from django import forms
 
 from config.models import Clinic
 from devices.models import Device, DeviceModel
-from rentals.api.fields import FIRST_DAY, LAST_DAY
 from rentals.desk.forms.fields import CounterField, MomentField
-
-
-def within_reach(day: date) -> None:
-    """The years that somebody can mean; others cannot be reckoned with in every time zone."""
-    if not FIRST_DAY.year < day.year <= LAST_DAY.year:
-        raise forms.ValidationError(f"Write a year from {FIRST_DAY.year + 1} to {LAST_DAY.year}.")
 
 
 class ModelChoice(forms.ModelChoiceField):
@@ -40,4 +32,4 @@ class AddDeviceForm(forms.Form):
 
 class ReadingForm(forms.Form):
     counter = CounterField(label="Counter on the screen")
-    read_at = MomentField(label="Read at (empty: now)", help_text="", validators=[within_reach])
+    read_at = MomentField(label="Read at (empty: now)", help_text="")

@@ -1,23 +1,33 @@
 """Fields that several forms have: days, moments, counters, amounts. Whether something may be, the verb decides."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 
+from config.limits import FIRST_DAY, LAST_DAY
 from devices.readings import LARGEST_COUNTER
 from rentals.booking.availability import MOST_TREATMENTS
+
+
+def within_reach(day: date) -> None:
+    """Refuse the years that nobody can mean."""
+    if not FIRST_DAY.year < day.year <= LAST_DAY.year:
+        raise forms.ValidationError(f"Write a year from {FIRST_DAY.year + 1} to {LAST_DAY.year}.")
 
 
 class DayField(forms.DateField):
     """A local day of the clinic."""
 
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    default_validators = [within_reach]
 
 
 class MomentField(forms.DateTimeField):
     """When it happened, by the clinic's clock (the page sets the time zone); empty for now."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    default_validators = [within_reach]
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "When it happened")

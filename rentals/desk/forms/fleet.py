@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 
-from rentals.desk.forms.devices import within_reach
 from rentals.desk.forms.fields import DayField
 from rentals.fleet.exports import FORMATS
 
@@ -14,8 +13,8 @@ class PeriodForm(forms.Form):
 
     def __init__(self, *data: Any, clinics: Any) -> None:
         super().__init__(*data)
-        self.fields["from"] = DayField(required=False, label="From", validators=[within_reach])
-        self.fields["to"] = DayField(required=False, label="To", validators=[within_reach])
+        self.fields["from"] = DayField(required=False, label="From")
+        self.fields["to"] = DayField(required=False, label="To")
         self.fields["clinic"] = forms.ModelChoiceField(
             queryset=clinics, required=False, label="Site", empty_label="All my sites"
         )

@@ -1,7 +1,9 @@
 """Usage data at the desk: a file to send, and what was found out about a discrepancy."""
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
+from config.limits import LARGEST_FORM
 from rentals.desk.forms.fields import NoteField
 
 
@@ -13,6 +15,12 @@ class UsageFileForm(forms.Form):
             "empty": "This file is empty; read the device out again, or choose another file.",
         },
     )
+
+    def clean_file(self) -> UploadedFile:
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST_FORM:
+            raise forms.ValidationError("This file is larger than 500 MB; send it in parts.")
+        return file
 
 
 class ResolutionForm(forms.Form):

@@ -2,49 +2,23 @@
 
 from typing import Any
 
-import django_tables2 as tables
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django_filters import CharFilter, ChoiceFilter, FilterSet
-from django_tables2 import RequestConfig
 
 from config.refusals import Refusal
 from patients.models import Access
 from rentals import ledger
 from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
+from rentals.desk.tables import RentalTable
 from rentals.models import Message, Rental
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_overview
 from rentals.reconciliation.days import counted, day_statuses
 from rentals.reminders.decide import told_by_phone
-from rentals.templatetags.desk import day
-
-ROWS_A_PAGE = 50
-ONE_LINE = {"td": {"class": "nowrap"}}
-
-
-class RentalTable(tables.Table):
-    reference = tables.TemplateColumn(
-        '<a href="{% url "rental" record.reference %}" class="mono">{{ record.reference }}</a>'
-    )
-    patient = tables.Column(accessor="patient__name", order_by=("patient__folded_name",))
-    state = tables.TemplateColumn('{% include "rentals/desk/state.html" with rental=record %}')
-    device_serial = tables.Column(verbose_name="Device", default="–")
-    starts_on = tables.Column(verbose_name="From", attrs=ONE_LINE)
-    due_on = tables.Column(verbose_name="Due", attrs=ONE_LINE)
-
-    class Meta:
-        attrs = {"class": "table"}
-        empty_text = "No rental fits. Clear the filters, or book one from the patient’s page."
-
-    def render_starts_on(self, value: Any) -> str:
-        return day(value)
-
-    def render_due_on(self, value: Any) -> str:
-        return day(value)
 
 
 class RentalFilter(FilterSet):
@@ -74,10 +48,10 @@ class Rentals(BasePage):
     def get(self, request: HttpRequest) -> HttpResponse:
         rentals = with_overview(Rental.objects.filter(clinic=self.site), self.now).select_related("patient")
         narrowed = RentalFilter(request.GET, rentals)
-        table = RentalTable(narrowed.qs)
-        RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(table)
+        right = narrowed.is_valid()
+        table = RentalTable(narrowed.qs if right else Rental.objects.none()).for_request(request)
         self.record([row.record.patient_id for row in table.paginated_rows], Access.Action.LISTED)
-        return self.show(table=table, filter=narrowed)
+        return self.show(table=table, filter=narrowed, status=200 if right else 422)
 
 
 class OneRental(BasePage):

@@ -176,3 +176,21 @@ def test_a_demo_says_so_on_every_page(settings):
     settings.DEMO = False
     desk.see("/")
     assert "This is a demo" not in desk.page
+
+
+def test_the_menu_shows_under_which_way_a_page_lies():
+    things = Things()
+    desk = Desk(make.reception(things.clinic))
+    desk.see(f"/rentals/{things.rental.reference}/")
+    assert 'href="/rentals/" aria-current="true"' in desk.page
+    desk.see("/")
+    assert 'href="/" aria-current="page"' in desk.page
+    assert desk.page.count("aria-current") == 1
+
+
+def test_what_is_said_on_the_next_page_is_kept_on_the_server():
+    desk = Desk(make.reception(make.clinic()))
+    desk.fill_in("/patients/new/", given_name="Ada", family_name="Lovelace", date_of_birth="1990-12-10")
+    assert set(desk.client.cookies) == {"sessionid", "csrftoken"}
+    desk.see(desk.led_to)
+    assert "Ada Lovelace is registered" in desk.page

@@ -85,6 +85,7 @@ def test_the_page_makes_the_same_number_of_queries_for_a_longer_history(number, 
     desk = Desk(user)
     for _ in range(number):
         desk.fill_in(f"/rentals/{rental.reference}/pay/", kind="hire", amount="10.00")
+    desk.see("/")  # what the payment said has been shown
     with django_assert_num_queries(22):
         desk.see(f"/rentals/{rental.reference}/")
     assert rental.ledger.filter(kind="hire_payment").count() == number
@@ -118,3 +119,12 @@ def test_a_reminder_that_was_not_sent_says_why():
     desk.see(f"/rentals/{rental.reference}/")
     assert "The patient has no usable e-mail address" in desk.page
     assert '<span class="tag ">not sent</span>' in desk.page
+
+
+def test_a_filter_that_means_nothing_is_said_and_finds_nothing():
+    rental = make.rental(State.ACTIVE)
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.see("/rentals/", state="nonsense") == 422
+    assert references(desk) == []
+    assert desk.see("/rentals/", per_page="0", page="x", sort="nothing") == 200
+    assert references(desk) == [rental.reference]

@@ -239,3 +239,11 @@ def test_an_entry_of_another_rental_is_not_reversed_here():
     rental, other = active(), active()
     desk = Desk(make.manager())
     assert desk.see(f"{home(rental)}ledger/{other.ledger.first().pk}/reverse/") == 404
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_a_year_that_nobody_can_mean_is_refused_before_any_rule_is_asked(at):
+    rental = active()
+    desk = Desk(make.manager(rental.clinic))
+    assert desk.fill_in(f"{home(rental)}return/", counter=5, at=at) == 422
+    assert "Write a year from 1851 to 2199." in desk.problems()["at"]
