@@ -63,16 +63,22 @@ class FiguresOut(serializers.Serializer):
 class ClinicFigures(FiguresOut):
     """The figures of one clinic."""
 
-    clinic = serializers.IntegerField(source="clinic.pk")
-    name = serializers.CharField(source="title")
+    def get_fields(self) -> dict[str, Any]:
+        clinic = {"clinic": serializers.IntegerField(source="clinic.pk"), "name": serializers.CharField(source="title")}
+        return clinic | super().get_fields()
 
 
 class FleetOut(FiguresOut):
     """The figures of all clinics counted, and of each; null where there is nothing to reckon with."""
 
-    clinic = serializers.IntegerField(source="clinic.pk", allow_null=True, help_text="Null for several together.")
     by_clinic = ClinicFigures(many=True)
 
     def get_fields(self) -> dict[str, Any]:
-        days = {"from": serializers.DateField(source="first"), "to": serializers.DateField(source="last")}
-        return days | super().get_fields()
+        asked = {
+            "from": serializers.DateField(source="first"),
+            "to": serializers.DateField(source="last"),
+            "clinic": serializers.IntegerField(
+                source="clinic.pk", allow_null=True, help_text="Null for several together."
+            ),
+        }
+        return asked | super().get_fields()
