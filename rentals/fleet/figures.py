@@ -155,14 +155,14 @@ def figures_of(clinics: Sequence[Clinic], found: Found, first: date, last: date,
         days=max([0, *days_begun]),
         clinic=clinics[0] if len(clinics) == 1 else None,
         **device_counts([device for pk in ids for device in found.devices[pk]]),
-        treatments_delivered=sum(found.sessions for found in sums),
-        seconds_owned=sum((found.owned for found in sums), Decimal()),
-        seconds_out=sum((found.out for found in sums), Decimal()),
+        treatments_delivered=sum(part.sessions for part in sums),
+        seconds_owned=sum((part.owned for part in sums), Decimal()),
+        seconds_out=sum((part.out for part in sums), Decimal()),
         days_judged=sum(statuses[status] for status in JUDGED),
         days_done=statuses["done"],
         overdue=sum(found.overdue[pk] for pk in ids),
-        income=sum((found.income for found in sums), NOTHING),
-        bonds_held=sum((found.bonds_held for found in sums), NOTHING),
+        income=sum((part.income for part in sums), NOTHING),
+        bonds_held=sum((part.bonds_held for part in sums), NOTHING),
     )
 
 
@@ -206,7 +206,7 @@ def devices_now(clinics: Sequence[int], at: datetime) -> defaultdict[int, list[A
 
 
 def overdue_now(clinics: Sequence[int], at: datetime) -> Counter[int]:
-    """Running rentals whose due day is over, by clinic."""
+    """Active rentals whose due day is over, by clinic."""
     overdue = Rental.objects.filter(overdue_at(at, prefix=""), clinic__in=clinics, state=State.ACTIVE)
     return Counter(overdue.order_by().values_list("clinic", flat=True))
 
