@@ -1,3 +1,4 @@
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
@@ -7,7 +8,7 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-out/", login_not_required(LogoutView.as_view()), name="sign-out"),
     path("api/v1/", include("rentals.api.urls")),
     path("", include("rentals.desk.urls")),
 ]

@@ -27,7 +27,7 @@ def register_patient(
     """Register a person at `clinic`.
 
     Raises `possible_duplicate` unless `confirm_new`: the same folded name and birth date, or the same
-    e-mail address, is already there. Raises `invalid` for a birth date in the future.
+    e-mail address, is already there. Raises `in_the_future` for a birth date that has not come yet.
     """
     refuse_unborn(date_of_birth, clinic, at)
     with transaction.atomic():
@@ -50,16 +50,27 @@ def register_patient(
     return patient
 
 
-def correct_patient(patient: Patient, *, at: datetime, actor: User, **columns: object) -> Patient:
-    """Correct the name, birth date, contact or wish for reminders of `patient` (columns by name).
+def correct_patient(
+    patient: Patient,
+    *,
+    given_name: str,
+    family_name: str,
+    date_of_birth: date,
+    email: str,
+    phone: str,
+    email_reminders: bool,
+    at: datetime,
+    actor: User,
+) -> Patient:
+    """Correct what is written of `patient`; the history keeps what stood there.
 
     Raises `in_the_future` for a birth date that has not come yet.
     """
-    for name, value in columns.items():
-        setattr(patient, name, value)
-    refuse_unborn(patient.date_of_birth, patient.clinic, at)
+    refuse_unborn(date_of_birth, patient.clinic, at)
+    patient.given_name, patient.family_name, patient.date_of_birth = given_name, family_name, date_of_birth
+    patient.email, patient.phone, patient.email_reminders = email, phone, email_reminders
     with transaction.atomic():
-        patient.save(update_fields=list(columns))
+        patient.save(update_fields=["given_name", "family_name", "date_of_birth", "email", "phone", "email_reminders"])
         record_access(actor, [patient.pk], Access.Action.CHANGED, at)
     return patient
 
@@ -84,8 +95,8 @@ def refuse_duplicate(patient: Patient) -> None:
     if ids:
         raise Refusal(
             "possible_duplicate",
-            "This person may be registered already: compare with the patients named here, "
-            "or send confirm_new to register another one.",
+            "This person may be registered already: compare with the patients named here, and confirm that this is "
+            "another one (confirm_new) before you register them.",
             conflict={"patients": ids},
             alternatives=[{"patient": pk} for pk in ids],
         )

@@ -23,6 +23,13 @@ from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
 
 TO_INSPECT = (Device.Condition.QUARANTINE, Device.Condition.REPAIR)
+CHECKS = {
+    "cleaned": "Cleaned and disinfected",
+    "output": "Gives ultrasound: the self-test passes",
+    "cable": "Cable, transducer face and charger are sound",
+    "clock": "Screen reads well, clock set to local time",
+    "single_patient_parts": "Strap, cap and gel of the last patient removed",
+}
 
 
 def hand_over(
@@ -237,7 +244,13 @@ def returned_device(rental: Rental) -> Device | None:
 
 
 def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User) -> Inspection:
-    """Record the inspection; a device that fails goes to repair and its reservations are at risk."""
+    """Record the inspection; a device that fails goes to repair and its reservations are at risk.
+
+    Raises `invalid` for a device that would pass although one of `CHECKS` was answered with no.
+    """
+    open_checks = [words for check, words in CHECKS.items() if checks.get(check) is False]
+    if passed and open_checks:
+        raise invalid("checks", f"Not ready while this is open: {'; '.join(open_checks)}. See to it, or choose repair.")
     verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
     Device.objects.filter(pk=device.pk, condition__in=TO_INSPECT).update(condition=verdict)
     device.refresh_from_db(fields=["condition"])

@@ -8,7 +8,8 @@ ANSWERS_KEPT = timedelta(days=2)
 
 
 def forget_stored_answers(at: datetime) -> int:
-    """Delete the answers kept for Idempotency-Key that are two days old: they hold patient data and nobody asks again.
+    """Delete the answers kept for Idempotency-Key and for the desk's forms that are two days old: they may hold
+    patient data, and nobody asks again.
 
     Returns how many.
     """

@@ -5,7 +5,7 @@ committed, and then reads the stored answer. Effect and answer commit together o
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.refusals import Refusal, invalid
+from rentals.form_digest import digest_of_form
 from rentals.models import StoredAnswer
 
 HEADER = "Idempotency-Key"
@@ -73,21 +74,8 @@ def repeat(stored: StoredAnswer, digest: str) -> HttpResponse:
 
 def digest_of(request: Request) -> str:
     """Tells bodies apart; of a form only the content counts, its boundary is new each time."""
-    digest = hashlib.sha256()
-    for piece in form_pieces(request) if is_form(request) else [request.body]:
-        digest.update(piece)
-    return digest.hexdigest()
+    return digest_of_form(request) if is_form(request) else hashlib.sha256(request.body).hexdigest()
 
 
 def is_form(request: Request) -> bool:
     return request.content_type.startswith("multipart/")
-
-
-def form_pieces(request: Request) -> Iterator[bytes]:
-    """Each field's name and content, lengths included, so that no two forms read alike."""
-    for name, file in sorted(request.FILES.items()):
-        yield f"{name!r} {file.name!r} {file.size} ".encode()
-        yield from file.chunks()
-        file.seek(0)
-    for name, values in sorted(request.POST.lists()):
-        yield f"{name!r} {values!r} ".encode()

@@ -1,6 +1,7 @@
 """What all pages of the desk have in common: who may open them, for which site, one moment, and how a no is shown."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -20,7 +22,7 @@ from config.refusals import Refusal
 from config.roles import MATRIX, may
 from patients.access import record_access
 from patients.models import Access
-from rentals.desk.once import act_once
+from rentals.desk.once import act_once, answered_before
 from rentals.desk.sites import chosen_site
 from rentals.desk.ways import WAYS, here
 
@@ -59,13 +61,17 @@ class BasePage(View):
         return self.request.user
 
     @property
-    def today(self) -> Any:
+    def today(self) -> date:
         """The chosen site's local day."""
         return self.site.day_of(self.now)
 
     def record(self, patients: Iterable[int], action: Access.Action = Access.Action.READ) -> None:
         """Write down that the page shows the records of `patients` (ids) (I10)."""
         record_access(self.actor, patients, action, self.now)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What takes only forms leads home when its address is opened, after a sign-in for instance."""
+        return self.go(reverse("today")) if request.method == "GET" else super().http_method_not_allowed(request)
 
     def show(self, *, status: int = 200, template: str = "", **context: Any) -> HttpResponse:
         """The page with `context`, or the part of it that stands in `template`."""
@@ -99,9 +105,12 @@ class BaseFormPage(BasePage):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.make_form(request.POST, request.FILES)
-        if not form.is_valid():
-            return self.show_form(form, status=422)
         try:
+            # First, for what the first one did may have left its twin without a choice that is valid.
+            if before := answered_before(request, self.actor):
+                return before
+            if not form.is_valid():
+                return self.show_form(form, status=422)
             return act_once(request, self.actor, self.now, lambda: self.act(form.cleaned_data))
         except Refusal as refusal:
             self.refusal = refusal
@@ -114,7 +123,7 @@ class BaseFormPage(BasePage):
     def form_arguments(self) -> dict[str, Any]:
         return {}
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         raise NotImplementedError
 
     def show_form(self, form: BaseForm, status: int = 200) -> HttpResponse:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config.models import Clinic
 from devices.models import Device, DeviceQuerySet
@@ -19,7 +19,7 @@ WAITING_FOR_US = (State.ENQUIRY, State.RETURNED, State.LOST, State.KEPT)
 
 
 @dataclass(frozen=True)
-class Today:
+class Work:
     """One site's open work, each list with what is most pressing first."""
 
     at_risk: list["RentalInView"] = field(default_factory=list)
@@ -48,9 +48,9 @@ class Today:
         return shown | {message.patient_id for message in self.messages}
 
 
-def work_of(site: Clinic, at: datetime) -> Today:
+def work_of(site: Clinic, at: datetime) -> Work:
     """What waits at `site` at the moment `at`, by its local day, in a fixed number of queries."""
-    work = Today(
+    work = Work(
         units_to_inspect=list(units_to_inspect(site, at)),
         messages=list(Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")),
         discrepancies=Discrepancy.objects.filter(clinic=site, state=Discrepancy.State.OPEN).count(),
@@ -74,7 +74,7 @@ def open_rentals(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
     return rentals.select_related("patient", "clinic").order_by("due_on", "starts_on", "pk")
 
 
-def list_for(rental: "RentalInView", work: Today, today: date) -> list["RentalInView"]:
+def list_for(rental: "RentalInView", work: Work, today: date) -> list["RentalInView"]:
     """The one list of `work` in which `rental` is looked for."""
     if rental.state == State.RESERVED:
         if rental.at_risk:
@@ -91,4 +91,4 @@ def units_to_inspect(site: Clinic, at: datetime) -> DeviceQuerySet:
     """Devices in quarantine for which no returned rental waits: swapped out, found again, new to the clinic."""
     returned = with_overview(Rental.objects.filter(clinic=site, state=State.RETURNED), at)
     quarantined = Device.objects.filter(clinic=site, condition=Device.Condition.QUARANTINE)
-    return quarantined.exclude(pk__in=returned.values_list("device_id")).select_related("model")
+    return quarantined.filter(~Exists(returned.filter(device_id=OuterRef("pk")))).select_related("model")

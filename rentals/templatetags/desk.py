@@ -54,8 +54,10 @@ def local(moment: datetime | None, clinic: Clinic) -> str:
 
 
 @register.filter
-def day(value: date | None) -> str:
-    """A local day: `Mon 2 Mar 2026`."""
+def day(value: date | str | None) -> str:
+    """A local day, as itself or as the API writes it: `Mon 2 Mar 2026`."""
+    if isinstance(value, str):
+        value = date.fromisoformat(value)
     return f"{value:%a %-d %b %Y}" if value else "–"
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from devices.models import Device
-from rentals.desk.forms.custody import CHECKS
+from rentals.custody import CHECKS
 from rentals.models import Rental
 from rentals.models.states import State
 from tests import make

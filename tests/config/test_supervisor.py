@@ -16,7 +16,9 @@ import pytest
 
 from config.embedded.layout import layout
 from config.embedded.servers import Servers
+from config.management.commands.run import _set_up_first_clinic
 from config.supervisor import Child
+from tests import make
 from tests.running import CHECKOUT, Run, environment_of, eventually, free_port, gone, servers_in
 
 SECONDS_TO_STOP = 10
@@ -203,3 +205,14 @@ def test_what_a_dead_child_had_started_ends_before_it_is_started_again():
     assert left_behind.is_running()
     assert eventually(lambda: kept_and_gone(child, left_behind), 5)
     child.end_group()
+
+
+@pytest.mark.django_db
+def test_the_logins_of_another_databases_demo_do_not_make_this_one_a_demo(settings, tmp_path: Path):
+    settings.STATE_DIR = tmp_path
+    make.clinic()
+    user = make.reception()
+    (tmp_path / "demo-logins-20200101000000000000").write_text("of another database")
+    assert _set_up_first_clinic() == ("", False)
+    (tmp_path / f"demo-logins-{user.date_joined:%Y%m%d%H%M%S%f}").write_text("of this one")
+    assert _set_up_first_clinic() == ("of this one", True)

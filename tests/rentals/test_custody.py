@@ -208,3 +208,14 @@ def test_every_verb_is_a_recorded_change_of_the_patients_record():
     verbs = list(rental.moves.values_list("verb", flat=True))
     assert verbs == ["book", "sign", "pay", "hand_over", "take_back", "inspect"]
     assert changes.count() == len(verbs)
+
+
+def test_a_device_is_not_ready_while_a_check_was_answered_with_no():
+    rental = make.rental("returned")
+    device = rental.holdings.get().device
+    details = {"passed": True, "fees": [], "at": make.NOW + timedelta(days=15), "actor": make.reception()}
+    open_check = {"cleaned": True, "output": False}
+    assert refused_as("invalid", custody.inspect, rental, checks=open_check, **details).field == "checks"
+    custody.inspect(rental, checks={"cleaned": True, "scratches": False}, **details)
+    device.refresh_from_db()
+    assert device.condition == "ready"

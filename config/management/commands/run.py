@@ -23,7 +23,7 @@ from config.embedded.layout import layout, make_private
 from config.embedded.servers import Servers
 from config.embedded.support import why_unsupported_here
 from config.environment import WrongEnvironment, text
-from config.models import Clinic
+from config.models import Clinic, User
 from config.supervisor import Supervisor, children_of_the_desk, say
 
 HIGHEST_PORT = 65535
@@ -38,13 +38,14 @@ class Command(BaseCommand):
         port = _port()
         _refuse_a_taken_port(port)
         with _stopping_on_signals() as stop, _alone(port), _servers() as servers:
-            welcome = _Welcome(port, _prepare())
+            logins, demo = _prepare()
+            welcome = _Welcome(port, logins)
 
             def tick() -> None:
                 _keep(servers)
                 welcome.when_ready()
 
-            supervisor = Supervisor(children_of_the_desk(port, demo=_demo_logins().exists()), tick)
+            supervisor = Supervisor(children_of_the_desk(port, demo=demo), tick)
             stop.supervisor = supervisor
             supervisor.run()
         say("callus", "stopped")
@@ -155,8 +156,8 @@ def _keep(servers: Servers | None) -> None:
             say("callus", str(error))
 
 
-def _prepare() -> str:
-    """Bring the database up to date and set the first clinic up; return the demo logins."""
+def _prepare() -> tuple[str, bool]:
+    """Bring the database up to date and set the first clinic up; return what `_set_up_first_clinic` does."""
     say("callus", "bringing the database up to date")
     try:
         call_command("migrate", verbosity=0, interactive=False)
@@ -165,32 +166,38 @@ def _prepare() -> str:
         raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
     except redis.RedisError as error:
         raise CommandError(f"The queue does not answer: {error}") from error
-    logins = _set_up_first_clinic()
+    set_up = _set_up_first_clinic()
     connection.close()
-    return logins
+    return set_up
 
 
-def _set_up_first_clinic() -> str:
-    """Make the first clinic once; return what the person at the screen should know.
+def _set_up_first_clinic() -> tuple[str, bool]:
+    """Make the first clinic once; return what the person at the screen should know, and whether this is the demo.
 
     The demo's random passwords are kept in the state folder, for its owner only, to be shown at each start.
     """
-    kept = _demo_logins()
     if Clinic.objects.exists():
-        return kept.read_text() if kept.exists() else ""
-    kept.unlink(missing_ok=True)  # those of a database that is gone
+        kept = _demo_logins()
+        return (kept.read_text(), True) if kept.exists() else ("", False)
+    for gone in Path(settings.STATE_DIR).glob("demo-logins-*"):  # those of a database that is gone
+        gone.unlink()
     if text("DEMO") not in ("", "1"):
-        return _said_by("set_up_clinic")
+        return _said_by("set_up_clinic"), False
     say("callus", "making the demo clinic")
     logins = _said_by("set_up_demo")
+    kept = _demo_logins()
     kept.touch(mode=0o600)
     kept.write_text(logins)
-    return logins
+    return logins, True
 
 
 def _demo_logins() -> Path:
-    """Where the logins of the demo are kept; where there is none, this is no demo."""
-    return Path(settings.STATE_DIR, "demo-logins")
+    """Where the logins of this database's demo are kept; where there is no such file, it holds no demo.
+
+    Named by the moment its first user was made: another database, used from the same folder, is not taken for the demo.
+    """
+    first = User.objects.order_by("pk").values_list("date_joined", flat=True).first()
+    return Path(settings.STATE_DIR, f"demo-logins-{first:%Y%m%d%H%M%S%f}" if first else "demo-logins-nobody")
 
 
 def _said_by(command: str) -> str:

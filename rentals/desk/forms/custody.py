@@ -5,9 +5,10 @@ from typing import Any
 
 from django import forms
 
+from rentals.custody import CHECKS
+from rentals.deciding import live_holding
 from rentals.desk.forms.fields import AmountField, CounterField, MomentField, NoteField
 from rentals.desk.forms.rental import BaseRentalForm
-from rentals.models import Holding
 from rentals.models.holdings import Delivery, Part
 
 PARTS = [
@@ -21,13 +22,6 @@ PARTS = [
     (Part.GEL, "Gel (stays with the patient)"),
 ]
 STAYS_WITH_PATIENT = {Part.STRAP, Part.CAP, Part.GEL}
-CHECKS = {
-    "cleaned": "Cleaned and disinfected",
-    "output": "Gives ultrasound: the self-test passes",
-    "cable": "Cable, transducer face and charger are sound",
-    "clock": "Screen reads well, clock set to local time",
-    "single_patient_parts": "Strap, cap and gel of the last patient removed",
-}
 FEE_LINES = 3
 
 
@@ -54,7 +48,7 @@ class ReturnForm(BaseRentalForm):
 
     def proposed(self) -> dict[str, Any]:
         """What went out is expected back; what is missing is unticked."""
-        holding = Holding.objects.filter(rental=self.rental, live=True).first()
+        holding = live_holding(self.rental)
         given = holding.parts_out if holding else []
         return {"parts": [part for part in given if part not in STAYS_WITH_PATIENT]}
 
@@ -82,13 +76,6 @@ class InspectionForm(forms.Form):
         widget=forms.RadioSelect,
         label="Verdict",
     )
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        unchecked = [CHECKS[check] for check, found in given.get("checks", {}).items() if not found]
-        if given.get("passed") and unchecked:
-            self.add_error("checks", f"Not ready while this is open: {'; '.join(unchecked)}. Tick it or choose repair.")
-        return given
 
 
 class SettleForm(BaseRentalForm):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from config.models import Clinic
 from rentals.desk.forms.fields import DayField
 
 
@@ -24,22 +25,28 @@ class PatientSearchForm(forms.Form):
 
 
 class PatientForm(forms.Form):
-    """A person to register at the chosen site."""
+    """What is written of a person."""
 
     given_name = forms.CharField(max_length=120)
     family_name = forms.CharField(max_length=120)
     date_of_birth = DayField()
-    email = forms.EmailField(required=False, label="E-mail", help_text="Reminders go here.")
+    email = forms.EmailField(required=False, max_length=254, label="E-mail", help_text="Reminders go here.")
     phone = forms.CharField(required=False, max_length=40)
     email_reminders = forms.BooleanField(required=False, initial=True, label="Wants reminders by e-mail")
 
 
 class NewPatientForm(PatientForm):
-    """With the question that is asked when somebody much like this one is known."""
+    """A person to register at one of the sites `clinics`; `ask_again` when somebody much like them is known."""
 
-    confirm_new = forms.BooleanField(required=False, label="I compared: this is another person")
+    # The site at which the page was opened, whichever was chosen in another window since.
+    clinic = forms.ModelChoiceField(queryset=Clinic.objects.none(), widget=forms.HiddenInput)
+    confirm_new = forms.BooleanField(
+        required=False, label="I compared: this is another person", widget=forms.HiddenInput
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "confirm_new" not in self.data and not self.is_bound:
-            self.fields["confirm_new"].widget = forms.HiddenInput()
+    def __init__(self, *data: Any, clinics: Any, **kwargs: Any) -> None:
+        super().__init__(*data, **kwargs)
+        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+
+    def ask_again(self) -> None:
+        self.fields["confirm_new"].widget = forms.CheckboxInput()

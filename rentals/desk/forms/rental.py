@@ -81,31 +81,36 @@ class ReasonForm(BaseRentalForm):
     reason = NoteField(help_text="It stays in the rental’s history.")
 
 
-class DeviceChoice(forms.ModelChoiceField):
-    """One of the devices that fit, each with what it has free."""
+class ReversalForm(BaseRentalForm):
+    reason = forms.CharField(max_length=240, help_text="It stays in the ledger.")
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(queryset=Device.objects.none(), **kwargs)
+
+class BaseDeviceForm(BaseRentalForm):
+    """With a device of the rental's clinic: those that fit are offered, and the verb judges what was chosen."""
+
+    def __init__(self, *data: Any, **kwargs: Any) -> None:
+        super().__init__(*data, **kwargs)
+        self.fields["device"].queryset = Device.objects.filter(clinic=self.rental.clinic)  # type: ignore[attr-defined]
+        self.offer([])
 
     def offer(self, devices: Iterable[Any]) -> None:
-        offered = list(devices)
-        self.queryset = Device.objects.filter(pk__in=[device.pk for device in offered])
-        self.choices = [("", "Choose a device"), *((device.pk, words_for(device)) for device in offered)]
+        """Offer `devices` (as `fitting_devices` gives them), each with what it has free."""
+        choices: list[tuple[Any, str]] = [("", "Choose a device")]
+        for device in devices:
+            free = device.free_treatments
+            left = "capacity unknown" if free is None else f"{free} free treatments"
+            choices.append((device.pk, f"{device.serial} · {device.model} · {left}"))
+        self.fields["device"].widget.choices = choices
 
 
-def words_for(device: Any) -> str:
-    """A device that fits (as `fitting_devices` gives it), for a list to choose from."""
-    free = device.free_treatments
-    left = "capacity unknown" if free is None else f"{free} free treatments"
-    return f"{device.serial} · {device.model} · {left}"
-
-
-class SwapForm(BaseRentalForm):
+class SwapForm(BaseDeviceForm):
     counter_out = CounterField(label="Counter of the device that comes back")
-    device = DeviceChoice(label="Device that goes out")
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), label="Device that goes out")
     counter_in = CounterField(label="Counter of the device that goes out")
     at = MomentField()
 
 
-class ReserveForm(BaseRentalForm):
-    device = DeviceChoice(required=False, help_text="Leave it to take the one that fits best.")
+class ReserveForm(BaseDeviceForm):
+    device = forms.ModelChoiceField(
+        queryset=Device.objects.none(), required=False, help_text="Leave it to take the one that fits best."
+    )

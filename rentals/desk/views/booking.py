@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from config.refusals import Refusal
@@ -26,13 +26,11 @@ class Book(BaseFormPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.patient = patient_seen(self, pk)
-        self.record([pk])
         return super().get(request)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.patient = patient_seen(self, pk)
         if "show" in request.POST:  # without JavaScript: only look for devices, nothing is sent yet
-            self.record([pk])
             again = {**self.form_arguments(), "initial": request.POST.dict()}
             return self.show_form(self.form_class(**again))
         return super().post(request)
@@ -41,13 +39,17 @@ class Book(BaseFormPage):
         usual = usual_course(self.patient, self.patient.clinic.day_of(self.now))
         return {"actor": self.actor, "patient": self.patient, "initial": usual}
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         booking = Booking(patient=self.patient, clinic=self.patient.clinic, **given)
         if "wait" in self.request.POST:
             rental = enquire(booking, at=self.now, actor=self.actor)
             return self.go(rental_address(rental), f"{self.patient.name} is on the waiting list.")
         rental = book(booking, at=self.now, actor=self.actor)
         return self.go(rental_address(rental), "Booked. Next: the agreement, the bond and the hand-over.")
+
+    def show_form(self, form: Any, status: int = 200) -> HttpResponse:
+        self.record([self.patient.pk])
+        return super().show_form(form, status)
 
     def context(self) -> dict[str, Any]:
         entries = self.request.POST or self.form_arguments()["initial"]
@@ -78,7 +80,7 @@ def offers_for(page: BasePage, patient: Patient, course: CourseForm) -> dict[str
         "course": course,
         "offers": [(device, reason_for(device, need)) for device in fitting],
         "why_not": why_not,
-        "would_fit": [] if fitting else alternatives_for(need, page.now),
+        "instead": {"alternatives": [] if fitting else alternatives_for(need, page.now)},
         "price": price(need),
         "chosen": page.request.POST.get("device", ""),
     }

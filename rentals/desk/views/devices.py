@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -115,7 +115,7 @@ class TakeReading(BaseDevicePage, BaseFormPage):
     template = "rentals/desk/device.html"
     form_class = ReadingForm
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         reading = take_reading(
             self.device, given["counter"], read_at=given["read_at"] or self.now, at=self.now, actor=self.actor
         )
@@ -139,7 +139,7 @@ class InspectUnit(BaseDevicePage, BaseFormPage):
     template = "rentals/desk/inspect_unit.html"
     form_class = InspectionForm
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         inspection = inspect_unit(self.device, **given, at=self.now, actor=self.actor)
         verdict = "ready for the next patient" if inspection.passed else "in repair"
         return self.go(self.address, f"The inspection is recorded; device {self.device} is {verdict}.")
@@ -158,7 +158,7 @@ class AddDevice(BaseFormPage):
     def form_arguments(self) -> dict[str, Any]:
         return {"clinics": self.actor.visible_clinics(), "initial": {"clinic": self.site}}
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         device = add_device(**given, at=self.now, actor=self.actor)
         address = reverse("device", args=[device.pk])
         if device.condition != given["condition"]:

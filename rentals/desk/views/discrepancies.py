@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -37,7 +37,7 @@ class Discrepancies(BasePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         here = Discrepancy.objects.filter(Q(clinic=self.site) | Q(clinic__isnull=True))
-        rows = here.select_related("device", "rental", "closed_by")
+        rows = here.select_related("clinic", "device", "rental", "closed_by")
         narrowed = DiscrepancyFilter({"state": Discrepancy.State.OPEN, **request.GET.dict()}, rows)
         right = narrowed.is_valid()
         shown = Paginator(narrowed.qs if right else rows.none(), ROWS_A_PAGE).get_page(request.GET.get("page"))
@@ -54,11 +54,11 @@ class Resolve(BaseFormPage):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         discrepancies = Discrepancy.objects.visible_to(request.user)  # type: ignore[arg-type]
-        about = discrepancies.select_related("device__clinic", "rental", "closed_by")
+        about = discrepancies.select_related("clinic", "device__clinic", "rental", "closed_by")
         self.discrepancy = get_object_or_404(about, pk=kwargs["pk"])
         return super().dispatch(request, *args, **kwargs)
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         resolve(self.discrepancy, **given, at=self.now, actor=self.actor)
         return self.go(reverse("discrepancies"), f"Resolved: {self.discrepancy.why}")
 

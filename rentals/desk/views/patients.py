@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -41,9 +41,17 @@ class NewPatient(BaseFormPage):
     template = "rentals/desk/new_patient.html"
     form_class = NewPatientForm
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
-        patient = register_patient(clinic=self.site, at=self.now, actor=self.actor, **given)
-        return self.go(reverse("patient", args=[patient.pk]), f"{patient.name} is registered at {self.site}.")
+    def form_arguments(self) -> dict[str, Any]:
+        return {"clinics": self.actor.visible_clinics(), "initial": {"clinic": self.site.pk}}
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        patient = register_patient(at=self.now, actor=self.actor, **given)
+        return self.go(reverse("patient", args=[patient.pk]), f"{patient.name} is registered at {patient.clinic}.")
+
+    def show_form(self, form: Any, status: int = 200) -> HttpResponse:
+        if self.refusal and self.refusal.code == "possible_duplicate":
+            form.ask_again()
+        return super().show_form(form, status)
 
     def context(self) -> dict[str, Any]:
         """Those who may be the same person."""
@@ -67,7 +75,7 @@ class CorrectPatient(BaseFormPage):
         self.record([self.patient.pk])
         return {"initial": {name: getattr(self.patient, name) for name in PatientForm.base_fields}}
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         correct_patient(self.patient, at=self.now, actor=self.actor, **given)
         return self.go(reverse("patient", args=[self.patient.pk]), "Corrected.")
 

@@ -69,6 +69,7 @@ class OneRental(BasePage):
         return self.show(
             rental=rental,
             patient=seen.patient,
+            today=rental.clinic.day_of(self.now),
             steps=steps(rental),
             actions=possible(rental, self.actor),
             days=days,

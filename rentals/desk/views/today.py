@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 
-from config.models import Clinic
 from patients.models import Access
 from rentals.desk.page import BasePage
 from rentals.desk.sites import choose_site
@@ -30,7 +29,9 @@ class ChooseSite(BasePage):
     action = "clinics.read"
 
     def post(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        number = request.POST.get("site", "")
-        sites = Clinic.objects.filter(pk__in=[site.pk for site in self.sites])
-        choose_site(request, get_object_or_404(sites, pk=int(number) if number.isdigit() else 0))
-        return self.go("/")
+        wanted = request.POST.get("site")
+        site = next((site for site in self.sites if str(site.pk) == wanted), None)
+        if site is None:
+            raise Http404
+        choose_site(request, site)
+        return self.go(reverse("today"))

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import F, Func, IntegerField
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -49,7 +49,7 @@ class SendUsage(BaseFormPage):
     template = "rentals/desk/usage.html"
     form_class = UsageFileForm
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         queued = queue_import(given["file"], name=given["file"].name, at=self.now, actor=self.actor)
         return self.go(reverse("usage-import", args=[queued.pk]))
 

@@ -1,11 +1,12 @@
 """What is done to a rental: one page a verb, each with its form."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -52,7 +53,7 @@ class BaseVerbPage(BaseFormPage):
             return self.go(self.address)
         return super().get(request)
 
-    def act(self, given: dict[str, Any]) -> HttpResponse:
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         require(self.rental, self.verb)
         self.do(given)
         return self.go(self.address, self.done)
@@ -117,7 +118,7 @@ class Reverse(BaseVerbPage):
     action, verb = "rentals.reverse", "pay"
     title, button, done = "Reverse an entry", "Reverse", "The entry is reversed. Record the right one, if there is one."
     template = "rentals/desk/reverse.html"
-    form_class = forms.ReasonForm
+    form_class = forms.ReversalForm
 
     @property
     def entry(self) -> LedgerEntry:
@@ -209,7 +210,7 @@ class Swap(BaseVerbPage):
             )
             today = self.rental.clinic.day_of(self.now)
             fitting, _ = fitting_devices(replace(need, due_on=max(need.due_on, today)), self.now)
-            form.fields["device"].offer([device for device in fitting if device.pk != holding.device_id])
+            form.offer([device for device in fitting if device.pk != holding.device_id])
         return form
 
     def do(self, given: dict[str, Any]) -> object:
@@ -270,8 +271,11 @@ class Reserve(BaseVerbPage):
 
     def make_form(self, *data: Any) -> Any:
         form = super().make_form(*data)
-        fitting, _ = fitting_devices(need_of(self.rental, self.now), self.now)
-        form.fields["device"].offer(fitting)
+        with suppress(Refusal):  # on a clinic that never opens: said when the form is sent
+            need = need_of(self.rental, self.now)
+            fitting, _ = fitting_devices(need, self.now)
+            # Those with too few left, which a manager accepted, stand behind the others.
+            form.offer(sorted(fitting, key=lambda device: (device.free_treatments or 0) < need.treatments))
         return form
 
     def do(self, given: dict[str, Any]) -> object:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from devices.models import Device
-from patients.models import Screening
+from patients.models import Access, Screening
+from rentals.booking.waiting import enquire
 from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
@@ -168,3 +169,34 @@ def test_the_page_makes_the_same_number_of_queries(site, address, number, django
     with django_assert_num_queries(12):
         desk.see(address)
     assert len(desk.answer.context["offers"]) == number
+
+
+@pytest.mark.parametrize("changes", [{"indication_kind": ""}, {"screening_gap": ""}])
+def test_a_page_shown_again_is_recorded_as_a_read_like_the_first(site, patient, address, changes):
+    device_of(site)
+    user = make.reception(site)
+    desk = Desk(user)
+    desk.see(address)
+    before = Access.objects.filter(user=user).count()
+    assert desk.send(address, **{**desk.proposed(), **ANSWERED, **changes}) in (409, 422)
+    assert patient.name in desk.page
+    assert Access.objects.filter(user=user).count() == before + 1
+
+
+def test_a_device_of_another_site_is_no_choice(site, address):
+    device_of(site)
+    theirs = device_of(make.clinic())
+    desk = Desk(make.manager())
+    assert desk.fill_in(address, **ANSWERED, device=theirs.pk) == 422
+    assert list(desk.problems()) == ["device"]
+    rental = make.rental(State.ACTIVE, site)
+    swap = {"counter_out": 1, "counter_in": 0, "device": theirs.pk}
+    assert desk.fill_in(f"/rentals/{rental.reference}/swap/", **swap) == 422
+
+
+def test_a_clinic_that_never_opens_is_said_when_a_device_is_looked_for(site):
+    rental = enquire(make.booking(site), at=make.NOW, actor=make.manager())
+    site.opening_hours.all().delete()
+    desk = Desk(make.reception(site))
+    assert desk.fill_in(f"/rentals/{rental.reference}/reserve/") == 409
+    assert "no open day within 60 days" in desk.problems()["__all__"][0]

@@ -1,8 +1,12 @@
 """A form that is sent twice counts once."""
 
-import pytest
+from datetime import timedelta
 
-from rentals.models import Rental, StoredAnswer
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from rentals.booking.waiting import enquire
+from rentals.models import Rental, StoredAnswer, UsageImport
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -11,12 +15,16 @@ from tests.threads import at_once
 pytestmark = pytest.mark.django_db
 
 
-def paying(rental: Rental) -> tuple[Desk, str, dict]:
-    """The payment page, opened, with what its form would send."""
+def opened(rental: Rental, verb: str, **entries) -> tuple[Desk, str, dict]:
+    """The page of a verb, opened, with what its form would send."""
     desk = Desk(make.reception(rental.clinic))
-    address = f"/rentals/{rental.reference}/pay/"
+    address = f"/rentals/{rental.reference}/{verb}/"
     desk.see(address)
-    return desk, address, {**desk.proposed(), "kind": "hire", "amount": "20.00"}
+    return desk, address, {**desk.proposed(), **entries}
+
+
+def paying(rental: Rental) -> tuple[Desk, str, dict]:
+    return opened(rental, "pay", kind="hire", amount="20.00")
 
 
 def test_a_double_click_pays_once_and_leads_to_the_same_page():
@@ -63,3 +71,35 @@ def test_two_clicks_at_the_same_moment_pay_once():
     before = rental.ledger.count()
     assert at_once(2, lambda: Desk(user).send(address, **entries)) == [302, 302]
     assert rental.ledger.count() == before + 1
+
+
+def test_a_swap_sent_twice_swaps_once_though_its_device_fits_no_more():
+    rental = make.rental(State.ACTIVE, at=make.NOW - timedelta(days=3))
+    spare = make.device(rental.clinic)
+    desk, address, entries = opened(rental, "swap", counter_out=2, device=spare.pk, counter_in=0)
+    assert [desk.send(address, **entries), desk.send(address, **entries)] == [302, 302]
+    assert [holding.device for holding in rental.holdings.filter(live=True)] == [spare]
+    assert rental.holdings.count() == 2
+
+
+def test_a_device_found_twice_is_reserved_once():
+    site = make.clinic()
+    device = make.device(site)
+    rental = enquire(make.booking(site), at=make.NOW, actor=make.manager())
+    desk, address, entries = opened(rental, "reserve", device=device.pk)
+    assert [desk.send(address, **entries), desk.send(address, **entries)] == [302, 302]
+    assert rental.holdings.count() == 1
+
+
+def test_a_corrected_file_is_not_taken_for_the_one_sent_before():
+    desk = Desk(make.reception(make.clinic()))
+    desk.see("/usage/")
+    once = desk.proposed()["once"]
+
+    def send(counter: int) -> int:
+        content = f"serial,part_number,read_out_at,counter\n0222400163,71034400,2026-03-01T10:00:00+11:00,{counter}\n"
+        return desk.send("/usage/send/", once=once, file=SimpleUploadedFile("log.csv", content.encode()))
+
+    assert [send(40), send(40)] == [302, 302]
+    assert send(41) == 409
+    assert UsageImport.objects.count() == 1

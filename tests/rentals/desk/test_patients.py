@@ -125,3 +125,26 @@ def test_a_wrong_address_is_corrected_and_the_old_one_stays_in_the_history():
     assert list(desk.problems()) == ["date_of_birth"]
     patient.refresh_from_db()
     assert patient.date_of_birth.year == 1990
+
+
+def test_a_patient_is_registered_at_the_site_where_the_page_was_opened():
+    here, there = make.clinic("A here"), make.clinic("B there")
+    desk = Desk(make.reception(here, there))
+    desk.see("/patients/new/")
+    opened_here = desk.proposed()
+    desk.send("/site/", site=there.pk)  # in another window
+    assert desk.send("/patients/new/", **opened_here, **PERSON) == 302
+    assert Patient.objects.get().clinic == here
+
+
+def test_nobody_is_registered_at_a_site_one_does_not_work_for():
+    here, there = make.clinic(), make.clinic()
+    desk = Desk(make.reception(here))
+    assert desk.fill_in("/patients/new/", **PERSON, clinic=there.pk) == 422
+    assert not Patient.objects.exists()
+
+
+def test_another_mistake_does_not_ask_whether_this_is_another_person():
+    desk = Desk(make.reception(make.clinic()))
+    assert desk.fill_in("/patients/new/", **{**PERSON, "email": "no address"}) == 422
+    assert 'type="checkbox" name="confirm_new"' not in desk.page

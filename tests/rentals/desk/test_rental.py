@@ -1,6 +1,6 @@
 """The list of rentals, the page of one, and what its patient was told."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -128,3 +128,14 @@ def test_a_filter_that_means_nothing_is_said_and_finds_nothing():
     assert references(desk) == []
     assert desk.see("/rentals/", per_page="0", page="x", sort="nothing") == 200
     assert references(desk) == [rental.reference]
+
+
+def test_days_late_are_counted_by_the_clock_of_the_rentals_own_site(clock):
+    perth = make.clinic("B Perth", time_zone="Australia/Perth")
+    make.clinic("A Sydney")
+    rental = make.rental(State.ACTIVE, perth, at=make.NOW - timedelta(days=28), days=26)
+    clock.move_to(datetime(2026, 3, 2, 14, 30, tzinfo=UTC))  # Monday evening in Perth, Tuesday in Sydney
+    desk = Desk(make.reception())
+    desk.see(f"/rentals/{rental.reference}/")
+    assert "Today at A Sydney" not in desk.page
+    assert '<span class="tag alarm">2 days late</span>' in desk.page
