@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, Q, Subquery, When
+from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, Q, Subquery, Sum, When
 
 from rentals.booking.capacity import overdue_at
-from rentals.models import Discrepancy, Holding, Move, Reminder, Rental
+from rentals.ledger import SETTLED
+from rentals.models import Discrepancy, Holding, LedgerEntry, Move, Reminder, Rental
 from rentals.models.rental import RentalQuerySet
 from rentals.models.states import State
 
@@ -37,6 +38,14 @@ def with_overview(rentals: RentalQuerySet, at: datetime) -> "QuerySet[RentalInVi
         overdue=Case(When(is_overdue, then=True), default=False, output_field=BooleanField()),
     )
     return cast("QuerySet[RentalInView]", seen)
+
+
+def with_open_money(rentals: Any) -> Any:
+    """Finished ones (settled or cancelled) whose ledger is not even, with their `balance` (AUD; positive: the patient
+    owes). Closing with open money is allowed, and listed (I9)."""
+    entries = LedgerEntry.objects.filter(rental=OuterRef("pk")).order_by().values("rental")
+    balance = Subquery(entries.annotate(total=Sum("amount")).values("total"))
+    return rentals.filter(state__in=SETTLED).annotate(balance=balance).filter(balance__isnull=False).exclude(balance=0)
 
 
 def that_held(rentals: Any, device: int) -> Any:

@@ -37,10 +37,20 @@ ACTIONS = (
 )
 
 
+# What makes sense for a reservation whose device was taken away; anything more would be taken for nothing.
+WITHOUT_DEVICE = {"cancel"}
+
+
 def possible(rental: Rental, user: User) -> list[Action]:
     """The verbs that the rental's state and the user's role allow."""
     state = State(rental.state)
-    return [one for one in ACTIONS if state in VERB_STATES[one.verb] and may(user, one.action)]
+    allowed = [one for one in ACTIONS if state in VERB_STATES[one.verb] and may(user, one.action)]
+    return [one for one in allowed if one.verb in WITHOUT_DEVICE] if is_at_risk(rental) else allowed
+
+
+def is_at_risk(rental: Rental) -> bool:
+    """Whether the rental is a reservation without a device."""
+    return rental.state == State.RESERVED and rental.holdings.filter(live=True, device=None).exists()
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,8 @@ class Step:
 
 
 def steps(rental: Rental) -> list[Step]:
-    """The way of a reserved rental to its hand-over; none in any other state."""
-    if rental.state != State.RESERVED:
+    """The way of a reserved rental to its hand-over; none in any other state, or while it is at risk."""
+    if rental.state != State.RESERVED or is_at_risk(rental):
         return []
     due = ledger.bond_due(rental)
     bond = f"The patient pays the bond: ${due} is due" if due else "The bond is paid"

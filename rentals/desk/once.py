@@ -51,7 +51,9 @@ def act_once(
 
 
 def key_of(request: HttpRequest) -> str:
-    return request.POST.get(FIELD, "")[:LONGEST_KEY]
+    """The key of the form; "" for one that is none of ours."""
+    key = request.POST.get(FIELD, "")[:LONGEST_KEY]
+    return key if key.isalnum() else ""
 
 
 def answer_again(stored: StoredAnswer, request: HttpRequest) -> HttpResponseRedirect:

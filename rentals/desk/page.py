@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -51,7 +51,7 @@ class BasePage(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.now = timezone.now()  # the one moment of this request, UTC
         if not may(self.actor, self.action):
-            raise PermissionDenied
+            return render(request, "403.html", status=403)
         self.sites = list(self.actor.visible_clinics())
         self.site = chosen_site(request, self.sites)
         return super().dispatch(request, *args, **kwargs)

@@ -146,7 +146,7 @@ class RejectedTable(BaseTable):
     """The lines of a file that were not taken."""
 
     line = tables.Column("Line", attrs=NUMBER)
-    reason = tables.Column("Why it was not taken")
+    reason = tables.Column("Why it was not taken", attrs={"td": {"class": "wrap"}})
 
     class Meta(BaseTable.Meta):
         orderable = False

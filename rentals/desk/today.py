@@ -10,11 +10,12 @@ from config.models import Clinic
 from devices.models import Device, DeviceQuerySet
 from rentals.models import Discrepancy, Message, Rental
 from rentals.models.states import State
-from rentals.overview import with_overview
+from rentals.overview import with_open_money, with_overview
 
 if TYPE_CHECKING:
     from rentals.overview import RentalInView
 
+MOST_MONEY = 10
 WAITING_FOR_US = (State.ENQUIRY, State.RETURNED, State.LOST, State.KEPT)
 
 
@@ -30,6 +31,7 @@ class Work:
     to_inspect: list["RentalInView"] = field(default_factory=list)
     to_settle: list["RentalInView"] = field(default_factory=list)
     waiting: list["RentalInView"] = field(default_factory=list)
+    open_money: list["RentalInView"] = field(default_factory=list)
     units_to_inspect: list[Device] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     discrepancies: int = 0
@@ -43,7 +45,7 @@ class Work:
     def patients(self) -> set[int]:
         """Ids of the patients whose records are shown."""
         lists = (self.at_risk, self.pick_ups, self.tomorrow, self.due_today, self.overdue)
-        more = (self.to_inspect, self.to_settle, self.waiting)
+        more = (self.to_inspect, self.to_settle, self.waiting, self.open_money)
         shown = {rental.patient_id for rentals in (*lists, *more) for rental in rentals}
         return shown | {message.patient_id for message in self.messages}
 
@@ -51,6 +53,7 @@ class Work:
 def work_of(site: Clinic, at: datetime) -> Work:
     """What waits at `site` at the moment `at`, by its local day, in a fixed number of queries."""
     work = Work(
+        open_money=list(open_money(site, at)[:MOST_MONEY]),
         units_to_inspect=list(units_to_inspect(site, at)),
         messages=list(Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")),
         discrepancies=Discrepancy.objects.filter(clinic=site, state=Discrepancy.State.OPEN).count(),
@@ -72,6 +75,12 @@ def open_rentals(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
     )
     rentals = with_overview(Rental.objects.filter(clinic=site), at).filter(pressing)
     return rentals.select_related("patient", "clinic").order_by("due_on", "starts_on", "pk")
+
+
+def open_money(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
+    """Finished rentals that are not even, the latest to end first."""
+    finished = with_open_money(with_overview(Rental.objects.filter(clinic=site), at))
+    return finished.select_related("patient", "clinic").order_by("-ended_at", "-pk")
 
 
 def list_for(rental: "RentalInView", work: Work, today: date) -> list["RentalInView"]:

@@ -4,7 +4,7 @@ from django.urls import path
 
 from rentals.desk.views import booking, devices, discrepancies, fleet, patients, rentals, today, usage, verbs
 
-RENTAL = "rentals/<str:reference>/"
+RENTAL = "rentals/<slug:reference>/"
 
 urlpatterns = [
     path("", today.Today.as_view(), name="today"),
@@ -31,7 +31,7 @@ urlpatterns = [
     path(f"{RENTAL}lost/", verbs.ReportLost.as_view(), name="lost"),
     path(f"{RENTAL}kept/", verbs.ReportKept.as_view(), name="kept"),
     path("messages/<int:pk>/", rentals.OneMessage.as_view(), name="message"),
-    path("messages/<int:pk>/told/", rentals.Told.as_view(), name="told"),
+    path("messages/<int:pk>/decide/", rentals.Decide.as_view(), name="decide"),
     path("devices/", devices.Devices.as_view(), name="devices"),
     path("devices/add/", devices.AddDevice.as_view(), name="add-device"),
     path("devices/<int:pk>/", devices.OneDevice.as_view(), name="device"),

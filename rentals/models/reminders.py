@@ -50,6 +50,12 @@ class Message(models.Model):
         UNKNOWN = "unknown", "May not have arrived"
         VOID = "void", "Not sent"
 
+    class Decision(models.TextChoices):
+        """What a person decided about one that did not arrive."""
+
+        TOLD = "told", "Told by phone instead"
+        NOT_NEEDED = "not_needed", "Not needed any more"
+
     TO_SEND = (State.QUEUED, State.RETRY)
     TO_DECIDE = (State.FAILED, State.UNKNOWN)
 
@@ -69,7 +75,8 @@ class Message(models.Model):
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
-    decided_at = models.DateTimeField(null=True, blank=True, help_text="When the patient was told by phone instead.")
+    decision = models.CharField(max_length=10, choices=Decision, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = MessageQuerySet.as_manager()
@@ -102,8 +109,13 @@ class Message(models.Model):
                 name="message_sent_has_time",
             ),
             models.CheckConstraint(
-                condition=Q(decided_at__isnull=True, decided_by__isnull=True)
-                | Q(state__in=["failed", "unknown"], decided_at__isnull=False, decided_by__isnull=False),
+                condition=Q(decision="", decided_at__isnull=True, decided_by__isnull=True)
+                | Q(
+                    state__in=["failed", "unknown"],
+                    decision__in=["told", "not_needed"],
+                    decided_at__isnull=False,
+                    decided_by__isnull=False,
+                ),
                 name="message_decided_has_who",
             ),
         ]

@@ -10,19 +10,21 @@ from rentals.deciding import deciding
 from rentals.models import Message
 
 
-def told_by_phone(message: Message, *, at: datetime, actor: User) -> Message:
-    """Staff phoned the patient instead: write down who and when, so that the message waits for nobody any more.
+def decide(message: Message, decision: Message.Decision, *, at: datetime, actor: User) -> Message:
+    """Write down that staff phoned the patient instead, or that there is nothing left to tell.
 
-    Its state stays what became of the mail. A change of the patient's record (I10). Raises
-    `already_decided` the second time, `wrong_state` for a message that waits for no decision.
+    The message waits for nobody any more; its state stays what became of the mail. A change of the patient's
+    record (I10). Raises `already_decided` the second time, `wrong_state` for a message that waits for no decision.
     """
     with deciding():
-        decided = Message.objects.to_decide().filter(pk=message.pk).update(decided_at=at, decided_by=actor)
+        waiting = Message.objects.to_decide().filter(pk=message.pk)
+        decided = waiting.update(decision=decision, decided_at=at, decided_by=actor)
         message = Message.objects.select_related("decided_by").get(pk=message.pk)
         if not decided and message.decided_by:
             raise Refusal(
                 "already_decided",
-                f"{message.decided_by} has told this patient by phone already; nothing is left to do.",
+                f"{message.decided_by} has decided already: {message.get_decision_display().lower()}. Nothing is left "
+                "to do.",
             )
         if not decided:
             label = message.get_state_display().lower()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 WAYS_TO_LOOK = list(product(("light", "dark"), ((1280, 900), (320, 640))))
-BY_POST_ONLY = {"choose-site", "offers", "told", "resolve", "take-reading", "usage-send"}
+BY_POST_ONLY = {"choose-site", "offers", "decide", "resolve", "take-reading", "usage-send"}
 NO_PAGES = {"fleet-export"}
 
 
@@ -76,7 +76,7 @@ def addresses(site: Clinic) -> dict[str, str]:
             continue
         if name == "reverse":
             found[name] = reverse(name, args=[held.rental.reference, held.rental.ledger.first().pk])
-        elif "<str:reference>" in str(pattern.pattern):
+        elif "<slug:reference>" in str(pattern.pattern):
             found[name] = reverse(name, args=[rental[states.get(name, State.ACTIVE)].reference])
         elif "<int:pk>" in str(pattern.pattern):
             thing = things.get(name) or things["patient"]

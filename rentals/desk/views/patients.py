@@ -14,16 +14,29 @@ from rentals.desk.page import BaseFormPage, BasePage, explain
 from rentals.models import Rental
 from rentals.overview import with_overview
 
+ASKED = "patients asked for"
+
 
 class Patients(BaseFormPage):
-    """Find a patient; those shown are recorded as found."""
+    """Find a patient; those shown are recorded as found.
+
+    What was asked is kept in the session and shown by GET, so that Back works and no name stands in an address.
+    """
 
     action = "patients.search"
     template = "rentals/desk/patients.html"
     form_class = PatientSearchForm
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "found" in request.GET and (asked := request.session.get(ASKED)):
+            return self.search(self.make_form(asked))
+        return super().get(request)
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        form = self.make_form(request.POST)
+        request.session[ASKED] = {name: request.POST.get(name, "") for name in PatientSearchForm.base_fields}
+        return self.go(f"{reverse('patients')}?found")
+
+    def search(self, form: PatientSearchForm) -> HttpResponse:
         if not form.is_valid():
             return self.show_form(form, status=422)
         try:

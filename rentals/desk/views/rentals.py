@@ -16,17 +16,18 @@ from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
 from rentals.models import Message, Rental
 from rentals.models.states import State
-from rentals.overview import found_by, in_full, with_overview
+from rentals.overview import found_by, in_full, with_open_money, with_overview
 from rentals.reconciliation.days import counted, day_statuses
-from rentals.reminders.decide import told_by_phone
+from rentals.reminders.decide import decide
+from rentals.reminders.judge import why_not_rental
 
 
 class RentalFilter(FilterSet):
-    LATE = [("overdue", "Overdue"), ("at_risk", "At risk")]
+    TROUBLE = [("overdue", "Overdue"), ("at_risk", "At risk"), ("money", "Finished, money open")]
 
     search = CharFilter(method="with_words", label="Reference or serial")
     state = ChoiceFilter(choices=State.choices, empty_label="Any state")
-    trouble = ChoiceFilter(choices=LATE, method="in_trouble", empty_label="All", label="Trouble")
+    trouble = ChoiceFilter(choices=TROUBLE, method="in_trouble", empty_label="All", label="Trouble")
 
     class Meta:
         model = Rental
@@ -36,7 +37,7 @@ class RentalFilter(FilterSet):
         return found_by(rentals, words.strip())
 
     def in_trouble(self, rentals: Any, name: str, which: str) -> Any:
-        return rentals.filter(**{which: True})
+        return with_open_money(rentals) if which == "money" else rentals.filter(**{which: True})
 
 
 class Rentals(BasePage):
@@ -90,25 +91,33 @@ class OneMessage(BasePage):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         message = message_seen(self, pk)
         self.record([message.patient_id])
-        return self.show(message=message)
+        reasons = [why_not_rental(reminder, self.now) for reminder in message.reminders.all()]
+        return self.show(message=message, passed=reasons if all(reasons) else [])
 
 
-class Told(BasePage):
-    """Somebody phoned the patient instead of a message that did not arrive."""
+class Decide(BasePage):
+    """What somebody decided about a message that did not arrive."""
 
     action = "rentals.tell"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         message = message_seen(self, pk)
         try:
-            told_by_phone(message, at=self.now, actor=self.actor)
+            decide(message, decision_in(request), at=self.now, actor=self.actor)
         except Refusal as refusal:
             messages.error(request, refusal.message)
             return self.go(reverse("message", args=[pk]))
-        return self.go(reverse("today"), "Recorded: the patient was told by phone.")
+        return self.go(reverse("today"), "Recorded.")
+
+
+def decision_in(request: HttpRequest) -> Message.Decision:
+    try:
+        return Message.Decision(request.POST.get("decision", ""))
+    except ValueError as error:
+        raise Refusal("invalid", "Say what was decided: use one of the buttons.", status=400) from error
 
 
 def message_seen(page: BasePage, pk: int) -> Message:
     """The message, if the user may see it; else 404."""
     seen = Message.objects.visible_to(page.actor).select_related("patient__clinic", "decided_by")
-    return get_object_or_404(seen.prefetch_related("reminders__rental"), pk=pk)
+    return get_object_or_404(seen.prefetch_related("reminders__rental__clinic"), pk=pk)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.refusals import Refusal
-from devices.models import Device
+from devices.models import Device, Reading
 from rentals import agreement, custody, ledger
 from rentals.booking import change
 from rentals.booking.availability import fitting_devices
@@ -26,6 +26,8 @@ from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Rental
 from rentals.models.states import State
+from rentals.templatetags.desk import aud
+from rentals.templatetags.devices import doubt
 
 
 class BaseVerbPage(BaseFormPage):
@@ -56,7 +58,29 @@ class BaseVerbPage(BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         require(self.rental, self.verb)
         self.do(given)
-        return self.go(self.address, self.done)
+        self.warn_of_doubt()
+        return self.go(self.address, self.said(given))
+
+    def said(self, given: dict[str, Any]) -> str:
+        """What stands on top of the rental's page when it is done."""
+        return self.done
+
+    def open_money(self) -> str:
+        """What is still to be paid, by whom; nothing when all is even."""
+        balance = ledger.balance(self.rental)
+        if balance < 0:
+            return f" {aud(-balance)} is due to the patient: pay it out, then record the refund."
+        return f" The patient still owes {aud(balance)}." if balance else ""
+
+    def warn_of_doubt(self) -> None:
+        """Say at once when what the screen is said to show cannot be; it is kept, and not trusted (I5)."""
+        doubted = Reading.objects.filter(recorded_at=self.now, trusted=False)
+        for reading in doubted.filter(device__in=self.rental.holdings.values("device")):
+            messages.warning(
+                self.request,
+                f"Counter {reading.counter} is kept, but not trusted: it is {doubt(reading.flag)}. Look at the screen "
+                "again and record what it shows on the device’s page.",
+            )
 
     @property
     def address(self) -> str:
@@ -143,6 +167,12 @@ class HandOver(BaseVerbPage):
         when = self.moment(given)
         return custody.hand_over(self.rental, **given, **when)
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.rental.state == State.RESERVED and self.device is None:
+            messages.error(request, "The device of this reservation was taken away, so nothing can be handed over.")
+            return self.go(self.address)
+        return super().get(request)
+
     def context(self) -> dict[str, Any]:
         before = steps(self.rental)
         return {**super().context(), "steps": before, "ready": all(step.done for step in before[:-1])}
@@ -165,8 +195,12 @@ class Inspect(BaseVerbPage):
     """The inspection of the device that came back, then fees and bond; a lost or kept one is only settled."""
 
     action, verb = "rentals.inspect", "inspect"
-    title, button, done = "Inspect and settle", "Settle and close", "Settled and closed."
+    button, done = "Settle and close", "Settled and closed."
     template = "rentals/desk/inspect.html"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return "Inspect and settle" if self.rental.state == State.RETURNED else "Settle"
 
     @property
     def form_class(self) -> Any:  # type: ignore[override]
@@ -174,6 +208,10 @@ class Inspect(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return custody.inspect(self.rental, **{"passed": True, "checks": {}, **given}, **self.who_and_when())
+
+    def said(self, given: dict[str, Any]) -> str:
+        to_repair = "" if given.get("passed", True) else " The device goes to repair."
+        return self.done + to_repair + self.open_money()
 
     def context(self) -> dict[str, Any]:
         return {
@@ -238,6 +276,9 @@ class Cancel(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return change.cancel(self.rental, **given, **self.who_and_when())
+
+    def said(self, given: dict[str, Any]) -> str:
+        return self.done + self.open_money()
 
 
 class ReportLost(BaseVerbPage):

@@ -25,6 +25,11 @@ class Desk:
         """Send a form without having opened it; it may be sent any number of times."""
         return self.kept(self.client.post(address, entries))
 
+    def find(self, **asked: Any) -> int:
+        """Search for a patient, and follow to what was found."""
+        assert self.send("/patients/", **asked) == 302
+        return self.see(self.led_to)
+
     def fill_in(self, address: str, **entries: Any) -> int:
         """Open the page and send its form, as it was proposed but for `entries`."""
         assert self.see(address) == 200, self.page

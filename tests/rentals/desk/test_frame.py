@@ -60,7 +60,7 @@ class Things:
         route = str(pattern.pattern)
         if name == "reverse":
             return reverse(name, args=[self.rental.reference, self.rental.ledger.first().pk])
-        if "<str:reference>" in route:
+        if "<slug:reference>" in route:
             return reverse(name, args=[self.rental.reference])
         if "<int:pk>" not in route:
             return reverse(name)
@@ -191,7 +191,7 @@ def test_a_demo_says_so_on_every_page(settings):
 def test_what_takes_only_forms_leads_home_when_its_address_is_opened():
     things = Things()
     desk = Desk(make.manager(things.clinic))
-    for name in ("choose-site", "told", "offers"):
+    for name in ("choose-site", "decide", "offers"):
         assert (desk.see(things.address(name)), desk.led_to) == (302, "/")
     assert Client().get("/sign-out/").status_code == 405
     assert Client().post("/sign-out/").headers["Location"] == "/sign-in/"

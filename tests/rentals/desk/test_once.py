@@ -103,3 +103,9 @@ def test_a_corrected_file_is_not_taken_for_the_one_sent_before():
     assert [send(40), send(40)] == [302, 302]
     assert send(41) == 409
     assert UsageImport.objects.count() == 1
+
+
+def test_a_key_that_is_none_of_ours_is_passed_over():
+    rental = make.rental(State.ACTIVE)
+    desk, address, entries = paying(rental)
+    assert desk.send(address, **{**entries, "once": "\0"}) == 302

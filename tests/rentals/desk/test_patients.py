@@ -21,7 +21,7 @@ def test_a_search_finds_by_a_part_of_the_name_and_records_who_was_shown():
     make.patient(site)
     user = make.reception(site)
     desk = Desk(user)
-    assert desk.send("/patients/", name="zoe") == 200
+    assert desk.find(name="zoe") == 200
     assert list(desk.answer.context["found"]) == [zoe]
     assert list(Access.objects.filter(user=user).values_list("patient", "action")) == [(zoe.pk, "searched")]
 
@@ -43,7 +43,7 @@ def test_a_search_by_get_finds_nobody_so_that_no_name_stands_in_an_address():
 )
 def test_a_search_that_says_too_little_is_told_what_to_write(entries, problem):
     desk = Desk(make.reception(make.clinic()))
-    assert desk.send("/patients/", **entries) in (400, 422)
+    assert desk.find(**entries) in (400, 422)
     assert problem in [text for texts in desk.problems().values() for text in texts]
 
 
@@ -51,7 +51,7 @@ def test_patients_of_another_site_are_not_found():
     here, there = make.clinic(), make.clinic()
     theirs = make.patient(there)
     desk = Desk(make.reception(here))
-    desk.send("/patients/", name=theirs.family_name)
+    desk.find(name=theirs.family_name)
     assert list(desk.answer.context["found"]) == []
     assert desk.see(f"/patients/{theirs.pk}/") == 404
 
@@ -104,8 +104,9 @@ def test_a_search_makes_the_same_number_of_queries(number, django_assert_num_que
     for _ in range(number):
         make.patient(site, given_name="Zoë")
     desk = Desk(make.reception(site))
+    desk.send("/patients/", name="zoe")
     with django_assert_num_queries(8):
-        desk.send("/patients/", name="zoe")
+        desk.see(desk.led_to)
     assert len(desk.answer.context["found"]) == number
 
 
@@ -148,3 +149,14 @@ def test_another_mistake_does_not_ask_whether_this_is_another_person():
     desk = Desk(make.reception(make.clinic()))
     assert desk.fill_in("/patients/new/", **{**PERSON, "email": "no address"}) == 422
     assert 'type="checkbox" name="confirm_new"' not in desk.page
+
+
+def test_back_from_a_patient_shows_what_was_found_again_without_a_name_in_the_address():
+    patient = make.patient(make.clinic(), given_name="Zoë")
+    desk = Desk(make.reception(patient.clinic))
+    desk.find(name="zoe")
+    desk.see(f"/patients/{patient.pk}/")
+    assert desk.see("/patients/?found") == 200
+    assert list(desk.answer.context["found"]) == [patient]
+    assert desk.see("/patients/") == 200
+    assert "found" not in desk.answer.context

@@ -1,10 +1,12 @@
 """The list of rentals, the page of one, and what its patient was told."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from patients.models import Access
+from rentals import ledger
 from rentals.models import Message
 from rentals.models.states import State
 from rentals.reminders import outbox
@@ -44,10 +46,14 @@ def test_the_list_is_narrowed_down_and_sorted():
         return references(desk)
 
     assert found(state="active") == found(trouble="overdue") == [late.reference]
+    closed = make.rental(State.CLOSED, site)
+    assert found(trouble="money") == [closed.reference]
+    ledger.pay(closed, kind="refund", amount=Decimal(180), method="cash", at=make.NOW, actor=make.manager())
+    assert found(trouble="money") == []
     assert found(search=booked.reference[2:6]) == [booked.reference]
     assert found(search=late.holdings.get().device.serial) == [late.reference]
-    assert found(sort="due_on") == [late.reference, booked.reference]
-    assert found(sort="-due_on") == [booked.reference, late.reference]
+    assert found(sort="starts_on")[0] == late.reference
+    assert found(sort="-starts_on")[-1] == late.reference
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -139,3 +145,8 @@ def test_days_late_are_counted_by_the_clock_of_the_rentals_own_site(clock):
     desk.see(f"/rentals/{rental.reference}/")
     assert "Today at A Sydney" not in desk.page
     assert '<span class="tag alarm">2 days late</span>' in desk.page
+
+
+def test_a_reference_that_cannot_be_is_not_found():
+    desk = Desk(make.reception(make.clinic()))
+    assert [desk.see(f"/rentals/{wrong}/") for wrong in ("%00", "%20", "a" * 300)] == [404, 404, 404]

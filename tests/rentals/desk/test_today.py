@@ -16,7 +16,7 @@ from tests.rentals.desk.desk import Desk
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ("at_risk", "pick_ups", "tomorrow", "due_today", "overdue", "to_inspect", "to_settle", "waiting")
+LISTS = ("open_money", "at_risk", "pick_ups", "tomorrow", "due_today", "overdue", "to_inspect", "to_settle", "waiting")
 
 
 def lists_of(site, at):
@@ -39,11 +39,12 @@ def test_a_rental_stands_in_the_list_of_what_is_to_be_done_with_it():
     make.rental(State.ACTIVE, site)
     returned = make.rental(State.RETURNED, site, at=at - 20 * day, ended=at - day)
     lost = make.rental(State.LOST, site, at=at - 20 * day, ended=at - day)
-    make.rental(State.CLOSED, site, at=at - 20 * day, ended=at - day)
+    closed = make.rental(State.CLOSED, site, at=at - 20 * day, ended=at - day)
     make.rental(State.CANCELLED, site)
     make.rental(State.RESERVED, make.clinic())
     waiting = enquire(make.booking(site), at=at, actor=make.reception(site))
     assert lists_of(site, at) == {
+        "open_money": [closed.reference],
         "pick_ups": [missed.reference, pick_up.reference],
         "tomorrow": [tomorrow.reference],
         "due_today": [due_today.reference],
@@ -78,13 +79,27 @@ def test_a_message_that_did_not_arrive_waits_until_somebody_has_phoned():
     assert desk.see("/") == 200
     assert patient.name in desk.page
     assert desk.see(f"/messages/{message.pk}/") == 200
-    assert desk.send(f"/messages/{message.pk}/told/") == 302
+    assert desk.send(f"/messages/{message.pk}/decide/", decision="told") == 302
     assert work_of(site, make.NOW).messages == []
     message.refresh_from_db()
-    assert (message.decided_by, message.state) == (user, "failed")
-    desk.send(f"/messages/{message.pk}/told/")
+    assert (message.decision, message.decided_by, message.state) == ("told", user, "failed")
+    desk.send(f"/messages/{message.pk}/decide/", decision="not_needed")
     desk.see("/")
-    assert "has told this patient by phone already" in desk.page
+    assert "has decided already: told by phone instead" in desk.page
+
+
+def test_a_message_whose_reason_has_passed_asks_nobody_to_phone():
+    rental = make.rental(State.CLOSED, at=make.NOW - timedelta(days=20), ended=make.NOW - timedelta(days=1))
+    message = failed_message(rental.patient)
+    rental.reminders.create(kind="overdue", occasion="2026-02-20+1", due_at=make.NOW, message=message)
+    desk = Desk(make.reception(rental.clinic))
+    desk.see(f"/messages/{message.pk}/")
+    assert "Its reason has passed since: the rental has ended." in desk.page
+    assert "and say what stands below" not in desk.page
+    assert desk.send(f"/messages/{message.pk}/decide/", decision="whatever") == 302
+    assert desk.send(f"/messages/{message.pk}/decide/", decision="not_needed") == 302
+    message.refresh_from_db()
+    assert message.decision == "not_needed"
 
 
 def failed_message(patient) -> Message:
@@ -121,6 +136,6 @@ def test_the_page_makes_the_same_number_of_queries(number, django_assert_num_que
         make.rental(State.ACTIVE, site, at=now - timedelta(days=35))
         make.device(site, condition=Device.Condition.QUARANTINE)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         desk.see("/")
     assert desk.page.count('class="what"') == 5 * number

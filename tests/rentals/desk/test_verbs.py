@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.models import User
+from rentals.booking.at_risk import put_at_risk
 from rentals.desk.actions import possible, steps
 from rentals.models.states import State
 from tests import make
@@ -247,3 +248,35 @@ def test_a_year_that_nobody_can_mean_is_refused_before_any_rule_is_asked(at):
     desk = Desk(make.manager(rental.clinic))
     assert desk.fill_in(f"{home(rental)}return/", counter=5, at=at) == 422
     assert "Write a year from 1851 to 2199." in desk.problems()["at"]
+
+
+def test_a_counter_that_cannot_be_is_said_at_once_while_the_device_is_in_the_hand():
+    rental = active()
+    desk = Desk(make.reception(rental.clinic))
+    desk.fill_in(f"{home(rental)}return/", counter=9999)
+    desk.see(desk.led_to)
+    assert "Counter 9999 is kept, but not trusted" in desk.page
+
+
+def test_a_reservation_without_its_device_can_only_be_cancelled():
+    rental = make.rental(State.RESERVED)
+    put_at_risk([rental.holdings.get().device.pk], cause="recall", at=make.NOW, actor=None)
+    user = make.manager(rental.clinic)
+    assert [one.verb for one in possible(rental, user)] == ["cancel"]
+    assert steps(rental) == []
+    desk = Desk(user)
+    assert (desk.see(f"{home(rental)}hand-over/"), desk.led_to) == (302, home(rental))
+    desk.see(home(rental))
+    assert f'href="/patients/{rental.patient_id}/book/"' in desk.page
+
+
+def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():
+    booked = make.prepare(make.rental(State.RESERVED))
+    desk = Desk(make.manager())
+    desk.fill_in(f"{home(booked)}cancel/", reason="Treated elsewhere")
+    desk.see(desk.led_to)
+    assert "$300.00 is due to the patient: pay it out, then record the refund." in desk.page
+    lost = make.rental(State.LOST)
+    desk.fill_in(f"{home(lost)}inspect/", fee_1="Replacement", amount_1="900.00")
+    desk.see(desk.led_to)
+    assert "The patient still owes $720.00." in desk.page

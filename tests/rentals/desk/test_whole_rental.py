@@ -27,7 +27,7 @@ def test_reception_rents_a_device_out_and_takes_it_back(clock):
     assert desk.fill_in("/patients/new/", **person, email="zoe@patients.example") == 302
     patient = Patient.objects.get()
     assert desk.led_to == f"/patients/{patient.pk}/"
-    assert desk.send("/patients/", name="zoe lind") == 200
+    assert desk.find(name="zoe lind") == 200
     assert f'href="/patients/{patient.pk}/book/"' in desk.page
 
     assert desk.fill_in(f"/patients/{patient.pk}/book/", **NO_TO_ALL, **INJURY, device=device.pk) == 302

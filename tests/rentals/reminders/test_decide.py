@@ -10,7 +10,7 @@ from config.refusals import Refusal
 from patients.models import Access
 from rentals.models import Message
 from rentals.reminders import outbox, plan
-from rentals.reminders.decide import told_by_phone
+from rentals.reminders.decide import decide
 from tests import make
 from tests.raw import assert_refused, sql, without_constraint
 from tests.refusals import refused_as
@@ -19,6 +19,7 @@ from tests.rentals.test_indexes import indexes_of
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
+TOLD = Message.Decision.TOLD
 LATER = make.NOW + timedelta(days=30)
 MODES = {"failed": "550 at RCPT", "unknown": "accepted, then dropped", "retry": "450 at RCPT", "sent": "accept"}
 
@@ -36,7 +37,7 @@ def message_that_is(state, sink, clinic=None):
 @pytest.mark.parametrize("state", ["failed", "unknown"])
 def test_a_patient_told_by_phone_is_written_down_and_the_state_stays(sink, state):
     message, actor = message_that_is(state, sink), make.reception()
-    told = told_by_phone(message, at=LATER, actor=actor)
+    told = decide(message, TOLD, at=LATER, actor=actor)
     assert told == Message.objects.get()
     for row in (told, Message.objects.get()):
         assert (row.state, row.decided_at, row.decided_by) == (state, LATER, actor)
@@ -46,9 +47,9 @@ def test_a_patient_told_by_phone_is_written_down_and_the_state_stays(sink, state
 
 def test_the_second_to_tell_by_phone_is_refused_and_the_first_stays(sink):
     message, first, second = message_that_is("failed", sink), make.reception(), make.reception()
-    told_by_phone(message, at=LATER, actor=first)
-    refusal = refused_as("already_decided", told_by_phone, message, at=LATER, actor=second)
-    assert refusal.message == f"{first} has told this patient by phone already; nothing is left to do."
+    decide(message, TOLD, at=LATER, actor=first)
+    refusal = refused_as("already_decided", decide, message, TOLD, at=LATER, actor=second)
+    assert refusal.message == f"{first} has decided already: told by phone instead. Nothing is left to do."
     assert Message.objects.get().decided_by == first
     assert not Access.objects.filter(user=second).exists()
 
@@ -56,7 +57,7 @@ def test_the_second_to_tell_by_phone_is_refused_and_the_first_stays(sink):
 @pytest.mark.parametrize("state", ["retry", "sent"])
 def test_a_message_that_waits_for_no_decision_is_not_decided(sink, state):
     message, actor = message_that_is(state, sink), make.reception()
-    refused_as("wrong_state", told_by_phone, message, at=LATER, actor=actor)
+    refused_as("wrong_state", decide, message, TOLD, at=LATER, actor=actor)
     assert (Message.objects.get().decided_at, Access.objects.filter(user=actor).count()) == (None, 0)
 
 
@@ -68,7 +69,7 @@ def test_of_many_who_phone_at_once_one_is_written_down(sink):
     def phone():
         actor = next(callers)
         try:
-            return told_by_phone(message, at=LATER, actor=actor).decided_by
+            return decide(message, TOLD, at=LATER, actor=actor).decided_by
         except Refusal as refusal:
             return refusal.code
 
@@ -81,7 +82,7 @@ def test_messages_to_decide_are_those_failed_or_unknown_that_nobody_decided_olde
     clinic = make.clinic()
     made = {state: message_that_is(state, sink, clinic) for state in ("unknown", "sent", "failed", "retry")}
     assert list(Message.objects.to_decide()) == [made["unknown"], made["failed"]]
-    told_by_phone(made["unknown"], at=LATER, actor=make.reception())
+    decide(made["unknown"], TOLD, at=LATER, actor=make.reception())
     assert list(Message.objects.to_decide()) == [made["failed"]]
 
 
@@ -107,18 +108,22 @@ def test_a_decision_has_its_time_and_who_made_it(sink, wrong):
 
 def test_only_what_is_failed_or_unknown_is_decided(sink):
     message_that_is("sent", sink)
-    decide = "UPDATE rentals_message SET decided_at = created_at, decided_by_id = (SELECT min(id) FROM config_user)"
-    assert_refused("message_decided_has_who", decide)
+    decision = (
+        "UPDATE rentals_message SET decision = 'told', decided_at = created_at, "
+        "decided_by_id = (SELECT min(id) FROM config_user)"
+    )
+    assert_refused("message_decided_has_who", decision)
     with without_constraint("rentals_message", "message_decided_has_who"):
-        assert sql(decide) == 1
+        assert sql(decision) == 1
 
 
 # Some years of messages, of which some failed and nearly all of those were decided.
 MANY = """
     INSERT INTO rentals_message (patient_id, channel, state, created_at, next_attempt_at, attempts, sent_at, why,
-                                 mail_key, subject, text, html, decided_at, decided_by_id)
+                                 mail_key, subject, text, html, decision, decided_at, decided_by_id)
     SELECT m.patient_id, 'email', s.state, m.created_at, m.created_at, 1,
         CASE WHEN s.state = 'sent' THEN m.created_at END, '', gen_random_uuid(), 'A reminder', repeat('x', 500), '',
+        CASE WHEN s.state <> 'sent' AND n > 20 THEN 'told' ELSE '' END,
         CASE WHEN s.state <> 'sent' AND n > 20 THEN m.created_at END,
         CASE WHEN s.state <> 'sent' AND n > 20 THEN (SELECT min(id) FROM config_user) END
     FROM rentals_message m, generate_series(1, 10000) n,
