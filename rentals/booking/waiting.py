@@ -1,14 +1,16 @@
 """Waiting rentals: what a patient needs, written down, and the device that staff give it later (I1, I2, I4)."""
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from config.models import User
-from config.refusals import Refusal
+from config.refusals import Refusal, invalid
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access
-from rentals.booking.availability import Need
-from rentals.booking.book import Booking, check_booking, make_rental, take_device
+from rentals.booking.availability import Need, next_start
+from rentals.booking.book import Booking, check_booking, make_rental, refuse_closed_day, take_device
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move, record, require
 from rentals.models import Holding, Rental
@@ -29,15 +31,18 @@ def enquire(booking: Booking, *, at: datetime, actor: User) -> Rental:
     return rental
 
 
-def reserve(rental: Rental, *, at: datetime, actor: User, device: Device | None = None) -> Rental:
+def reserve(
+    rental: Rental, *, at: datetime, actor: User, device: Device | None = None, starts_on: date | None = None
+) -> Rental:
     """Give a waiting rental the named `device`, or the best that fits, and return it `reserved`.
 
-    What it waited for beyond its start does not shorten the course: see `days_from`. It comes under the clinic's
-    present terms, as any booking made today. Raises `wrong_state`, and what `book` raises for a device.
+    It is collected on the local day `starts_on`; without one see `days_from`, and also for what it waited for beyond
+    its start, which does not shorten the course. It comes under the clinic's present terms, as any booking made
+    today. Raises `wrong_state`, `invalid`, `clinic_closed`, and what `book` raises for a device.
     """
     require(rental, "reserve")
     with deciding():
-        need = need_of(rental, at)
+        need = need_of(rental, at, starts_on)
         taken = take_device(need, device, at)
         rental, _ = lock_rental(rental)
         require(rental, "reserve")
@@ -57,12 +62,15 @@ def reserve(rental: Rental, *, at: datetime, actor: User, device: Device | None 
     return rental
 
 
-def need_of(rental: Rental, at: datetime) -> Need:
-    """What a waiting rental asks of a device at the moment `at`, by its plan and what was accepted for it."""
-    starts_on, due_on = days_from(rental, at)
+def need_of(rental: Rental, at: datetime, starts_on: date | None = None) -> Need:
+    """What a waiting rental asks of a device at the moment `at`, by its plan and what was accepted for it.
+
+    Raises what `days_from` raises.
+    """
+    first_day, due_on = days_from(rental, at, starts_on)
     return Need(
         rental.clinic,
-        starts_on,
+        first_day,
         due_on,
         rental.planned_treatments,
         rental.patient,
@@ -71,12 +79,34 @@ def need_of(rental: Rental, at: datetime) -> Need:
     )
 
 
-def days_from(rental: Rental, at: datetime) -> tuple[date, date]:
-    """The days for which a waiting rental can be reserved: its own, or where they have passed or the clinic stays
-    closed, the next open ones. The course keeps at least its length."""
-    clinic, length = rental.clinic, rental.due_on - rental.starts_on
-    starts_on = clinic.next_open_day(max(rental.starts_on, clinic.day_of(at)))
-    due_on = starts_on and clinic.next_open_day(starts_on + length)
-    if starts_on is None or due_on is None:
+def days_from(rental: Rental, at: datetime, starts_on: date | None = None) -> tuple[date, date]:
+    """The local days for which a waiting rental can be reserved: from `starts_on`, or without one its own, or where
+    they have passed or the clinic stays closed, the next open ones. The course keeps at least its length.
+
+    Raises `invalid` for a `starts_on` that has passed, `clinic_closed` for a closed one or where no day is open.
+    """
+    clinic = rental.clinic
+    if starts_on:
+        check_start(rental, starts_on, at)
+    first_day = starts_on or clinic.next_open_day(max(rental.starts_on, clinic.day_of(at)))
+    due_on = first_day and clinic.next_open_day(first_day + length_of(rental))
+    if first_day is None or due_on is None:
         raise Refusal("clinic_closed", f"{clinic} has no open day within 60 days; enter its opening hours first.")
-    return starts_on, due_on
+    return first_day, due_on
+
+
+def check_start(rental: Rental, starts_on: date, at: datetime) -> None:
+    """A device is collected on an open day from today on: nothing was held before that could have been collected."""
+    if starts_on < rental.clinic.day_of(at):
+        raise invalid("starts_on", "The day of collection has passed; choose today or a later day.")
+    refuse_closed_day(rental.clinic, "starts_on", starts_on, at)
+
+
+def later_start(rental: Rental, need: Need, at: datetime) -> list[dict[str, Any]]:
+    """The next start at which a waiting rental would get a device, as the API says it, where none fits `need`."""
+    return next_start(replace(need, due_on=need.starts_on + length_of(rental)), at)
+
+
+def length_of(rental: Rental) -> timedelta:
+    """How many days the course was asked for; a due day that moves to an open one does not make it longer."""
+    return rental.due_on - rental.starts_on

@@ -11,7 +11,7 @@ from config.refusals import Refusal
 from patients.models import Screening
 from rentals.booking import book as booking_verbs
 from rentals.booking import change
-from rentals.booking.waiting import enquire, reserve
+from rentals.booking.waiting import enquire, later_start, need_of, reserve
 from rentals.models import Holding, Rental
 from tests import make
 from tests.refusals import refused_as
@@ -177,6 +177,60 @@ class TestDays:
         rental = waiting(clinic)
         clinic.opening_hours.all().delete()
         refused_as("clinic_closed", give, Rental.objects.get(pk=rental.pk))
+
+    @pytest.mark.parametrize(
+        ("starts_on", "due_on"),
+        [
+            (MONDAY, date(2026, 3, 30)),
+            (date(2026, 3, 6), date(2026, 4, 3)),
+            (date(2026, 3, 7), date(2026, 4, 4)),
+        ],
+    )
+    def test_another_start_moves_the_due_day_with_it(self, clinic, starts_on, due_on):
+        device = make.device(clinic)
+        rental = give(waiting(clinic, starts_on=date(2026, 3, 16)), starts_on=starts_on)
+        assert (rental.starts_on, rental.due_on) == (starts_on, due_on)
+        assert (rental.holdings.get().device, rental.holdings.get().blocked.lower) == (device, starts_on)
+
+    def test_another_start_keeps_at_least_the_length_of_the_course(self, clinic):
+        """28 days from 9 March are 6 April, which is closed; the day after is not."""
+        make.device(clinic)
+        rental = waiting(clinic)
+        Closure.objects.create(
+            clinic=clinic, first_day=date(2026, 4, 6), last_day=date(2026, 4, 6), reason="Easter Monday"
+        )
+        moved = give(Rental.objects.get(pk=rental.pk), starts_on=date(2026, 3, 9))
+        assert (moved.starts_on, moved.due_on) == (date(2026, 3, 9), date(2026, 4, 7))
+
+    @pytest.mark.parametrize(("code", "starts_on"), [("invalid", MONDAY - DAY), ("clinic_closed", date(2026, 3, 8))])
+    def test_a_start_that_has_passed_or_is_closed_is_refused_at_its_field(self, clinic, code, starts_on):
+        make.device(clinic)
+        rental = waiting(clinic)
+        assert refused_as(code, give, rental, starts_on=starts_on).field == "starts_on"
+        assert Rental.objects.get(pk=rental.pk).state == "enquiry"
+
+    def test_a_closed_start_names_the_next_open_day(self, clinic):
+        refusal = refused_as("clinic_closed", give, waiting(clinic), starts_on=date(2026, 3, 8))
+        assert refusal.alternatives == [{"starts_on": "2026-03-09"}]
+
+    def test_the_day_of_the_clinic_counts_and_not_the_one_of_greenwich(self, clinic):
+        """At 14:00 UTC on Monday it is Tuesday in Sydney."""
+        make.device(clinic)
+        night = make.NOW + timedelta(hours=13)
+        rental = waiting(clinic, at=night)
+        assert refused_as("invalid", give, rental, at=night, starts_on=MONDAY).field == "starts_on"
+        assert give(rental, at=night, starts_on=MONDAY + DAY).starts_on == MONDAY + DAY
+
+    def test_the_start_that_is_offered_instead_is_as_long_as_the_one_that_is_reserved(self, clinic):
+        """Its own due day is closed meanwhile, so that the days refused are longer than the course."""
+        make.rental("reserved", clinic)
+        rental = waiting(clinic)
+        Closure.objects.create(clinic=clinic, first_day=date(2026, 3, 30), last_day=date(2026, 3, 31), reason="Works")
+        rental = Rental.objects.get(pk=rental.pk)
+        [other] = later_start(rental, need_of(rental, make.NOW), make.NOW)
+        given = give(rental, starts_on=date.fromisoformat(other["starts_on"]))
+        assert (given.starts_on, given.due_on) == (date(2026, 4, 1), date(2026, 4, 29))
+        assert other["due_on"] == given.due_on.isoformat()
 
 
 def race(*actions):
