@@ -19,7 +19,7 @@ from rentals.demo.usage import Reader
 from rentals.reminders import outbox
 from rentals.reminders.plan import plan_reminders
 
-BEGAN = timedelta(days=190)  # so long ago Callus came to the clinics
+BEGAN = timedelta(days=240)  # so long ago Callus came to the clinics
 
 
 def make_demo_clinic(at: datetime) -> dict[str, str]:

@@ -71,15 +71,22 @@ class Story:
 
 AROUND_TODAY = (
     # Out with a patient; some have the next rental booked already.
-    Story(unit="S1", site=SYDNEY, start=-25, weeks=6, usage=Usage(adherence=0.9, missing=(12, 15))),
-    Story(unit="S1", site=SYDNEY, start=22, weeks=4, booked=28),
     Story(unit="S2", site=SYDNEY, start=-28, weeks=4, usage=Usage(adherence=0.96, paused=(9, 12))),
     Story(unit="S2", site=SYDNEY, start=5, weeks=4, booked=12, signed=True),
-    Story(unit="S3", site=SYDNEY, start=-45, weeks=6, late=30, person=WITHOUT_REMINDERS),
-    Story(unit="S3", site=SYDNEY, start=4, weeks=5, booked=13),
     Story(unit="S4", site=SYDNEY, start=-33, weeks=4, extended=3, usage=Usage(adherence=0.97, twice_on=(8, 9, 15))),
     Story(unit="S4", site=SYDNEY, start=24, weeks=4, booked=28, bond_paid=True, signed=True),
     Story(unit="S9", site=SYDNEY, start=-29, weeks=4, late=30, usage=Usage(adherence=0.8, restarts_on=17)),
+    Story(unit="S9", site=SYDNEY, start=4, weeks=4, booked=13),
+    Story(
+        unit="S10",
+        site=SYDNEY,
+        start=-45,
+        weeks=6,
+        late=30,
+        person=WITHOUT_REMINDERS,
+        override="The patient knows that it may end early; nothing else is free.",
+        usage=Usage(adherence=0.97),
+    ),
     Story(unit="S13", site=SYDNEY, start=-30, weeks=6, swapped_to="S12", swapped=-9, usage=Usage(adherence=0.84)),
     Story(unit="P1", site=PERTH, start=-13, weeks=6, usage=Usage(adherence=0.95, clock_off_hours=2)),
     Story(unit="P1", site=PERTH, start=34, weeks=6, booked=37),
@@ -92,7 +99,6 @@ AROUND_TODAY = (
     Story(unit="S5", site=SYDNEY, start=0, weeks=6, booked=4, signed=True, bond_paid=True),
     Story(unit="S8", site=SYDNEY, start=1, weeks=4, booked=4, waited=9),
     Story(unit="P3", site=PERTH, start=0, weeks=5, booked=6, signed=True),
-    Story(unit="P8", site=PERTH, start=1, weeks=4, booked=5, signed=True, bond_paid=True),
     # Back, and waiting for the inspection; the next one counts on it.
     Story(unit="S6", site=SYDNEY, start=-36, weeks=5, inspected=False),
     Story(unit="S6", site=SYDNEY, start=4, weeks=6, booked=10),
@@ -101,17 +107,12 @@ AROUND_TODAY = (
     Story(unit="S7", site=SYDNEY, start=2, weeks=5, booked=8, signed=True),
     Story(unit="P6", site=PERTH, start=-31, weeks=4, late=1, passes=False, fee="45.00"),
     Story(unit="P6", site=PERTH, start=6, weeks=4, booked=14),
-    # Gone, and past its nominal number.
+    # Back on the shelf: with what was given up below, each site has two units for whoever comes next.
+    Story(unit="S1", site=SYDNEY, start=-54, weeks=6, usage=Usage(adherence=0.9, missing=(12, 15))),
+    Story(unit="S3", site=SYDNEY, start=-66, weeks=6, late=1, usage=Usage(adherence=0.92)),
+    # Gone.
     Story(unit="S14", site=SYDNEY, start=-60, weeks=4, lost=-20),
     Story(unit="P9", site=PERTH, start=-70, weeks=5, kept=-12),
-    Story(
-        unit="S10",
-        site=SYDNEY,
-        start=-66,
-        weeks=6,
-        override="The patient knows that it may end early; nothing else is free.",
-        usage=Usage(adherence=0.97),
-    ),
     # Given up before the hand-over.
     Story(unit="S5", site=SYDNEY, start=-9, weeks=4, booked=5, cancelled=1, bond_paid=True),
     Story(unit="S8", site=SYDNEY, start=-12, weeks=4, booked=4, cancelled=1),
@@ -129,29 +130,29 @@ AROUND_TODAY = (
 )
 
 WEEKS_BEFORE = {
-    "S1": (5, 4, 6),
-    "S2": (6, 4, 5),
-    "S3": (4, 4, 5),
-    "S4": (5, 4, 4),
-    "S5": (6, 6, 5),
-    "S6": (8, 6),
+    "S1": (7, 6, 8),
+    "S2": (8, 6, 5),
+    "S3": (7, 6, 8),
+    "S4": (7, 5, 6),
+    "S5": (8, 7, 6),
+    "S6": (8, 8),
     "S7": (8, 9),
-    "S8": (6, 6),
+    "S8": (7, 6),
     "S9": (5, 6),
-    "S10": (6,),
+    "S10": (8, 6),
     "S12": (8, 7),
-    "S13": (7, 6),
-    "S14": (5, 6),
-    "P1": (6, 5, 6),
-    "P2": (6, 8),
-    "P3": (8, 6),
-    "P4": (6, 7),
-    "P5": (7, 8),
+    "S13": (8, 7),
+    "S14": (6, 7),
+    "P1": (7, 6, 7),
+    "P2": (8, 8),
+    "P3": (8, 8),
+    "P4": (8, 8),
+    "P5": (9, 9),
     "P6": (6, 5),
-    "P7": (5,),
-    "P8": (6,),
-    "P9": (6,),
-    "P10": (6, 7),
+    "P7": (7,),
+    "P8": (6, 7),
+    "P9": (8,),
+    "P10": (8, 8),
 }
 
 # What was special about some of those before, by unit and number.
@@ -195,9 +196,7 @@ def before(unit: str) -> Iterator[Story]:
             booked=chance.randint(1, 4),
             late=chance.choice(RETURNED_LATE),
             healed=chance.random() < 0.3,
-            pays_hire=chance.random() < 0.7,
             fee=chance.choice(("", "", "", "", "25.00")),
-            refunded=chance.random() < 0.9,
             usage=Usage(adherence=chance.uniform(0.78, 1.0)),
         )
         yield replace(story, **remarkable)

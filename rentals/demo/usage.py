@@ -18,7 +18,7 @@ SECONDS = 1200
 SHARE_STOPPED, SHARE_FAULTY = 0.04, 0.005
 FAULT = "E4"
 FALLS_BY = 0.1  # of the adherence, from the first day of a course to its last planned one
-ROUNDS = range(-169, 0, 14)  # days from today on which a file is brought in
+ROUNDS = range(-225, 0, 14)  # days from today on which a file is brought in
 READ_WHILE_OUT = -15  # from this round on, units are read out that are with their patients
 
 
