@@ -87,20 +87,20 @@ def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
 
 def check_booking(booking: Booking, *, at: datetime, actor: User) -> None:
     """What must be right whether or not a device is there: days, plan, screening, overrides."""
-    check_dates(booking, at=at, actor=actor)
+    if booking.patient.clinic_id != booking.clinic.pk:
+        raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
+    check_days(booking.clinic, booking.starts_on, booking.due_on, at=at, actor=actor)
     check_plan(booking.planned_treatments, booking.prescribed_per_day)
     check_screening(booking)
     check_overrides(booking, actor)
 
 
-def check_dates(booking: Booking, *, at: datetime, actor: User) -> None:
+def check_days(clinic: Clinic, starts_on: date, due_on: date, *, at: datetime, actor: User) -> None:
     """Refuse days out of order, too far back or closed; opening hours refuse bookings, never a hand-over."""
-    check_span(booking.starts_on, booking.due_on)
-    check_day(booking.clinic, booking.starts_on, at=at, actor=actor)
-    if booking.patient.clinic_id != booking.clinic.pk:
-        raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
-    for name in ("starts_on", "due_on"):
-        refuse_closed_day(booking.clinic, name, getattr(booking, name), at)
+    check_span(starts_on, due_on)
+    check_day(clinic, starts_on, at=at, actor=actor)
+    refuse_closed_day(clinic, "starts_on", starts_on, at)
+    refuse_closed_day(clinic, "due_on", due_on, at)
 
 
 def check_plan(treatments: int, per_day: int = 1) -> None:
@@ -140,21 +140,26 @@ def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> Non
 
 def check_screening(booking: Booking) -> None:
     """Every warning of the label is answered, a yes with a note; a pathological fracture needs a clinician."""
-    for warning in Screening.Warning.values:
-        given = booking.screening.get(warning, {})
-        answer, note = given.get("answer"), given.get("note", "").strip()
-        if answer != "no" and not (answer == "yes" and note):
-            raise Refusal(
-                "screening_required",
-                f"Screening: {warning.replace('_', ' ')} needs an answer, and a yes needs a clinician's note.",
-                field=f"screening.{warning}",
-            )
+    for warning, sentence in unanswered(booking.screening).items():
+        raise Refusal("screening_required", sentence, field=f"screening.{warning}")
     if booking.indication["kind"] == Injury.Kind.PATHOLOGICAL and not booking.reason_for("pathological"):
         raise Refusal(
             "screening_required",
             "A pathological fracture blocks the booking until a clinician overrides it with a reason.",
             field="override.pathological",
         )
+
+
+def unanswered(screening: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The warnings of the label that still want an answer, or the note of a yes, each with what is to be done."""
+    missing = {}
+    for warning in Screening.Warning.values:
+        given = screening.get(warning, {})
+        answer, note = given.get("answer"), given.get("note", "").strip()
+        if answer != "no" and not (answer == "yes" and note):
+            words = warning.replace("_", " ")
+            missing[warning] = f"Screening: {words} needs an answer, and a yes needs a clinician's note."
+    return missing
 
 
 def check_overrides(booking: Booking, actor: User) -> None:

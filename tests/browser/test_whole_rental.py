@@ -57,7 +57,7 @@ def rent(hand: Mouse, page: Page, username: str) -> None:
 
     hand.follow("Book a rental")
     hand.write(page.get_by_label("Treatments planned"), "20")
-    hand.choose(page.get_by_role("combobox", name="Injury"), "Stress Fatigue")
+    hand.choose(page.get_by_role("combobox", name="Injury"), "Stress fatigue")
     hand.choose(page.get_by_role("main").get_by_role("combobox", name="Site"), "Metatarsal")
     for question in page.get_by_role("radiogroup").all():
         hand.use(question.get_by_label("No", exact=True))

@@ -4,13 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import TextChoices
 
 from config.models import User
 from config.roles import may
 from devices.models import Device
 from patients.models import Injury, Patient, Screening
 from rentals.booking.availability import Need
+from rentals.booking.book import unanswered
 from rentals.desk.forms.fields import DayField, NoteField, TreatmentsField
+from rentals.templatetags.desk import spoken
 
 USUAL_COURSE = timedelta(weeks=4)
 WARNINGS = {
@@ -65,11 +68,16 @@ def usual_course(patient: Patient, today: Any) -> dict[str, Any]:
     }
 
 
+def in_words(codes: type[TextChoices]) -> list[tuple[str, str]]:
+    """Choices in the words of the desk's other pages, none chosen yet."""
+    return [("", "Choose"), *((code, spoken(code)) for code in codes.values)]
+
+
 class BookingForm(CourseForm):
     """Everything that `book` wants to know. Its parts are laid out by the page's template."""
 
-    indication_kind = forms.ChoiceField(choices=[("", "Choose"), *Injury.Kind.choices], label="Injury")
-    indication_site = forms.ChoiceField(choices=[("", "Choose"), *Injury.Site.choices], label="Site")
+    indication_kind = forms.ChoiceField(choices=in_words(Injury.Kind), label="Injury")
+    indication_site = forms.ChoiceField(choices=in_words(Injury.Site), label="Site")
     indication_note = NoteField(required=False, label="Note on the injury")
     override_capacity = NoteField(required=False, label="Manager: book although too few treatments are left, because")
     override_pathological = NoteField(required=False, label="Clinician: treat a pathological fracture, because")
@@ -94,6 +102,22 @@ class BookingForm(CourseForm):
         """Each warning's answer and note, as bound fields."""
         return [(self[f"screening_{warning}"], self[f"note_{warning}"]) for warning in WARNINGS]
 
+    def screening(self) -> dict[str, dict[str, str]]:
+        """What was answered so far, in the words of `Booking`, whatever else is wrong with the form."""
+        return {
+            str(warning): {
+                "answer": self[f"screening_{warning}"].data or "",
+                "note": (self[f"note_{warning}"].data or "").strip(),
+            }
+            for warning in WARNINGS
+        }
+
+    def mark_unanswered(self) -> None:
+        """Say at each question at once what it wants, beside what was said of the form already."""
+        for warning, sentence in unanswered(self.screening()).items():
+            if f"screening_{warning}" not in self.errors:
+                self.add_error(f"screening_{warning}", sentence)
+
     def clean(self) -> dict[str, Any]:
         """What the form says, in the words of `Booking`."""
         given = super().clean() or {}
@@ -103,9 +127,6 @@ class BookingForm(CourseForm):
         return {
             **{name: given[name] for name in (*plain, "device")},
             "indication": {name: given[f"indication_{name}"] for name in ("kind", "site", "note")},
-            "screening": {
-                str(warning): {"answer": given[f"screening_{warning}"], "note": given[f"note_{warning}"]}
-                for warning in WARNINGS
-            },
+            "screening": self.screening(),
             "override": {name: given[f"override_{name}"] for name in OVERRIDES if f"override_{name}" in given},
         }

@@ -1,5 +1,6 @@
 """Booking a rental for a patient: devices are offered for the dates and treatments typed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -7,11 +8,11 @@ from django.urls import reverse
 
 from config.refusals import Refusal
 from patients.models import Patient
-from rentals import ledger
-from rentals.booking.availability import Need, alternatives_for, find_devices, sentence_for
-from rentals.booking.book import Booking, book
+from rentals.booking.availability import alternatives_for
+from rentals.booking.book import Booking, book, check_days
 from rentals.booking.waiting import enquire
 from rentals.desk.forms.booking import BookingForm, CourseForm, usual_course
+from rentals.desk.offers import entries_of, offers_for, only_looks
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.views.patients import patient_seen
 from rentals.models import Rental
@@ -30,14 +31,11 @@ class Book(BaseFormPage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.patient = patient_seen(self, pk)
-        if "show" in request.POST:  # without JavaScript: only look for devices, nothing is sent yet
-            again = {**self.form_arguments(), "initial": request.POST.dict()}
-            return self.show_form(self.form_class(**again))
-        return super().post(request)
+        return super().get(request) if only_looks(request) else super().post(request)
 
     def form_arguments(self) -> dict[str, Any]:
         usual = usual_course(self.patient, self.patient.clinic.day_of(self.now))
-        return {"actor": self.actor, "patient": self.patient, "initial": usual}
+        return {"actor": self.actor, "patient": self.patient, "initial": {**usual, **entries_of(self.request)}}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         booking = Booking(patient=self.patient, clinic=self.patient.clinic, **given)
@@ -49,11 +47,13 @@ class Book(BaseFormPage):
 
     def show_form(self, form: Any, status: int = 200) -> HttpResponse:
         self.record([self.patient.pk])
+        if form.is_bound:
+            form.mark_unanswered()
         return super().show_form(form, status)
 
     def context(self) -> dict[str, Any]:
-        entries = self.request.POST or self.form_arguments()["initial"]
-        return {"patient": self.patient, **offers_for(self, self.patient, CourseForm(entries))}
+        entries = entries_of(self.request) or self.form_arguments()["initial"]
+        return {"patient": self.patient, **offers(self, self.patient, entries)}
 
 
 class Offers(BasePage):
@@ -64,37 +64,22 @@ class Offers(BasePage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         patient = patient_seen(self, pk)
-        return self.show(patient=patient, **offers_for(self, patient, CourseForm(request.POST)))
+        return self.show(patient=patient, **offers(self, patient, entries_of(request)))
 
 
-def offers_for(page: BasePage, patient: Patient, course: CourseForm) -> dict[str, Any]:
-    """For the templates: devices that fit `course` with the reason for each, the price, or why none fits."""
+def offers(page: BasePage, patient: Patient, entries: Mapping[str, Any]) -> dict[str, Any]:
+    """For the templates: what fits the course in `entries`, or what is wrong with it, as `book` would say."""
+    course = CourseForm(entries)
+    chosen = {"course": course, "chosen": entries.get("device", ""), "takes": True}
     if not course.is_valid():
-        return {"course": course}
+        return chosen
     need = course.need(patient)
     try:
-        fitting, why_not = find_devices(need, page.now)
+        check_days(patient.clinic, need.starts_on, need.due_on, at=page.now, actor=page.actor)
     except Refusal as refusal:
-        return {"course": course, "course_refusal": refusal}
-    return {
-        "course": course,
-        "offers": [(device, reason_for(device, need)) for device in fitting],
-        "why_not": why_not,
-        "instead": {"alternatives": [] if fitting else alternatives_for(need, page.now)},
-        "price": price(need),
-        "chosen": page.request.POST.get("device", ""),
-    }
-
-
-def reason_for(device: Any, need: Need) -> str:
-    return "Nobody knows what it has left." if device.free_treatments is None else sentence_for(device, need)
-
-
-def price(need: Need) -> dict[str, Any]:
-    """What the patient pays in AUD: the bond now, the hire for these days at the return."""
-    terms = need.clinic.current_terms
-    out, back = need.clinic.start_of(need.starts_on), need.clinic.start_of(need.due_on)
-    return {"terms": terms, "hire": ledger.hire_charge(need.clinic, terms, out, back)}
+        return {**chosen, "course_refusal": refusal}
+    found = offers_for(need, page.now)
+    return {**chosen, **found, "instead": {"alternatives": [] if found["offers"] else alternatives_for(need, page.now)}}
 
 
 def rental_address(rental: Rental) -> str:

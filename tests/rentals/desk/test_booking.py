@@ -1,6 +1,8 @@
 """Booking at the desk: devices offered for what was typed, every refusal said where it belongs."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -16,6 +18,9 @@ pytestmark = pytest.mark.django_db
 
 NO_TO_ALL = {f"screening_{warning}": "no" for warning in Screening.Warning.values}
 ANSWERED = {**NO_TO_ALL, "indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
+
+COURSE = {"starts_on": "2026-03-02", "due_on": "2026-03-30", "planned_treatments": "28", "prescribed_per_day": "1"}
+TAKE = re.compile(r'name="take" value="([^"]*)">([^<]*)</button>')
 
 
 @pytest.fixture
@@ -129,6 +134,138 @@ def test_when_nothing_fits_the_patient_can_be_put_on_the_waiting_list(site, pati
     rental = Rental.objects.get()
     assert (rental.state, rental.patient) == (State.ENQUIRY, patient)
     assert desk.led_to == f"/rentals/{rental.reference}/"
+
+
+def offered(desk: Desk) -> list[Device]:
+    return [device for device, _ in desk.answer.context["offers"]]
+
+
+def suggestions(desk: Desk) -> list[tuple[str, str]]:
+    """What each button that takes something over sends, and its words."""
+    return [(unescape(value), words) for value, words in TAKE.findall(desk.page)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"starts_on": "2020-03-02", "due_on": "2020-03-30"}, "A start may lie at most 3 days back"),
+        ({"starts_on": "2026-03-08"}, "is closed on Sunday 8 March 2026; the next open day is Monday 9 March 2026."),
+        ({"due_on": "2026-03-29"}, "is closed on Sunday 29 March 2026; the next open day is Monday 30 March 2026."),
+        ({"due_on": "2026-03-02"}, "The due day must come after the start; choose a later day."),
+        ({"due_on": "2029-03-02"}, "A rental lasts at most 730 days; choose an earlier due day."),
+        ({"planned_treatments": "0"}, "Treatments planned: Ensure this value is greater than or equal to 1."),
+        ({"planned_treatments": "999999"}, "Treatments planned: Ensure this value is less than or equal to 2000."),
+        ({"planned_treatments": ""}, "Treatments planned: This field is required."),
+        ({"prescribed_per_day": "7"}, "Treatments a day: Ensure this value is less than or equal to 6."),
+    ],
+)
+def test_what_nobody_could_book_is_said_at_once_instead_of_devices_and_a_price(site, patient, address, changes, said):
+    device_of(site)
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    for to, also in ((f"/patients/{patient.pk}/offers/", {}), (address, {"show": "1"})):
+        assert desk.send(to, **{**COURSE, **changes, **also}) == 200
+        assert said in desk.page
+        assert "Bond $" not in desk.page
+        assert 'name="device"' not in desk.page
+
+
+def test_a_manager_is_offered_devices_for_a_day_that_a_manager_may_book(site, patient):
+    device = device_of(site)
+    desk = Desk(make.manager(site))
+    course = {**COURSE, "starts_on": "2026-02-20"}
+    assert desk.send(f"/patients/{patient.pk}/offers/", **course) == 200
+    assert offered(desk) == [device]
+
+
+def test_a_later_start_that_is_suggested_is_taken_over_with_what_was_typed(site, patient, address):
+    """The only device is away till 31 March, turnaround included."""
+    device = device_of(site)
+    make.book(site, device=device, at=make.NOW)
+    desk = Desk(make.reception(site))
+    desk.send(f"/patients/{patient.pk}/offers/", **COURSE)
+    [(value, words)] = suggestions(desk)
+    assert words == f"Take device {device.serial} from Wed 1 Apr 2026 to Wed 29 Apr 2026"
+    typed = {**COURSE, **ANSWERED, "indication_note": "fell off a ladder"}
+    assert desk.send(address, **typed, take=value) == 200
+    assert not Rental.objects.filter(patient=patient).exists()
+    assert desk.problems() == {}
+    taken = desk.proposed()
+    assert (taken["starts_on"], taken["due_on"]) == ("2026-04-01", "2026-04-29")
+    assert {name: taken[name] for name in ("indication_note", *ANSWERED)} == {
+        "indication_note": "fell off a ladder",
+        **ANSWERED,
+    }
+    assert offered(desk) == [device]
+    assert desk.answer.context["chosen"] == str(device.pk)
+    assert desk.send(address, **taken) == 302
+    assert Rental.objects.get(patient=patient).holdings.get().device == device
+
+
+def test_a_device_that_is_suggested_is_taken_over(site, address):
+    taken, best, other = device_of(site), device_of(site, counter=100), device_of(site, counter=50)
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    entries = {**desk.proposed(), **ANSWERED, "device": taken.pk}
+    make.book(site, device=taken, at=make.NOW)
+    desk.send(address, **entries)
+    assert [words for _, words in suggestions(desk)] == [
+        f"Take device {best.serial} with 243 free treatments",
+        f"Take device {other.serial} with 293 free treatments",
+    ]
+    assert desk.send(address, **{**entries, "take": suggestions(desk)[1][0]}) == 200
+    assert re.findall(r'id="device_(\d+)" checked>', desk.page) == [str(other.pk)]
+    assert desk.proposed()["starts_on"] == "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    ("field", "closed", "words", "value"),
+    [
+        ("starts_on", "2026-03-08", "Take a start on Mon 9 Mar 2026", "2026-03-09"),
+        ("due_on", "2026-03-29", "Take a due day on Mon 30 Mar 2026", "2026-03-30"),
+    ],
+)
+def test_the_next_open_day_is_taken_over_for_a_closed_one(site, address, field, closed, words, value):
+    device = device_of(site)
+    desk = Desk(make.reception(site))
+    typed = {**COURSE, field: closed, "indication_note": "kept"}
+    desk.send(address, **typed, show="1")
+    [(take, said)] = suggestions(desk)
+    assert said == words
+    assert desk.send(address, **typed, take=take) == 200
+    assert {**desk.proposed(), "once": ""} == {**typed, field: value, "once": ""}
+    assert offered(desk) == [device]
+
+
+def test_every_question_without_an_answer_is_marked_at_once_beside_what_else_is_wrong(site, address):
+    device_of(site)
+    desk = Desk(make.reception(site))
+    gaps = {"screening_gap": "", "screening_pregnancy": "yes", "screening_vascular": "no"}
+    marked = ["screening_gap", "screening_pregnancy"]
+    assert desk.fill_in(address, **{**ANSWERED, **gaps}) == 409
+    wants = "needs an answer, and a yes needs a clinician's note."
+    assert desk.problems() == {
+        "screening_pregnancy": [f"Screening: pregnancy {wants}"],
+        "screening_gap": [f"Screening: gap {wants}"],
+    }
+    assert desk.fill_in(address, **{**ANSWERED, **gaps, "indication_kind": ""}) == 422
+    assert sorted(desk.problems()) == ["indication_kind", *marked]
+    assert desk.fill_in(address, **{**ANSWERED, **gaps, "due_on": "2026-03-29"}) == 409
+    assert sorted(desk.problems()) == ["due_on", *marked]
+    assert desk.fill_in(address, **{**ANSWERED, **gaps}, show="1") == 200
+    assert desk.problems() == {}
+
+
+def test_injuries_and_sites_are_written_as_words(site, address):
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    fields = desk.answer.context["form"].fields
+    assert fields["indication_kind"].choices[:3] == [
+        ("", "Choose"),
+        ("stress_fatigue", "Stress fatigue"),
+        ("stress_insufficiency", "Stress insufficiency"),
+    ]
+    assert fields["indication_site"].choices[:2] == [("", "Choose"), ("femoral_neck", "Femoral neck")]
 
 
 def test_a_waiting_patient_gets_a_device_that_fits(site, address):
