@@ -29,12 +29,17 @@ def entries_of(request: HttpRequest) -> dict[str, Any]:
     return {**request.POST.dict(), **dict(parse_qsl(request.POST.get("take", "")))}
 
 
-def offers_for(need: Need, at: datetime) -> dict[str, Any]:
-    """For the template `offers.html`: the devices that fit, those that lack the least first, or why none does."""
+def offers_for(need: Need, wanted: str, at: datetime) -> dict[str, Any]:
+    """For the template `offers.html`: the devices that fit, those that lack the least first, or why none does.
+
+    Chosen is the one `wanted` (its id as a form sends it), or where it does not fit, the first.
+    """
     fitting, reasons = fitting_devices(need, at)
     fitting.sort(key=lambda device: lacking(device, need))
+    ids = [str(device.pk) for device in fitting]
     return {
         "need": need,
+        "chosen": wanted if wanted in ids else "".join(ids[:1]),
         "offers": [(device, reason_for(device, need)) for device in fitting],
         "why_not": reasons,
         "why_none": in_words(reasons),

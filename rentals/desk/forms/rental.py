@@ -86,12 +86,18 @@ class ReversalForm(BaseRentalForm):
 
 
 class BaseDeviceForm(BaseRentalForm):
-    """With a device of the rental's clinic: those that fit are offered, and the verb judges what was chosen."""
+    """With a device of the rental's clinic; whether it fits, the verb judges."""
 
     def __init__(self, *data: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
         self.fields["device"].queryset = Device.objects.filter(clinic=self.rental.clinic)  # type: ignore[attr-defined]
-        self.offer([])
+
+
+class SwapForm(BaseDeviceForm):
+    counter_out = CounterField(label="Counter of the device that comes back")
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), label="Device that goes out")
+    counter_in = CounterField(label="Counter of the device that goes out")
+    at = MomentField()
 
     def offer(self, devices: Iterable[Any]) -> None:
         """Offer `devices` (as `fitting_devices` gives them), each with what it has free."""
@@ -103,14 +109,8 @@ class BaseDeviceForm(BaseRentalForm):
         self.fields["device"].widget.choices = choices
 
 
-class SwapForm(BaseDeviceForm):
-    counter_out = CounterField(label="Counter of the device that comes back")
-    device = forms.ModelChoiceField(queryset=Device.objects.none(), label="Device that goes out")
-    counter_in = CounterField(label="Counter of the device that goes out")
-    at = MomentField()
-
-
 class ReserveForm(BaseDeviceForm):
-    device = forms.ModelChoiceField(
-        queryset=Device.objects.none(), required=False, help_text="Leave it to take the one that fits best."
+    starts_on = DayField(
+        required=False, label="Collected on", help_text="The due day moves with it; the course keeps its length."
     )
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), required=False)

@@ -70,16 +70,16 @@ class Offers(BasePage):
 def offers(page: BasePage, patient: Patient, entries: Mapping[str, Any]) -> dict[str, Any]:
     """For the templates: what fits the course in `entries`, or what is wrong with it, as `book` would say."""
     course = CourseForm(entries)
-    chosen = {"course": course, "chosen": entries.get("device", ""), "takes": True}
+    shown = {"course": course, "takes": True}
     if not course.is_valid():
-        return chosen
+        return shown
     need = course.need(patient)
     try:
         check_days(patient.clinic, need.starts_on, need.due_on, at=page.now, actor=page.actor)
     except Refusal as refusal:
-        return {**chosen, "course_refusal": refusal}
-    found = offers_for(need, page.now)
-    return {**chosen, **found, "instead": {"alternatives": [] if found["offers"] else alternatives_for(need, page.now)}}
+        return {**shown, "course_refusal": refusal}
+    found = offers_for(need, str(entries.get("device", "")), page.now)
+    return {**shown, **found, "instead": {"alternatives": [] if found["offers"] else alternatives_for(need, page.now)}}
 
 
 def rental_address(rental: Rental) -> str:

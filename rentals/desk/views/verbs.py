@@ -1,5 +1,6 @@
 """What is done to a rental: one page a verb, each with its form."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,17 +12,19 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from config.refusals import Refusal
 from devices.models import Device, Reading
 from rentals import agreement, custody, ledger
 from rentals.booking import change
-from rentals.booking.availability import fitting_devices
-from rentals.booking.waiting import need_of, reserve
+from rentals.booking.availability import fitting_devices, judged_devices, why_not
+from rentals.booking.waiting import days_from, later_start, need_of, reserve
 from rentals.deciding import live_holding
 from rentals.desk.actions import steps
 from rentals.desk.forms import custody as checklists
 from rentals.desk.forms import rental as forms
+from rentals.desk.offers import entries_of, in_words, offers_for, only_looks
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Rental
@@ -238,18 +241,29 @@ class Swap(BaseVerbPage):
 
     action, verb = "rentals.swap", "swap"
     title, button, done = "Swap the device", "Swap", "The device is swapped; the old one is in quarantine."
+    template = "rentals/desk/swap.html"
     form_class = forms.SwapForm
 
     def make_form(self, *data: Any) -> Any:
         form = super().make_form(*data)
-        if holding := live_holding(self.rental):
-            need = change.need_from_now(
-                self.rental, holding, self.rental.due_on, self.rental.planned_treatments, self.now
-            )
-            today = self.rental.clinic.day_of(self.now)
-            fitting, _ = fitting_devices(replace(need, due_on=max(need.due_on, today)), self.now)
-            form.offer([device for device in fitting if device.pk != holding.device_id])
+        form.offer(self.others[0])
         return form
+
+    def context(self) -> dict[str, Any]:
+        fitting, reasons = self.others
+        return {**super().context(), "offered": fitting, "why_none": in_words(reasons)}
+
+    @cached_property
+    def others(self) -> tuple[list[Any], dict[str, int]]:
+        """Devices that could go out now, and for each reason how many beside the one held could not."""
+        holding = live_holding(self.rental)
+        if holding is None or holding.device_id is None:
+            return [], {}
+        need = change.need_from_now(self.rental, holding, self.rental.due_on, self.rental.planned_treatments, self.now)
+        need = replace(need, due_on=max(need.due_on, self.rental.clinic.day_of(self.now)))
+        fitting, reasons = fitting_devices(need, self.now)
+        held = Counter(why_not(device, need) for device in judged_devices(need, self.now).filter(pk=holding.device_id))
+        return [device for device in fitting if device.pk != holding.device_id], Counter(reasons) - held
 
     def do(self, given: dict[str, Any]) -> object:
         when = self.moment(given)
@@ -304,20 +318,38 @@ class ReportKept(BaseVerbPage):
 
 
 class Reserve(BaseVerbPage):
-    """A device for a rental that waits."""
+    """A device for a rental that waits: the days that it would be reserved for, and what fits them."""
 
     action, verb = "rentals.book", "reserve"
     title, button, done = "Find a device", "Reserve", "Reserved. Next: the agreement, the bond and the hand-over."
+    template = "rentals/desk/reserve.html"
     form_class = forms.ReserveForm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.get(request) if only_looks(request) else super().post(request)
 
     def make_form(self, *data: Any) -> Any:
         form = super().make_form(*data)
-        with suppress(Refusal):  # on a clinic that never opens: said when the form is sent
-            need = need_of(self.rental, self.now)
-            fitting, _ = fitting_devices(need, self.now)
-            # Those with too few left, which a manager accepted, stand behind the others.
-            form.offer(sorted(fitting, key=lambda device: (device.free_treatments or 0) < need.treatments))
+        with suppress(Refusal):  # on a clinic that never opens: said where the devices would be
+            form.initial["starts_on"] = days_from(self.rental, self.now)[0]
+        form.initial.update(entries_of(self.request))
         return form
+
+    def context(self) -> dict[str, Any]:
+        entries = entries_of(self.request)
+        course = self.form_class({"starts_on": entries.get("starts_on")}, rental=self.rental)
+        offers = self.offers(course, entries.get("device", "")) if course.is_valid() else {}
+        return {**super().context(), "course": course, "takes": True, **offers}
+
+    def offers(self, course: Any, wanted: str) -> dict[str, Any]:
+        """For the templates: what fits the day in `course`, or why it cannot be had."""
+        try:
+            need = need_of(self.rental, self.now, course.cleaned_data["starts_on"])
+        except Refusal as refusal:
+            return {"course_refusal": refusal}
+        found = offers_for(need, wanted, self.now)
+        later = [] if found["offers"] else later_start(self.rental, need, self.now)
+        return {**found, "instead": {"alternatives": later}}
 
     def do(self, given: dict[str, Any]) -> object:
         return reserve(self.rental, **given, **self.who_and_when())

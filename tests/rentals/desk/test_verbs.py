@@ -189,6 +189,32 @@ def test_a_swap_offers_only_what_fits_and_exchanges_the_devices():
     assert [(holding.device, holding.live) for holding in rental.holdings.all()] == [(old, False), (good, True)]
 
 
+def test_where_nothing_can_replace_a_device_the_page_says_why_and_what_to_do_before_anything_is_sent():
+    """Of four others none fits; the worn one that the patient has does not count among them."""
+    rental = active(counter=330, planned_treatments=13)
+    site, before = rental.clinic, make.NOW - 30 * DAY
+    make.rental(device=make.device(site, at=before), at=make.NOW)
+    make.device(site, at=before, condition="quarantine")
+    for _ in range(2):
+        make.device(site, at=before, counter=340)
+    desk = Desk(make.reception(site))
+    assert desk.see(f"{home(rental)}swap/") == 200
+    assert "Why: 2 with too few treatments left, 1 booked on these days, 1 not ready." in desk.page
+    assert 'name="counter_out"' not in desk.page
+    for address in ("return", "extend"):
+        assert f'href="{home(rental)}{address}/">' in desk.page
+
+
+def test_where_there_is_no_other_device_the_swap_says_so():
+    rental = active()
+    desk = Desk(make.reception(rental.clinic))
+    desk.see(f"{home(rental)}swap/")
+    assert "Why: there is no other device." in desk.page
+    assert desk.send(f"{home(rental)}swap/") == 422
+    assert list(desk.problems()) == ["counter_out", "device", "counter_in"]
+    assert 'name="counter_out"' in desk.page
+
+
 @pytest.mark.parametrize(
     ("address", "role", "entries", "state"),
     [
