@@ -1,19 +1,13 @@
 """Booking at the desk: devices offered for what was typed, every refusal said where it belongs."""
 
-import re
-from datetime import date, timedelta
-from html import unescape
-
 import pytest
 
-from config.models import Closure
-from devices.models import Device
 from patients.models import Access, Screening
-from rentals.booking.waiting import enquire, reserve
 from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.rentals.desk.offers import chosen, device_of, offered, suggestions
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +15,6 @@ NO_TO_ALL = {f"screening_{warning}": "no" for warning in Screening.Warning.value
 ANSWERED = {**NO_TO_ALL, "indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
 
 COURSE = {"starts_on": "2026-03-02", "due_on": "2026-03-30", "planned_treatments": "28", "prescribed_per_day": "1"}
-CHOSEN = re.compile(r'name="device" value="(\d+)" id="\w+" checked>')
-TAKE = re.compile(r'name="take" value="([^"]*)">([^<]*)</button>')
 
 
 @pytest.fixture
@@ -38,10 +30,6 @@ def patient(site):
 @pytest.fixture
 def address(patient):
     return f"/patients/{patient.pk}/book/"
-
-
-def device_of(site, counter=0, **columns) -> Device:
-    return make.device(site, counter=counter, at=make.NOW - timedelta(days=30), **columns)
 
 
 def test_the_page_proposes_open_days_and_offers_what_fits_best_first(site, address):
@@ -60,11 +48,11 @@ def test_other_treatments_offer_other_devices_without_booking_anything(site, pat
     worn, fresh = device_of(site, counter=300), device_of(site)
     desk = Desk(make.reception(site))
     desk.see(address)
-    assert CHOSEN.findall(desk.page) == [str(worn.pk)]
+    assert chosen(desk) == [str(worn.pk)]
     course = {**desk.proposed(), "planned_treatments": 100, "device": worn.pk}
     assert desk.send(f"/patients/{patient.pk}/offers/", **course) == 200
     assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
-    assert CHOSEN.findall(desk.page) == [str(fresh.pk)]
+    assert chosen(desk) == [str(fresh.pk)]
     # The same by a button, without JavaScript; what was typed stays, and nothing is marked as wrong yet.
     assert desk.send(address, **course, show="1", indication_note="fell off a ladder") == 200
     assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
@@ -139,15 +127,6 @@ def test_when_nothing_fits_the_patient_can_be_put_on_the_waiting_list(site, pati
     assert desk.led_to == f"/rentals/{rental.reference}/"
 
 
-def offered(desk: Desk) -> list[Device]:
-    return [device for device, _ in desk.answer.context["offers"]]
-
-
-def suggestions(desk: Desk) -> list[tuple[str, str]]:
-    """What each button that takes something over sends, and its words."""
-    return [(unescape(value), words) for value, words in TAKE.findall(desk.page)]
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -200,7 +179,7 @@ def test_a_later_start_that_is_suggested_is_taken_over_with_what_was_typed(site,
         **ANSWERED,
     }
     assert offered(desk) == [device]
-    assert CHOSEN.findall(desk.page) == [str(device.pk)]
+    assert chosen(desk) == [str(device.pk)]
     assert desk.send(address, **taken) == 302
     assert Rental.objects.get(patient=patient).holdings.get().device == device
 
@@ -217,7 +196,7 @@ def test_a_device_that_is_suggested_is_taken_over(site, address):
         f"Take device {other.serial} with 293 free treatments",
     ]
     assert desk.send(address, **{**entries, "take": suggestions(desk)[1][0]}) == 200
-    assert CHOSEN.findall(desk.page) == [str(other.pk)]
+    assert chosen(desk) == [str(other.pk)]
     assert desk.proposed()["starts_on"] == "2026-03-02"
 
 
@@ -271,156 +250,6 @@ def test_injuries_and_sites_are_written_as_words(site, address):
     assert fields["indication_site"].choices[:2] == [("", "Choose"), ("femoral_neck", "Femoral neck")]
 
 
-def test_a_waiting_patient_gets_a_device_that_fits(site, address):
-    desk = Desk(make.reception(site))
-    desk.fill_in(address, **ANSWERED, wait="1")
-    rental = Rental.objects.get()
-    reserve = f"/rentals/{rental.reference}/reserve/"
-    assert desk.fill_in(reserve) == 409
-    device = device_of(site)
-    assert desk.fill_in(reserve, device=device.pk) == 302
-    rental.refresh_from_db()
-    assert (rental.state, rental.holdings.get().device) == (State.RESERVED, device)
-
-
-def waiting(site, **wishes) -> Rental:
-    return enquire(make.booking(site, **wishes), at=make.NOW, actor=make.manager())
-
-
-def find(rental: Rental) -> str:
-    return f"/rentals/{rental.reference}/reserve/"
-
-
-def test_a_waiting_rental_shows_the_days_it_would_get_and_what_fits_them(site, clock):
-    """Ten days on, its Monday has passed; the next open day is Thursday 12 March."""
-    fresh, worn = device_of(site), device_of(site, counter=300)
-    rental = waiting(site)
-    clock.shift(timedelta(days=10))
-    desk = Desk(make.reception(site))
-    assert desk.see(find(rental)) == 200
-    assert desk.proposed()["starts_on"] == date(2026, 3, 12)
-    assert "From <strong>Thu 12 Mar 2026</strong> to <strong>Thu 9 Apr 2026</strong> for 28 treatments." in desk.page
-    assert "Asked for were Mon 2 Mar 2026 to Mon 30 Mar 2026" in desk.page
-    assert desk.answer.context["offers"] == [
-        (worn, "It has 43 free treatments and would keep 15 after this course of 28."),
-        (fresh, "It has 343 free treatments and would keep 315 after this course of 28."),
-    ]
-    assert CHOSEN.findall(desk.page) == [str(worn.pk)]
-
-
-def test_the_days_that_were_asked_for_are_not_said_twice(site):
-    device_of(site)
-    desk = Desk(make.reception(site))
-    desk.see(find(waiting(site)))
-    assert "Asked for were" not in desk.page
-
-
-def test_another_day_shows_other_devices_and_is_reserved(site):
-    """One device is away until the end of March."""
-    away, free = device_of(site, counter=280), device_of(site)
-    make.book(site, device=away, at=make.NOW)
-    rental = waiting(site)
-    desk = Desk(make.reception(site))
-    desk.see(find(rental))
-    assert offered(desk) == [free]
-    assert desk.send(find(rental), **{**desk.proposed(), "starts_on": "2026-04-07", "show": "1"}) == 200
-    assert offered(desk) == [away, free]
-    assert "From <strong>Tue 7 Apr 2026</strong> to <strong>Tue 5 May 2026</strong>" in desk.page
-    assert Rental.objects.get(pk=rental.pk).state == State.ENQUIRY
-    assert desk.send(find(rental), **desk.proposed(), device=away.pk) == 302
-    rental.refresh_from_db()
-    assert (rental.state, rental.holdings.get().device) == (State.RESERVED, away)
-    assert (rental.starts_on, rental.due_on) == (date(2026, 4, 7), date(2026, 5, 5))
-
-
-@pytest.mark.parametrize(
-    ("starts_on", "status", "said"),
-    [
-        ("2026-03-08", 409, "is closed on Sunday 8 March 2026; the next open day is Monday 9 March 2026."),
-        ("2026-03-01", 400, "The day of collection has passed; choose today or a later day."),
-        ("some day", 422, "Enter a valid date."),
-    ],
-)
-def test_a_day_that_nobody_can_collect_on_is_said_before_and_after_sending(site, starts_on, status, said):
-    device_of(site)
-    rental = waiting(site)
-    desk = Desk(make.reception(site))
-    assert desk.fill_in(find(rental), starts_on=starts_on, show="1") == 200
-    assert said in desk.page
-    assert desk.problems() == {}
-    assert 'name="device"' not in desk.page
-    assert desk.fill_in(find(rental), starts_on=starts_on) == status
-    assert [said in problem for problem in desk.problems()["starts_on"]] == [True]
-
-
-def test_a_closed_day_of_collection_is_exchanged_for_the_next_open_one(site):
-    device = device_of(site)
-    rental = waiting(site)
-    desk = Desk(make.reception(site))
-    desk.fill_in(find(rental), starts_on="2026-03-08", show="1")
-    [(take, said)] = suggestions(desk)
-    assert said == "Take a start on Mon 9 Mar 2026"
-    desk.send(find(rental), starts_on="2026-03-08", take=take)
-    assert (desk.proposed()["starts_on"], offered(desk)) == ("2026-03-09", [device])
-
-
-def test_where_no_device_fits_a_waiting_rental_it_is_said_why_and_the_next_start_is_taken_over(site):
-    """The days that it would get are longer than the course, for its due day has become a closed one."""
-    away, _ = device_of(site), device_of(site, counter=340)
-    make.book(site, device=away, at=make.NOW)
-    rental = waiting(site)
-    Closure.objects.create(clinic=site, first_day=date(2026, 3, 30), last_day=date(2026, 3, 31), reason="Works")
-    desk = Desk(make.reception(site))
-    desk.see(find(rental))
-    assert "No device fits:</strong> 1 with too few treatments left, 1 booked on these days." in desk.page
-    [(take, said)] = suggestions(desk)
-    assert said == f"Take device {away.serial} from Wed 1 Apr 2026 to Wed 29 Apr 2026"
-    desk.send(find(rental), take=take)
-    assert offered(desk) == [away]
-    assert desk.send(find(rental), **desk.proposed()) == 302
-    rental.refresh_from_db()
-    assert (rental.starts_on, rental.due_on) == (date(2026, 4, 1), date(2026, 4, 29))
-
-
-def test_where_no_start_is_in_sight_a_waiting_rental_is_told_what_else_can_be_done(site):
-    device_of(site, counter=340)
-    desk = Desk(make.reception(site))
-    desk.see(find(waiting(site)))
-    assert suggestions(desk) == []
-    assert "Try another day, or leave the patient waiting until a device is free." in desk.page
-
-
-def test_too_few_treatments_that_a_manager_accepted_stand_last_and_say_so(site):
-    least, less, enough = device_of(site, counter=340), device_of(site, counter=330), device_of(site)
-    rental = waiting(site, override={"capacity": "A new unit comes next week"})
-    desk = Desk(make.reception(site))
-    desk.see(find(rental))
-    assert offered(desk) == [enough, less, least]
-    assert desk.answer.context["offers"][1][1] == (
-        "It has 15 treatments too few for this course of 28, which a manager accepted."
-    )
-
-
-def test_a_waiting_rental_that_somebody_else_reserved_leads_back_and_says_so(site):
-    device = device_of(site)
-    rental = waiting(site)
-    reserve(rental, at=make.NOW, actor=make.manager(), device=device)
-    desk = Desk(make.reception(site))
-    assert desk.send(find(rental), show="1") == 302
-    assert desk.led_to == f"/rentals/{rental.reference}/"
-
-
-@pytest.mark.parametrize("number", [1, 3])
-def test_the_page_of_a_waiting_rental_makes_the_same_number_of_queries(site, number, django_assert_num_queries):
-    for _ in range(number):
-        device_of(site)
-    rental = waiting(site)
-    desk = Desk(make.reception(site))
-    with django_assert_num_queries(13):
-        desk.see(find(rental))
-    assert len(offered(desk)) == number
-
-
 def test_overrides_are_asked_only_of_those_who_may_give_them(site, address):
     def asked(user) -> set[str]:
         desk = Desk(user)
@@ -470,13 +299,3 @@ def test_a_device_of_another_site_is_no_choice(site, address):
     rental = make.rental(State.ACTIVE, site)
     swap = {"counter_out": 1, "counter_in": 0, "device": theirs.pk}
     assert desk.fill_in(f"/rentals/{rental.reference}/swap/", **swap) == 422
-
-
-def test_a_clinic_that_never_opens_is_said_when_a_device_is_looked_for(site):
-    rental = enquire(make.booking(site), at=make.NOW, actor=make.manager())
-    site.opening_hours.all().delete()
-    desk = Desk(make.reception(site))
-    assert desk.fill_in(f"/rentals/{rental.reference}/reserve/") == 409
-    assert "no open day within 60 days" in desk.problems()["__all__"][0]
-    desk.see(f"/rentals/{rental.reference}/reserve/")
-    assert "no open day within 60 days" in desk.page
