@@ -13,7 +13,6 @@ pytestmark = pytest.mark.django_db
 
 NO_TO_ALL = {f"screening_{warning}": "no" for warning in Screening.Warning.values}
 ANSWERED = {**NO_TO_ALL, "indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
-
 COURSE = {"starts_on": "2026-03-02", "due_on": "2026-03-30", "planned_treatments": "28", "prescribed_per_day": "1"}
 
 
@@ -37,8 +36,7 @@ def test_the_page_proposes_open_days_and_offers_what_fits_best_first(site, addre
     device_of(site, counter=340)
     desk = Desk(make.reception(site))
     assert desk.see(address) == 200
-    offered = [device for device, _ in desk.answer.context["offers"]]
-    assert offered == [worn, fresh]
+    assert offered(desk) == [worn, fresh]
     assert desk.answer.context["why_not"] == {"too_few_treatments": 1}
     proposed = desk.answer.context["form"].initial
     assert all(site.is_open(proposed[name]) for name in ("starts_on", "due_on"))
@@ -51,11 +49,11 @@ def test_other_treatments_offer_other_devices_without_booking_anything(site, pat
     assert chosen(desk) == [str(worn.pk)]
     course = {**desk.proposed(), "planned_treatments": 100, "device": worn.pk}
     assert desk.send(f"/patients/{patient.pk}/offers/", **course) == 200
-    assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
+    assert offered(desk) == [fresh]
     assert chosen(desk) == [str(fresh.pk)]
     # The same by a button, without JavaScript; what was typed stays, and nothing is marked as wrong yet.
     assert desk.send(address, **course, show="1", indication_note="fell off a ladder") == 200
-    assert [device for device, _ in desk.answer.context["offers"]] == [fresh]
+    assert offered(desk) == [fresh]
     assert "fell off a ladder" in desk.page
     assert desk.problems() == {}
     assert not Rental.objects.exists()
