@@ -107,6 +107,7 @@ else:
 
 if environment.flag("CALLUS_DATABASE_POOL"):  # set by config/gunicorn.py: one pool for the threads of a process
     _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 10, "timeout": 5}  # type: ignore[index]
+    _database["CONN_HEALTH_CHECKS"] = True  # or each connection would fail once after PostgreSQL was restarted
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

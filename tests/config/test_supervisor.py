@@ -96,6 +96,7 @@ def test_server_that_is_killed_is_started_again(run: Run, state: Path, name: str
     killed.kill()
     assert eventually(lambda: server.pid() not in (None, killed.pid), 15)
     assert eventually(lambda: run.health() == ALL_OK, 20)
+    assert [run.health() for _ in range(20)] == [ALL_OK] * 20  # no connection of the pools is left dead
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
