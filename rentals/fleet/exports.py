@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import typst
+from django.http import HttpResponse
 from django.utils.text import slugify
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
@@ -128,3 +129,13 @@ FORMATS = {
     "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
     "pdf": Format("application/pdf", as_pdf),
 }
+
+
+def download(figures: Figures, suffix: str) -> HttpResponse:
+    """`figures` as a file that a browser keeps."""
+    kind = FORMATS[suffix]
+    return HttpResponse(
+        kind.write(figures),
+        content_type=kind.content_type,
+        headers={"Content-Disposition": f'attachment; filename="{file_name(figures, suffix)}"'},
+    )

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 
 from rentals.api.endpoint import Endpoint, Operation
 from rentals.api.schema import AutoSchema
 from rentals.api.serializers.fleet import FleetOut, FleetQuery
-from rentals.fleet.exports import FORMATS, file_name
-from rentals.fleet.figures import Figures, fleet_figures, period
+from rentals.fleet.exports import FORMATS, download
+from rentals.fleet.figures import fleet_figures, period
 
 
 class FilesToo(AutoSchema):
@@ -37,13 +37,3 @@ class Fleet(Endpoint):
         first, last = period(clinics, asked.get("first"), asked.get("last"), self.now)
         figures = fleet_figures(clinics, first, last, self.now)
         return self.answer(figures) if asked["format"] == "json" else download(figures, asked["format"])
-
-
-def download(figures: Figures, suffix: str) -> HttpResponse:
-    """`figures` as a file that a browser keeps."""
-    kind = FORMATS[suffix]
-    return HttpResponse(
-        kind.write(figures),
-        content_type=kind.content_type,
-        headers={"Content-Disposition": f'attachment; filename="{file_name(figures, suffix)}"'},
-    )

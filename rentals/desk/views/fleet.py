@@ -6,11 +6,10 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 
 from config.refusals import Refusal
-from rentals.api.views.fleet import download
 from rentals.desk.forms.fleet import ExportForm, PeriodForm
 from rentals.desk.page import BasePage, explain
 from rentals.fleet.definitions import DEFINITIONS
-from rentals.fleet.exports import FORMATS
+from rentals.fleet.exports import FORMATS, download
 from rentals.fleet.figures import Figures, fleet_figures, period
 
 
