@@ -1,6 +1,6 @@
 """What all pages of the desk have in common: who may open them, for which site, one moment, and how a no is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, ClassVar
 
@@ -98,6 +98,7 @@ class BaseFormPage(BasePage):
     """A page with one form. What sending it does stands in `act`: call one verb, say where to go on."""
 
     form_class: ClassVar[type[BaseForm]]
+    act: Callable[..., HttpResponseRedirect]
     refusal: Refusal | None = None
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -122,9 +123,6 @@ class BaseFormPage(BasePage):
 
     def form_arguments(self) -> dict[str, Any]:
         return {}
-
-    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        raise NotImplementedError
 
     def show_form(self, form: BaseForm, status: int = 200) -> HttpResponse:
         return self.show(form=form, refusal=self.refusal, status=status, **self.context())

@@ -1,5 +1,6 @@
 """The figures of the fleet: read on a page, taken along as a file. They show no patient, so no access is recorded."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ class BaseFleetPage(BasePage):
     action = "reports.read"
     template = "rentals/desk/fleet.html"
     form_class: ClassVar[type[PeriodForm]] = PeriodForm
+    answer: Callable[..., HttpResponse]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.GET, clinics=self.actor.visible_clinics())
@@ -33,9 +35,6 @@ class BaseFleetPage(BasePage):
         clinics = [given["clinic"]] if given["clinic"] else self.sites
         first, last = period(clinics, given["from"], given["to"], self.now)
         return fleet_figures(clinics, first, last, self.now)
-
-    def answer(self, figures: Figures, given: dict[str, Any]) -> HttpResponse:
-        raise NotImplementedError
 
 
 class Fleet(BaseFleetPage):
