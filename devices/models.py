@@ -5,10 +5,11 @@ from typing import Self
 
 import pghistory
 import pgtrigger
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from config.models import Clinic, User
@@ -30,6 +31,9 @@ class DeviceModel(models.Model):
     nominal_treatments = models.PositiveIntegerField(null=True, blank=True)
     minutes_per_treatment = models.PositiveSmallIntegerField(default=20, validators=[MinValueValidator(1)])
     capacity_holder = models.CharField(max_length=4, choices=CapacityHolder, default=CapacityHolder.UNIT)
+    turnaround_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Days needed after the due day; the clinic's own number when empty."
+    )
     reuse_signed_off_by = models.CharField(max_length=120, blank=True)
     reuse_signed_off_at = models.DateTimeField(null=True, blank=True)
     reuse_text = models.TextField(blank=True, help_text="The text under which reuse was signed off.")
@@ -57,16 +61,28 @@ class DeviceModel(models.Model):
 
 
 def used_treatments(device: str) -> Subquery:
-    """Treatments used of the current allowance of the device that the outer column `device` names.
+    """Treatments used of the current allowance of the device that the outer column `device` names."""
+    return of_current_allowance(device, used_of_allowance())
 
-    Used = carried over + counter since the allowance began, by trusted readings only (I5).
-    """
+
+def remaining_treatments(device: str) -> Subquery:
+    """Nominal less used of that allowance: null where the nominal number is unknown, and negative past it."""
+    return of_current_allowance(device, F("nominal_treatments") - used_of_allowance())
+
+
+def used_of_allowance() -> Combinable:
+    """Used = carried over + counter since the allowance began, by trusted readings only (I5)."""
     latest_counter = (
         Reading.objects.filter(allowance=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk").values("counter")
     )
     counted = Coalesce(Subquery(latest_counter[:1]), F("counter_at_start")) - F("counter_at_start")
+    return F("carried_over") + counted
+
+
+def of_current_allowance(device: str, value: Combinable) -> Subquery:
+    """`value` of the current allowance of the device that the outer column `device` names, read at one go."""
     allowances = Allowance.objects.filter(device=OuterRef(device)).order_by("-number")
-    return Subquery(allowances.annotate(used=F("carried_over") + counted).values("used")[:1])
+    return Subquery(allowances.annotate(value=value).values("value")[:1])
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -74,10 +90,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.filter(clinic__in=user.visible_clinics())
 
     def with_counters(self) -> Self:
-        """Adds `counter`, `last_reading_at`, `used_treatments` and `remaining_treatments`.
-
-        Remaining is null where the nominal number is unknown, and negative past it.
-        """
+        """Adds `counter`, `last_reading_at`, `used_treatments` and `remaining_treatments`."""
         reading = Reading.objects.filter(device=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk")
         allowance = Allowance.objects.filter(device=OuterRef("pk")).order_by("-number")
         return self.annotate(
@@ -86,7 +99,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             ),
             last_reading_at=Subquery(reading.values("read_at")[:1]),
             used_treatments=used_treatments("pk"),
-            remaining_treatments=Subquery(allowance.values("nominal_treatments")[:1]) - F("used_treatments"),
+            remaining_treatments=remaining_treatments("pk"),
         )
 
 
@@ -107,6 +120,8 @@ class Device(models.Model):
     model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="devices")
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="devices", db_index=False)
     condition = models.CharField(max_length=10, choices=Condition, default=Condition.READY)
+    shelf_until = models.DateField(null=True, blank=True, help_text="Last day of its shelf life.")
+    service_due_on = models.DateField(null=True, blank=True, help_text="Day by which it must be serviced.")
     created_at = models.DateTimeField()
 
     # Added by `with_counters`.
@@ -215,6 +230,7 @@ class Reading(models.Model):
     class Flag(models.TextChoices):
         COUNTER_DOWN = "counter_down"
         COUNTER_JUMP = "counter_jump"
+        WRONG_DEVICE = "wrong_device"  # read off another unit, as a manager found
 
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="readings")
     allowance = models.ForeignKey(Allowance, on_delete=models.PROTECT, related_name="readings")
@@ -245,9 +261,14 @@ class Reading(models.Model):
             pgtrigger.Protect(
                 name="reading_never_edited",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange(
-                    "device", "counter", "read_at", "source", "recorded_at", "recorded_by", "flag"
-                ),
+                condition=pgtrigger.AnyChange("device", "counter", "read_at", "source", "recorded_at", "recorded_by"),
+            ),
+            # A manager may find out later that it was read off another unit; nothing else changes a flag.
+            pgtrigger.Protect(
+                name="reading_flag_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__flag__df=pgtrigger.F("new__flag"))
+                & ~pgtrigger.Q(old__flag="", new__flag="wrong_device"),
             ),
         ]
 
@@ -272,6 +293,33 @@ class Inspection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} {self.at}"
+
+
+class Transfer(models.Model):
+    """A device on its way from one site to another: it belongs to the new one, and nobody can have it meanwhile.
+
+    `away`: local days of the new site, the day of arrival included.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="transfers")
+    from_clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
+    to_clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
+    away = DateRangeField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("-at",)
+        constraints = [
+            models.CheckConstraint(condition=~Q(from_clinic=F("to_clinic")), name="transfer_goes_elsewhere"),
+            models.CheckConstraint(condition=Q(away__isempty=False), name="transfer_takes_some_day"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="transfer_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} to {self.to_clinic}"
 
 
 class Recall(models.Model):

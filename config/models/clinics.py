@@ -1,6 +1,7 @@
 """A clinic, its days and its terms."""
 
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,11 +11,22 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from holidays import list_supported_countries
+
+from config.public_holidays import public_holidays
+from config.refusals import Refusal
 
 
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
         raise ValidationError(f"{name} is not a time zone; write one like Australia/Sydney.")
+
+
+def validate_holiday_region(region: str) -> None:
+    """A country and a part of it, `AU-NSW` say, as the library `holidays` names them."""
+    country, _, part = region.partition("-")
+    if part not in list_supported_countries().get(country, ()):
+        raise ValidationError(f"{region} is not a region with known public holidays; write one like AU-NSW.")
 
 
 @pghistory.track()
@@ -32,6 +44,24 @@ class Clinic(models.Model):
     )
     courier_days = models.PositiveSmallIntegerField(
         default=2, help_text="Days blocked on each side when a device travels by courier."
+    )
+    overdue_presumption_days = models.PositiveSmallIntegerField(
+        default=7, help_text="Days after today for which an overdue device is presumed to stay away."
+    )
+    pick_ups_per_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Most pick-ups booked for one day."
+    )
+    returns_per_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Most returns booked for one day."
+    )
+    offer_open_hours = models.PositiveSmallIntegerField(
+        default=9, validators=[MinValueValidator(1)], help_text="Open hours for which an offer holds its device."
+    )
+    holiday_region = models.CharField(
+        max_length=10,
+        blank=True,
+        validators=[validate_holiday_region],
+        help_text="Whose public holidays close the doors, AU-NSW say; nobody's when empty.",
     )
     countable_minutes = models.PositiveSmallIntegerField(
         default=18, validators=[MinValueValidator(1)], help_text="A session of this length counts as done."
@@ -62,21 +92,60 @@ class Clinic(models.Model):
         """The moment at which the local `day` begins."""
         return datetime.combine(day, time.min, tzinfo=self.zone)
 
+    def moment(self, day: date, clock: time) -> datetime:
+        """The moment (UTC) at which the clinic's clock shows `clock` on `day`: the first of two,
+        and where the clock leaps over it, as long after midnight as on any other day."""
+        return datetime.combine(day, clock, tzinfo=self.zone).astimezone(UTC)
+
     def hours_on(self, day: date) -> "OpeningHours | None":
-        """The hours of `day`, local time; None while the doors stay closed: no hours for that weekday, or a closure."""
-        models.prefetch_related_objects([self], "opening_hours", "closures")
-        if any(closure.first_day <= day <= closure.last_day for closure in self.closures.all()):
-            return None
+        """The hours of `day`, local time; None while the doors stay closed (`why_closed` says for what)."""
+        return None if self.why_closed(day) else self.usual_hours(day)
+
+    def usual_hours(self, day: date) -> "OpeningHours | None":
+        """The hours of the weekday of `day`, whatever closes the doors on that one."""
+        models.prefetch_related_objects([self], "opening_hours")
         return next((hours for hours in self.opening_hours.all() if hours.weekday == day.weekday()), None)
+
+    def why_closed(self, day: date) -> str:
+        """What keeps the doors closed on `day`: a public holiday, a closure's reason, or the weekday; "" if nothing."""
+        models.prefetch_related_objects([self], "closures")
+        if holiday := public_holidays(self.holiday_region, day.year).get(day):
+            return holiday
+        for closure in self.closures.all():
+            if closure.first_day <= day <= closure.last_day:
+                return closure.reason or "closed"
+        return "" if self.usual_hours(day) else f"closed on {day:%A}s"
 
     def is_open(self, day: date) -> bool:
         """Whether the doors open on `day`."""
-        return self.hours_on(day) is not None
+        return not self.why_closed(day)
 
     def next_open_day(self, day: date) -> date | None:
         """The first open day on or after `day`, looking at most 60 days ahead."""
+        return next(self.open_days(day), None)
+
+    def open_days(self, day: date) -> Iterator[date]:
+        """The open days on or after `day`, at most 60 days ahead."""
         days = (day + timedelta(days=ahead) for ahead in range(61))
-        return next((candidate for candidate in days if self.is_open(candidate)), None)
+        return (candidate for candidate in days if self.is_open(candidate))
+
+    def after_open_hours(self, at: datetime, hours: int) -> datetime:
+        """The moment (UTC) at which the doors will have been open for `hours` hours since `at`.
+
+        Real time between opening and closing counts, so a day on which the clock is changed has the hours it has.
+        Raises `clinic_closed` when the doors close for more than 60 days before so much time has passed.
+        """
+        begins, left = at.astimezone(UTC), timedelta(hours=hours)
+        day = self.next_open_day(self.day_of(at))
+        while day and (open_hours := self.hours_on(day)):
+            begins, closes = max(begins, self.moment(day, open_hours.opens)), self.moment(day, open_hours.closes)
+            if begins + left <= closes:
+                return begins + left
+            left -= max(closes - begins, timedelta(0))
+            day = self.next_open_day(day + timedelta(days=1))
+        raise Refusal(
+            "clinic_closed", f"{self} stays closed for more than 60 days; enter its opening hours and closures first."
+        )
 
     @property
     def current_terms(self) -> "Terms":

@@ -1,6 +1,5 @@
 """Who works with Callus, and the keys of outside programs."""
 
-import hashlib
 import secrets
 from datetime import datetime
 
@@ -9,6 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 
+from config.keys import digest_of
 from config.models.clinics import Clinic
 
 
@@ -42,19 +42,15 @@ class ApiTokenManager(models.Manager["ApiToken"]):
     def issue(self, user: User, at: datetime) -> str:
         """Make a key for `user` and return it; only its hash is kept, so it cannot be shown again."""
         key = secrets.token_urlsafe(32)
-        self.create(user=user, digest=self.digest_of(key), created_at=at)
+        self.create(user=user, digest=digest_of(key), created_at=at)
         return key
 
     def for_key(self, key: str) -> "ApiToken | None":
-        return self.select_related("user").filter(digest=self.digest_of(key), user__is_active=True).first()
-
-    @staticmethod
-    def digest_of(key: str) -> str:
-        return hashlib.sha256(key.encode()).hexdigest()
+        return self.select_related("user").filter(digest=digest_of(key), user__is_active=True).first()
 
 
 class ApiToken(models.Model):
-    """A key for the API. The key has 256 random bits, so a plain SHA-256 of it is safe at rest."""
+    """A key for the API; only its hash is kept."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     digest = models.CharField(max_length=64, unique=True)

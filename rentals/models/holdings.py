@@ -138,6 +138,23 @@ class Holding(models.Model):
                     """
                 ),
             ),
+            pgtrigger.Trigger(
+                name="holding_not_in_transfer",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__live=True, new__out__isnull=True, new__device__isnull=False),
+                func=pgtrigger.Func(
+                    """
+                    IF EXISTS (
+                        SELECT FROM devices_transfer t WHERE t.device_id = NEW.device_id AND t.away && NEW.blocked
+                    ) THEN
+                        RAISE EXCEPTION 'device % is on its way to another site', NEW.device_id
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'holding_not_in_transfer';
+                    END IF;
+                    RETURN NEW;
+                    """
+                ),
+            ),
             pgtrigger.Protect(
                 name="holding_out_never_dropped",
                 operation=pgtrigger.Delete,

@@ -166,6 +166,7 @@ class Reminder(models.Model):
         DUE_SOON = "due_soon", "Due in three days"
         DUE_TODAY = "due_today", "Due today"
         OVERDUE = "overdue", "Overdue"
+        OFFER = "offer", "Offer from the waiting list"
 
     class Why(models.TextChoices):
         """Why a reminder will not be sent."""
@@ -174,6 +175,7 @@ class Reminder(models.Model):
         DATE_CHANGED = "date_changed", "The day it was about has changed"
         TOO_LATE = "too_late", "Its day has passed"
         COLLECTED = "collected", "The device was handed over"
+        OFFER_OVER = "offer_over", "The offer was answered or has run out"
         RETURNED = "returned", "The device came back"
         CANCELLED = "cancelled", "The booking was given up"
         ENDED = "ended", "The rental has ended"

@@ -12,10 +12,28 @@ from devices.models import Inspection
 from patients.models import Injury, Patient, Screening
 from rentals.models.states import FIRST, MOVES, State
 
+WAITING_ORDER = ("priority", "created_at", "pk")
+
 
 class RentalQuerySet(models.QuerySet["Rental"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(clinic__in=user.visible_clinics())
+
+    def waiting(self) -> Self:
+        """The waiting list: those that hold nothing, whoever is next first (by priority, then age)."""
+        return self.filter(state=State.ENQUIRY).order_by(*WAITING_ORDER)
+
+    def offered(self) -> Self:
+        """Those whose device is offered to the patient; the offer that runs out first comes first."""
+        return self.filter(offer_expires_at__isnull=False).order_by("offer_expires_at", "pk")
+
+
+class Priority(models.IntegerChoices):
+    """How soon a waiting patient needs a device, as a clinician sees it; the waiting list goes by it, then by age."""
+
+    URGENT = 1
+    SOON = 2
+    ROUTINE = 3
 
 
 @pghistory.track()
@@ -38,6 +56,13 @@ class Rental(models.Model):
     accepts_unknown_capacity = models.BooleanField(default=False)
     capacity_override = models.TextField(blank=True, help_text="A manager's reason to promise more than is left.")
     pathological_override = models.TextField(blank=True, help_text="A clinician's reason for a pathological fracture.")
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.ROUTINE)
+    offer_expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until then the reservation is an offer to a waiting patient."
+    )
+    passed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When an offer was declined or ran out; no more are made by themselves."
+    )
     handed_over_at = models.DateTimeField(null=True, blank=True)
     healed_on = models.DateField(null=True, blank=True)
     healed_imaging = models.CharField(max_length=120, blank=True)
@@ -59,6 +84,12 @@ class Rental(models.Model):
             models.Index(fields=["clinic", "state", "due_on"], name="rental_clinic_state_due"),
             models.Index(fields=["clinic", "state", "starts_on"], name="rental_clinic_state_start"),
             models.Index(fields=["patient", "state"], name="rental_patient_state"),
+            models.Index(
+                fields=["clinic", "priority", "created_at"], condition=Q(state="enquiry"), name="rental_waiting"
+            ),
+            models.Index(
+                fields=["offer_expires_at"], condition=Q(offer_expires_at__isnull=False), name="rental_offered"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -90,6 +121,10 @@ class Rental(models.Model):
                 name="rental_ended_when_state_says_so",
             ),
             models.CheckConstraint(
+                condition=Q(offer_expires_at__isnull=True) | Q(state="reserved"), name="rental_offer_is_reserved"
+            ),
+            models.CheckConstraint(condition=Q(priority__in=[1, 2, 3]), name="rental_priority_known"),
+            models.CheckConstraint(
                 condition=Q(returned_at__isnull=True) | Q(returned_at__gte=F("handed_over_at")),
                 name="rental_returned_after_hand_over",
             ),
@@ -109,7 +144,11 @@ class Rental(models.Model):
             pgtrigger.Protect(
                 name="rental_identity_fixed",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange("reference", "clinic", "patient", "created_at", "created_by"),
+                condition=pgtrigger.AnyChange("reference", "clinic", "created_at", "created_by"),
+            ),
+            # Its own, so that the one verb that corrects a wrong patient can set it aside.
+            pgtrigger.Protect(
+                name="rental_patient_fixed", operation=pgtrigger.Update, condition=pgtrigger.AnyChange("patient")
             ),
         ]
 
