@@ -14,9 +14,10 @@ from patients.access import record_access
 from patients.models import Access
 from rentals import ledger
 from rentals.agreement import is_signed
-from rentals.booking.at_risk import put_at_risk
 from rentals.booking.availability import blocked_days, clash_with
-from rentals.deciding import deciding, held_device, lock_devices, lock_rental
+from rentals.booking.offers import poke_offers
+from rentals.booking.replan import lock_sites, repair
+from rentals.deciding import deciding, held_device, lock_devices, lock_rental, refuse_moved
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
@@ -59,7 +60,7 @@ def hand_over(
         refuse_out_since(device, at)
         day = rental.clinic.day_of(at)
         starts_on = min(rental.starts_on, day)
-        days = blocked_days(rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
+        days = blocked_days(device, rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
         blocked = reaching(days, day)
         refuse_clash(rental, device, blocked)
         record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
@@ -186,6 +187,7 @@ def take_back(
         to_quarantine(device)
         ledger.charge_hire(rental, at, at=now, actor=actor)
         move(rental, "take_back", to=State.RETURNED, at=at, now=now, actor=actor, returned_at=at)
+        poke_offers(rental.clinic_id)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
     return rental
 
@@ -225,6 +227,8 @@ def inspect(
     """
     require(rental, "inspect")
     with deciding():
+        if not passed:
+            lock_sites([rental.clinic])
         returned = returned_device(rental)
         rental, _ = lock_rental(rental, *([returned.pk] if returned else []))
         require(rental, "inspect")
@@ -244,9 +248,10 @@ def returned_device(rental: Rental) -> Device | None:
 
 
 def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], at: datetime, actor: User) -> Inspection:
-    """Record the inspection; a device that fails goes to repair and its reservations are at risk.
+    """Record the inspection; a device that fails goes to repair and its reservations elsewhere, or are at risk.
 
-    Raises `invalid` for a device that would pass although one of `CHECKS` was answered with no.
+    The caller holds the device's lock, and for one that fails those of `lock_sites`. Raises `invalid` for a device
+    that would pass although one of `CHECKS` was answered with no.
     """
     open_checks = [words for check, words in CHECKS.items() if checks.get(check) is False]
     if passed and open_checks:
@@ -254,8 +259,10 @@ def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], a
     verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
     Device.objects.filter(pk=device.pk, condition__in=TO_INSPECT).update(condition=verdict)
     device.refresh_from_db(fields=["condition"])
-    if not passed:
-        put_at_risk([device.pk], cause="failed inspection", at=at, actor=actor)
+    if passed:
+        poke_offers(device.clinic_id)
+    else:
+        repair(device.clinic, cause=f"device {device.serial} failed its inspection", at=at, actor=actor)
     return Inspection.objects.create(device=device, at=at, by=actor, passed=passed, checks=dict(checks))
 
 
@@ -265,6 +272,9 @@ def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at:
     Raises `nothing_to_inspect` unless it is in quarantine or repair, `wrong_state` while a rental waits for it.
     """
     with deciding():
+        if not passed:
+            lock_sites([device.clinic])
+        refuse_moved(device)
         device = lock_devices([device.pk])[device.pk]
         if device.condition not in TO_INSPECT:
             raise Refusal(
@@ -283,7 +293,7 @@ def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at:
 
 
 def report_lost(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
-    """The device is gone: hire is charged until now, its other reservations are at risk."""
+    """The device is gone: hire is charged until now, its reservations go elsewhere, or are at risk."""
     return write_off(
         rental,
         "report_lost",
@@ -316,12 +326,13 @@ def write_off(
     if not reason.strip():
         raise invalid("reason", "Write the reason; it stays in the rental's history.")
     with deciding():
+        lock_sites([rental.clinic])
         rental, holding = lock_rental(rental)
         require(rental, verb)
         holding, device = held_device(rental, holding)
         close_holding(holding, device, counter=None, at=at, now=at, actor=actor)
         Device.objects.filter(pk=device.pk).update(condition=condition)
-        put_at_risk([device.pk], cause=str(to), at=at, actor=actor)
+        repair(rental.clinic, cause=f"device {device.serial} is {to}", at=at, actor=actor)
         ledger.charge_hire(rental, at, at=at, actor=actor)
         move(rental, verb, to=to, at=at, now=at, actor=actor, reason=reason, ended_at=at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)

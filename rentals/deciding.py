@@ -40,6 +40,8 @@ def refusal_for(error: DatabaseError) -> Refusal | None:
         )
     if constraint == "holding_goes_out_ready":
         return Refusal("device_not_ready", "This device may not go out now; choose another device.")
+    if constraint == "holding_not_in_transfer":
+        return Refusal("device_unavailable", "This device is on its way to another site then; choose another one.")
     if constraint == "rental_external_reference_once":
         return Refusal("duplicate_external_reference", "Another rental of this clinic has this external reference.")
     if constraint == "device_serial_once_a_model":
@@ -56,24 +58,40 @@ def lock_devices(ids: Iterable[int]) -> dict[int, Device]:
     return {device.pk: device for device in rows.select_related("model", "clinic")}
 
 
+def refuse_moved(device: Device) -> None:
+    """Raise `busy` where `device` was sent to another site since it was read: the locks are those of the old one."""
+    if not Device.objects.filter(pk=device.pk, clinic=device.clinic_id).exists():
+        raise Refusal("busy", f"Device {device.serial} was sent to another site just now; look at it again.")
+
+
+MOST_TRIES = 5
+
+
 def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | None]:
     """Lock the rental's device (and `more_devices`) first and then the rental; return both as they are now.
 
-    The planner may move a reservation between the look and the lock; then somebody was faster. That the
-    rental ended meanwhile, or its device was taken away, is for the caller to judge.
+    The planner may move a reservation between the look and the lock: then the locks are let go, for id order,
+    and it is looked again. That the rental ended meanwhile, or its device was taken away, is for the caller to judge.
     """
-    seen = live_holding(rental)
-    device_id = seen.device_id if seen else None
-    lock_devices([*more_devices, *([device_id] if device_id else [])])
-    locked = (
-        Rental.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("clinic", "patient", "terms", "injury")
-        .get(pk=rental.pk)
-    )
-    holding = live_holding(locked)
-    if holding and holding.device_id not in (None, device_id):
-        raise Refusal("busy", "This rental was moved to another device just now; look at it again.")
-    return locked, holding
+    for _ in range(MOST_TRIES):
+        device_id = seen_device(rental)
+        before = transaction.savepoint()
+        lock_devices([*more_devices, *([device_id] if device_id else [])])
+        locked = (
+            Rental.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("clinic", "patient", "terms", "injury")
+            .get(pk=rental.pk)
+        )
+        holding = live_holding(locked)
+        if holding is None or holding.device_id in (None, device_id):
+            return locked, holding
+        transaction.savepoint_rollback(before)
+    raise Refusal("busy", "This rental is moved from device to device just now; try again.")
+
+
+def seen_device(rental: Rental) -> int | None:
+    """The id of the device that the rental has at this look, which no lock has confirmed."""
+    return Holding.objects.filter(rental=rental, live=True).values_list("device", flat=True).first()
 
 
 def held_device(rental: Rental, holding: Holding | None) -> tuple[Holding, Device]:
@@ -81,7 +99,7 @@ def held_device(rental: Rental, holding: Holding | None) -> tuple[Holding, Devic
     if holding is None or holding.device is None:
         raise Refusal(
             "device_not_ready",
-            "The device of this reservation was taken away; cancel it and book another one.",
+            "The device of this reservation was taken away; give it another one first, or cancel it.",
             conflict={"reference": rental.reference},
         )
     return holding, holding.device

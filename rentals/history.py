@@ -256,7 +256,7 @@ def holding(past: PastRental, rental: Rental, device: Device) -> Holding:
         rental=rental,
         device=device,
         live=past.returned_at is None,
-        blocked=blocked_days(rental.clinic, past.starts_on, past.due_on),
+        blocked=blocked_days(device, rental.clinic, past.starts_on, past.due_on),
         out=past.out,
         counter_out=past.counter_out,
         counter_back=past.counter_back,

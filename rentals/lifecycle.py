@@ -10,11 +10,16 @@ from rentals.models.states import MOVES, State
 
 VERB_STATES: dict[str, frozenset[State]] = {
     "reserve": frozenset({State.ENQUIRY}),
+    "prioritise": frozenset({State.ENQUIRY}),
+    "offer_again": frozenset({State.ENQUIRY}),
+    "offer_accepted": frozenset({State.RESERVED}),
+    "offer_declined": frozenset({State.RESERVED}),
     "sign": frozenset({State.RESERVED}),
     "pay": frozenset(State) - {State.ENQUIRY},
     "hand_over": frozenset({State.RESERVED}),
     "extend": frozenset({State.RESERVED, State.ACTIVE}),
     "swap": frozenset({State.ACTIVE}),
+    "change_device": frozenset({State.RESERVED}),
     "pin": frozenset({State.RESERVED}),
     "confirm_healed": frozenset({State.ACTIVE}),
     "take_back": frozenset({State.ACTIVE}),
@@ -23,7 +28,11 @@ VERB_STATES: dict[str, frozenset[State]] = {
     "report_lost": frozenset({State.ACTIVE}),
     "report_kept": frozenset({State.ACTIVE}),
     "cancel": frozenset({State.ENQUIRY, State.RESERVED}),
+    "correct_device": frozenset({State.ACTIVE, State.RETURNED}),
+    "correct_patient": frozenset({State.ENQUIRY, State.RESERVED, State.ACTIVE, State.RETURNED}),
 }
+ANSWERS = frozenset({"offer_accepted", "offer_declined"})  # only an open offer is answered
+AFTER_THE_ANSWER = frozenset({"sign", "pay", "hand_over", "extend", "correct_patient"})  # an offer is not yet booked
 
 DAYS_BACK = 3
 NEXT_STEP = {
@@ -38,15 +47,54 @@ NEXT_STEP = {
 }
 
 
+def allows(rental: Rental, verb: str) -> bool:
+    """Whether `verb` is possible in the rental's state, as far as can be said without a clock."""
+    if State(rental.state) not in VERB_STATES[verb]:
+        return False
+    is_offer = rental.offer_expires_at is not None
+    if verb == "offer_again":
+        return rental.passed_at is not None
+    return is_offer if verb in ANSWERS else not (is_offer and verb in AFTER_THE_ANSWER)
+
+
 def require(rental: Rental, verb: str) -> None:
-    """Raise `wrong_state` unless the rental's state allows `verb`."""
+    """Raise `wrong_state` unless the rental's state allows `verb`; `offer_open` for what has to wait for the patient's
+    answer, `offer_expired` for an answer that comes when the offer is over."""
+    if allows(rental, verb):
+        return
+    if verb in ANSWERS and rental.passed_at and rental.state == State.ENQUIRY:
+        raise offer_expired(rental)
+    if verb in AFTER_THE_ANSWER and rental.offer_expires_at:
+        raise offer_open(rental)
+    raise wrong_state(rental)
+
+
+def wrong_state(rental: Rental) -> Refusal:
+    """The 409 that says what is to be done with the rental instead."""
     state = State(rental.state)
-    if state not in VERB_STATES[verb]:
-        raise Refusal(
-            "wrong_state",
-            f"Rental {rental.reference} is {state.label.lower()}, so this is not possible now: {NEXT_STEP[state]}.",
-            conflict={"reference": rental.reference, "state": state.value},
-        )
+    step = "accept the offer for the patient, or decline it" if rental.offer_expires_at else NEXT_STEP[state]
+    return Refusal(
+        "wrong_state",
+        f"Rental {rental.reference} is {state.label.lower()}, so this is not possible now: {step}.",
+        conflict={"reference": rental.reference, "state": state.value},
+    )
+
+
+def offer_open(rental: Rental) -> Refusal:
+    return Refusal(
+        "offer_open",
+        f"Rental {rental.reference} is an offer that the patient has not answered; accept it first, or decline it.",
+        conflict={"reference": rental.reference},
+    )
+
+
+def offer_expired(rental: Rental) -> Refusal:
+    return Refusal(
+        "offer_expired",
+        f"The offer of rental {rental.reference} is over, and its device is no longer held; have it offered again from "
+        "the waiting list, or find a device for it.",
+        conflict={"reference": rental.reference},
+    )
 
 
 def check_moment(clinic_moment: datetime, *, now: datetime, actor: User | None) -> None:

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 
 def with_overview(rentals: RentalQuerySet, at: datetime) -> "QuerySet[RentalInView]":
-    """Adds `device_id` and `device_serial` (of the last holding), `at_risk` and, at the moment `at`, `overdue`."""
+    """Adds `device_id` and `device_serial` (of the last holding), `at_risk` and, at the moment `at`, `overdue`.
+
+    Who waits has no device: the one that was offered and is held no more does not count.
+    """
     holdings = Holding.objects.filter(rental=OuterRef("pk"))
-    last = holdings.order_by("-pk")
+    last = holdings.exclude(rental__state=State.ENQUIRY).order_by("-pk")
     is_overdue = Q(state=State.ACTIVE) & overdue_at(at, prefix="")
     seen = rentals.annotate(
         device_id=Subquery(last.values("device")[:1]),

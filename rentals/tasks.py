@@ -8,7 +8,10 @@ from itertools import islice
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from config.models import Clinic
 from rentals import retention
+from rentals.booking import offers, replan
+from rentals.models import Rental
 from rentals.reconciliation import imports
 from rentals.reminders import outbox, plan
 
@@ -47,6 +50,34 @@ def sweep_messages() -> None:
 @shared_task
 def send_message(message_id: int) -> None:
     outbox.send(message_id, datetime.now(UTC))
+
+
+@shared_task
+def mend_plans() -> None:
+    replan.mend(datetime.now(UTC))
+
+
+@shared_task
+def place_at_risk() -> None:
+    replan.place_at_risk(Clinic.objects.order_by("pk"), datetime.now(UTC))
+
+
+@shared_task
+def sweep_offers() -> None:
+    at = datetime.now(UTC)
+    tell(offers.sweep_offers(at), at)
+
+
+@shared_task
+def offer_what_is_free(clinic_id: int) -> None:
+    at = datetime.now(UTC)
+    tell(offers.see_to_offers(Clinic.objects.get(pk=clinic_id), at), at)
+
+
+def tell(offered: Iterable[Rental], at: datetime) -> None:
+    """Have the mails about new offers written and sent now; the next planning would do so too."""
+    for clinic in {rental.clinic for rental in offered}:
+        poke(plan.plan_clinic(clinic, at).messages)
 
 
 @shared_task

@@ -14,18 +14,22 @@ from config.roles import may
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access, Injury, Patient, Screening
+from rentals.booking.alternatives import alternatives_for
 from rentals.booking.availability import (
+    MOST_TREATMENTS,
     Need,
-    alternatives_for,
     check_span,
     clash_with,
-    fitting_devices,
     judged_devices,
+    search,
     why_not,
 )
+from rentals.booking.capacity import most_free
+from rentals.booking.desk_days import take_places
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import DAYS_BACK, record
 from rentals.models import Holding, Rental
+from rentals.models.holdings import Delivery
 from rentals.models.states import State
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ class Booking:
     indication: Mapping[str, str]
     screening: Mapping[str, Mapping[str, str]]
     device: Device | None = None
+    delivery: str = Delivery.DESK
     pinned: bool = False
     accept_unknown_capacity: bool = False
     override: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +65,7 @@ class Booking:
             self.due_on,
             self.planned_treatments,
             self.patient,
+            courier=self.delivery == Delivery.COURIER,
             accepts_unknown=self.accept_unknown_capacity,
             accepts_too_few=bool(self.reason_for("capacity")),
         )
@@ -72,14 +78,17 @@ class Booking:
 def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
     """Reserve a device from the first moment and return the rental, `reserved`.
 
-    Raises `screening_required`, `clinic_closed`, `device_unavailable`, `capacity_exceeded`,
+    Raises `screening_required`, `clinic_closed`, `desk_full`, `device_unavailable`, `capacity_exceeded`,
     `reuse_not_permitted`, `invalid`.
     """
     check_booking(booking, at=at, actor=actor)
     with deciding():
-        device = take_device(booking.need, booking.device, at)
+        take_places(booking.clinic, {"starts_on": booking.starts_on, "due_on": booking.due_on}, at)
+        device = take_device(replace(booking.need, asked_by=actor), booking.device, at)
         rental = make_rental(booking, at=at, actor=actor)
-        Holding.objects.create(rental=rental, device=device, blocked=booking.need.blocked)
+        Holding.objects.create(
+            rental=rental, device=device, blocked=booking.need.blocked_on(device), delivery=booking.delivery
+        )
         record(rental, "book", old="", at=at, now=at, actor=actor)
         record_access(actor, [booking.patient.pk], Access.Action.CHANGED, at)
     return rental
@@ -90,7 +99,7 @@ def check_booking(booking: Booking, *, at: datetime, actor: User) -> None:
     if booking.patient.clinic_id != booking.clinic.pk:
         raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
     check_days(booking.clinic, booking.starts_on, booking.due_on, at=at, actor=actor)
-    check_plan(booking.planned_treatments, booking.prescribed_per_day)
+    check_plan(booking.clinic, booking.planned_treatments, booking.prescribed_per_day)
     check_screening(booking)
     check_overrides(booking, actor)
 
@@ -103,12 +112,21 @@ def check_days(clinic: Clinic, starts_on: date, due_on: date, *, at: datetime, a
     refuse_closed_day(clinic, "due_on", due_on, at)
 
 
-def check_plan(treatments: int, per_day: int = 1) -> None:
-    """A course has at least one treatment, and at least one a day of treatment."""
+def check_plan(clinic: Clinic, treatments: int, per_day: int = 1, name: str = "planned_treatments") -> None:
+    """A course has at least one treatment, at least one a day of treatment, and not more than anybody has had."""
     if treatments < 1:
-        raise invalid("planned_treatments", "Plan at least one treatment.")
+        raise invalid(name, "Plan at least one treatment.")
+    if treatments > MOST_TREATMENTS:
+        raise too_many(clinic, name, treatments)
     if per_day < 1:
         raise invalid("prescribed_per_day", "Prescribe at least one treatment a day.")
+
+
+def too_many(clinic: Clinic, name: str, treatments: int) -> Refusal:
+    """The 400 that says what a device can give."""
+    most = most_free(clinic)
+    known = "nobody knows what those here have left" if most is None else f"the most that one here has free is {most}"
+    return invalid(name, f"No device gives {treatments:,} treatments; {known}. Plan fewer.")
 
 
 def check_day(clinic: Clinic, starts_on: date, *, at: datetime, actor: User) -> None:
@@ -130,7 +148,7 @@ def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> Non
     next_day = clinic.next_open_day(day)
     raise Refusal(
         "clinic_closed",
-        f"{clinic} is closed on {day:%A %-d %B %Y}; "
+        f"{clinic} does not open on {day:%A %-d %B %Y} ({clinic.why_closed(day)}); "
         + (f"the next open day is {next_day:%A %-d %B %Y}." if next_day else "no open day follows within 60 days."),
         field=name,
         conflict={"day": day.isoformat()},
@@ -179,38 +197,34 @@ def take_device(need: Need, wanted: Device | None, at: datetime) -> Device:
     """Lock the `wanted` device, or the best that fits, and judge it again under the lock."""
     tried: set[int] = set()
     while True:
-        candidate = wanted or best_device(need, at, tried)
+        candidate = wanted.pk if wanted else best_device(need, at, tried)
         before = transaction.savepoint()
-        lock_devices([candidate.pk])
-        judged = judged_devices(need, at).filter(pk=candidate.pk).first()
+        lock_devices([candidate])
+        judged = judged_devices(need, at).filter(pk=candidate).first()
         reason = why_not(judged, need) if judged else "not_ready"
         if judged and not reason:
             return judged
-        if wanted:
-            raise refusal_for_device(need, candidate, judged, reason, at)
-        # Somebody took it meanwhile. Let its lock go before trying the next: id order stays kept.
+        # Let its lock go before asking for another: id order stays kept, and nobody waits for what is not had.
         transaction.savepoint_rollback(before)
-        tried.add(candidate.pk)
+        if wanted:
+            raise refusal_for_device(need, wanted, judged, reason, at)
+        tried.add(candidate)
 
 
-def best_device(need: Need, at: datetime, tried: set[int]) -> Device:
-    """The best device that fits and was not `tried`; one with too few treatments only where no other fits (I2)."""
-    fitting, reasons = fitting_devices(with_enough(need), at)
-    if not fitting and need.accepts_too_few:
-        more, _ = fitting_devices(need, at)
-        fitting = more[::-1]  # the one with the most comes closest
-    untried = [device for device in fitting if device.pk not in tried]
-    if untried:
+def best_device(need: Need, at: datetime, tried: set[int]) -> int:
+    """The id of the best device that fits and was not `tried`."""
+    found = search(need, at)
+    if untried := [device for device in found.fitting if device not in tried]:
         return untried[0]
     code = "device_unavailable"
-    if {"too_few_treatments", "unknown_capacity"} & set(reasons):
+    if {"too_few_treatments", "unknown_capacity"} & set(found.why_not):
         code = "capacity_exceeded"
-    elif set(reasons) == {"reuse_not_permitted"}:
+    elif set(found.why_not) == {"reuse_not_permitted"}:
         code = "reuse_not_permitted"
     raise Refusal(
         code,
         "No device fits these dates and treatments; see what would fit, or choose other dates.",
-        conflict={"why_not": reasons},
+        conflict={"why_not": found.why_not},
         alternatives=alternatives_for(with_enough(need), at),
     )
 
@@ -247,7 +261,7 @@ def refusal_for_device(need: Need, device: Device, judged: "JudgedDevice | None"
         "device_unavailable",
         f"Device {device.serial} cannot be had on these days; choose another device or other days.",
         field="device",
-        conflict=clash_with(device, need.blocked) or {"condition": judged.condition},
+        conflict=clash_with(judged, need.blocked_on(judged)) or {"condition": judged.condition},
         alternatives=alternatives,
     )
 

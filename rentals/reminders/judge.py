@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from patients.models import Patient
 from rentals.models import Reminder
 from rentals.models.states import State
-from rentals.reminders.schedule import SERIES_OF_KIND, is_too_late, latest_step
+from rentals.reminders.schedule import SERIES_OF_KIND, is_too_late, latest_step, offer_occasion
 
 Why = Reminder.Why
 
@@ -21,6 +21,7 @@ WHY_OF_STATE = {
     State.ENQUIRY: Why.CANCELLED,
 }
 WHY_OF_PATIENT_STATE = {Patient.State.WITHDRAWN: Why.WITHDRAWN, Patient.State.DECEASED: Why.DECEASED}
+WHYS_OF_PATIENT = (*WHY_OF_PATIENT_STATE.values(), Why.OPTED_OUT, Why.NO_EMAIL)
 
 
 def sort_out(reminders: Iterable[Reminder], at: datetime) -> tuple[list[Reminder], int]:
@@ -42,6 +43,8 @@ def why_not(reminder: Reminder, at: datetime) -> Reminder.Why | None:
 
 
 def why_not_rental(reminder: Reminder, at: datetime) -> Reminder.Why | None:
+    if reminder.kind == Reminder.Kind.OFFER:
+        return None if is_open(reminder, at) else Why.OFFER_OVER
     series, rental = SERIES_OF_KIND[reminder.kind], reminder.rental
     anchor, clinic = series.anchor_of(rental), rental.clinic
     if rental.state != series.state:
@@ -52,6 +55,12 @@ def why_not_rental(reminder: Reminder, at: datetime) -> Reminder.Why | None:
     if step != latest_step(series, anchor, clinic, at):
         return Why.SUPERSEDED
     return Why.TOO_LATE if is_too_late(step, anchor, clinic, at) else None
+
+
+def is_open(offer: Reminder, at: datetime) -> bool:
+    """Whether the offer that the reminder tells of still waits for its answer."""
+    expires_at = offer.rental.offer_expires_at
+    return expires_at is not None and at < expires_at and offer.occasion == offer_occasion(expires_at)
 
 
 def why_not_patient(patient: Patient) -> Reminder.Why | None:

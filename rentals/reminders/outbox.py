@@ -21,7 +21,7 @@ from config.models import Clinic
 from rentals.models import Message, Reminder
 from rentals.reminders.judge import sort_out
 from rentals.reminders.schedule import may_send
-from rentals.reminders.texts import write_mail
+from rentals.reminders.texts import add_keys, write_mail
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternative
         if reminders:
             mail = write_mail(message, reminders, at)
             keep(message, mail)
+            add_keys(mail, reminders, at)
             return message, mail
         release(message, state=State.VOID, why=NOTHING_LEFT)
     return message, None
@@ -97,8 +98,9 @@ def take(message: Message, at: datetime) -> bool:
 
 
 def judge_again(message: Message, at: datetime) -> list[Reminder]:
-    """Void what must not be sent any more and return what may be; what has to wait leaves the message."""
-    carried = Reminder.objects.to_judge().filter(message=message)
+    """Void what must not be sent any more and return what may be; what has to wait leaves the message, and so does
+    what belongs to another patient since it was bundled (a rental recorded wrongly)."""
+    carried = Reminder.objects.to_judge().filter(message=message, rental__patient=message.patient_id)
     ready, _ = sort_out(carried, at)
     kept = [reminder.pk for reminder in ready]
     Reminder.objects.filter(message=message, void=False).exclude(pk__in=kept).update(message=None)
@@ -106,7 +108,7 @@ def judge_again(message: Message, at: datetime) -> list[Reminder]:
 
 
 def keep(message: Message, mail: EmailMultiAlternatives) -> None:
-    """Keep what the mail says with the message, in place of what an earlier attempt said."""
+    """Keep what the mail says with the message, in place of what an earlier attempt said; no key stands in it yet."""
     [(html, _)] = mail.alternatives
     Message.objects.filter(pk=message.pk).update(subject=mail.subject, text=mail.body, html=html)
 

@@ -96,9 +96,10 @@ def untold(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iterable
 
 
 def due_to_tell(series: Series, step: Step, clinic: Clinic, at: datetime) -> Q:
-    """Rentals of the series for which this step has fallen due and is still worth telling."""
+    """Rentals of the series for which this step has fallen due and is still worth telling; not while the rental is
+    an offer, of which the patient is told otherwise."""
     latest = latest_due_day(clinic, at) - timedelta(days=step.days)
-    due = Q(state=series.state, **{f"{series.anchor}__lte": latest})
+    due = Q(state=series.state, offer_expires_at=None, **{f"{series.anchor}__lte": latest})
     if step.until is None:
         return due
     today = clinic.day_of(at)

@@ -57,28 +57,36 @@ def occasion(anchor: date, days: int) -> str:
     return f"{anchor.isoformat()}{suffix(days)}"
 
 
+def offer_occasion(expires_at: datetime) -> str:
+    """Names the offer that runs out then."""
+    return expires_at.astimezone(UTC).isoformat()
+
+
 def due_at(clinic: Clinic, anchor: date, days: int) -> datetime:
     """The moment (UTC) at which the reminder of `days` after `anchor` falls due."""
-    return local_moment(clinic, anchor + timedelta(days=days), clinic.reminders_from)
-
-
-def local_moment(clinic: Clinic, day: date, clock: time) -> datetime:
-    """The moment (UTC) at which the clinic's clock shows `clock` on `day`: the first of two,
-    and where the clock leaps over it, as long after midnight as on any other day."""
-    return datetime.combine(day, clock, tzinfo=clinic.zone).astimezone(UTC)
+    return clinic.moment(anchor + timedelta(days=days), clinic.reminders_from)
 
 
 def may_send(clinic: Clinic, at: datetime) -> bool:
     """Whether reminders may leave now: never at night."""
     today = clinic.day_of(at)
-    begin, end = (local_moment(clinic, today, clock) for clock in (clinic.reminders_from, clinic.reminders_until))
+    begin, end = (clinic.moment(today, clock) for clock in (clinic.reminders_from, clinic.reminders_until))
     return begin <= at < end
+
+
+def next_sending(clinic: Clinic, at: datetime) -> datetime:
+    """The first moment from `at` on at which reminders may leave."""
+    if may_send(clinic, at):
+        return at
+    today = clinic.day_of(at)
+    begin = clinic.moment(today, clinic.reminders_from)
+    return begin if at < begin else clinic.moment(today + timedelta(days=1), clinic.reminders_from)
 
 
 def latest_due_day(clinic: Clinic, at: datetime) -> date:
     """The latest local day whose reminders have fallen due."""
     today = clinic.day_of(at)
-    return today if at >= local_moment(clinic, today, clinic.reminders_from) else today - timedelta(days=1)
+    return today if at >= clinic.moment(today, clinic.reminders_from) else today - timedelta(days=1)
 
 
 def latest_step(series: Series, anchor: date, clinic: Clinic, at: datetime) -> Step | None:
@@ -96,7 +104,7 @@ def is_too_late(step: Step, anchor: date, clinic: Clinic, at: datetime) -> bool:
 def closes_at(clinic: Clinic, day: date) -> datetime:
     """The moment (UTC) from which nobody can come any more on `day`: its start where the clinic stays closed."""
     hours = clinic.hours_on(day)
-    return local_moment(clinic, day, hours.closes if hours else time.min)
+    return clinic.moment(day, hours.closes if hours else time.min)
 
 
 def closes_or_ends_at(clinic: Clinic, day: date) -> datetime:

@@ -11,8 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.text import get_text_list
 
+from rentals.links import address_of, address_without_key, make_link
 from rentals.models import Holding, Message, Reminder, Rental
 from rentals.models.holdings import Part
 
@@ -38,6 +40,26 @@ def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> Ema
     html = render_to_string(f"{FOLDER}/letter.html", {**letter, "parts": written(parts, "html.html")})
     mail.attach_alternative(html, "text/html")
     return mail
+
+
+def add_keys(mail: EmailMultiAlternatives, reminders: list[Reminder], at: datetime) -> None:
+    """Make the links to the offers that the mail tells of, and put them into it: into what is sent, not what is kept.
+
+    The caller holds the transaction.
+    """
+    for reminder in reminders:
+        rental = reminder.rental
+        if rental.offer_expires_at and reminder.kind == Reminder.Kind.OFFER:
+            key = make_link(rental, expires_at=rental.offer_expires_at, at=at)
+            replace(mail, address_without_key(rental), address_of(key))
+
+
+def replace(mail: EmailMultiAlternatives, old: str, new: str) -> None:
+    """Put `new` in the place of `old` in every part of the mail."""
+    mail.body = str(mail.body).replace(old, new)
+    [(html, kind)] = mail.alternatives
+    mail.alternatives = []
+    mail.attach_alternative(str(html).replace(old, new), str(kind))
 
 
 def subject(reminders: list[Reminder]) -> str:
@@ -69,6 +91,8 @@ def facts(reminder: Reminder, at: datetime) -> dict[str, Any]:
         "return_day": return_day,
         "return_hours": return_day and clinic.hours_on(return_day),
         "parts": parts_to_return(rental),
+        "until": rental.offer_expires_at and timezone.make_naive(rental.offer_expires_at, clinic.zone),
+        "link": address_without_key(rental),
     }
 
 

@@ -1,0 +1,107 @@
+"""How many pick-ups and returns a clinic books for one day, where its settings set a limit."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Count
+
+from config.models import Clinic
+from config.refusals import Refusal
+from rentals.models import Rental
+from rentals.models.rental import RentalQuerySet
+from rentals.models.states import State
+
+
+class Errand(NamedTuple):
+    """What a patient comes to the desk for on the day in a column of the rental."""
+
+    word: str
+    setting: str  # of the clinic: how many it books for one day
+    states: frozenset[State]  # in which a rental takes a place of that day
+
+
+ERRANDS = {
+    # Whoever has the device already fetched it on that day: an earlier hand-over moves the start, and what has begun
+    # before today is not counted any more.
+    "starts_on": Errand("pick-up", "pick_ups_per_day", frozenset(State) - {State.ENQUIRY, State.CANCELLED}),
+    "due_on": Errand("return", "returns_per_day", frozenset({State.RESERVED, State.ACTIVE})),
+}
+
+
+def take_places(clinic: Clinic, days: Mapping[str, date], at: datetime, rental: Rental | None = None) -> None:
+    """Raise what `refuse_full_days` raises, and let nobody else in on these days until the transaction ends.
+
+    Belongs inside `deciding()`, before the first device is locked.
+    """
+    lock_days(clinic, days)
+    refuse_full_days(clinic, days, at, rental)
+
+
+def lock_days(clinic: Clinic, days: Mapping[str, date]) -> None:
+    """Wait for whoever takes a place of the same kind on one of the `days` (by column), and let others wait.
+
+    The places of a day are no row that could be locked, and locking the clinic would make all its bookings wait for
+    each other; so a number stands for the day, and only where there is a limit. Sorted, and before any device, so
+    that two verbs never wait for each other crosswise. PostgreSQL lets go of it with the transaction.
+    """
+    limited = [(day, column) for column, day in days.items() if most_on_a_day(clinic, column) is not None]
+    with connection.cursor() as cursor:
+        for day, column in sorted(limited):
+            number = len(ERRANDS) * day.toordinal() + list(ERRANDS).index(column)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", [clinic.pk, number])
+
+
+def refuse_full_days(clinic: Clinic, days: Mapping[str, date], at: datetime, rental: Rental | None = None) -> None:
+    """Raise `desk_full`, with the next open day that has room, where a day from today on has no place left.
+
+    `days` are the clinic's local days by the rental's column, `starts_on` and `due_on`. A place that `rental` has
+    already stays its own.
+    """
+    for column, day in days.items():
+        most = most_on_a_day(clinic, column)
+        if most is None or day < clinic.day_of(at):
+            continue
+        booked = set(booked_for(clinic, column, day, day).values_list("pk", flat=True))
+        if len(booked) >= most and not (rental and rental.pk in booked):
+            raise desk_full(clinic, column, day, len(booked))
+
+
+def desk_full(clinic: Clinic, column: str, day: date, booked: int) -> Refusal:
+    """The 409 that says how many are `booked` for `day`, and which one has room."""
+    word, most = ERRANDS[column].word + ("" if booked == 1 else "s"), most_on_a_day(clinic, column)
+    next_day = next_day_with_room(clinic, column, day)
+    return Refusal(
+        "desk_full",
+        f"{clinic} has {booked} {word} on {day:%A %-d %B %Y} already and takes {most} a day; "
+        + (f"the next day with room is {next_day:%A %-d %B %Y}." if next_day else "no day within 60 days has room."),
+        field=column,
+        conflict={"day": day.isoformat(), "booked": booked},
+        alternatives=[{column: next_day.isoformat()}] if next_day else [],
+    )
+
+
+def next_day_with_room(clinic: Clinic, column: str, day: date) -> date | None:
+    """The first open day on or after `day` with a place left, looking at most 60 days ahead."""
+    most = most_on_a_day(clinic, column)
+    if most is None:
+        return clinic.next_open_day(day)
+    open_days = list(clinic.open_days(day))
+    if not open_days:
+        return None
+    booked = booked_for(clinic, column, open_days[0], open_days[-1]).order_by()
+    number_on = dict(booked.values_list(column).annotate(Count("pk")))
+    return next((open_day for open_day in open_days if number_on.get(open_day, 0) < most), None)
+
+
+def most_on_a_day(clinic: Clinic, column: str) -> int | None:
+    """How many the clinic books for one day at most; None: as many as come."""
+    limit: int | None = getattr(clinic, ERRANDS[column].setting)
+    return limit
+
+
+def booked_for(clinic: Clinic, column: str, first: date, last: date) -> RentalQuerySet:
+    """The rentals that take a place of the local days `first` to `last`."""
+    days = {f"{column}__range": (first, last)}
+    return Rental.objects.filter(clinic=clinic, state__in=ERRANDS[column].states, **days)

@@ -1,0 +1,52 @@
+"""Links by which a patient answers an offer without an account (reliability: patient links).
+
+The key has 256 random bits and only its hash is kept. It opens nothing by itself: the page asks for the date of
+birth, and a few wrong ones close it for good.
+"""
+
+import secrets
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db.models import F
+from django.urls import reverse
+
+from config.keys import digest_of
+from rentals.models import PatientLink, Rental
+
+MOST_TRIES = 5
+
+
+def make_link(rental: Rental, *, expires_at: datetime, at: datetime) -> str:
+    """A new key to the rental until `expires_at`; what was mailed about it before opens nothing from now on."""
+    PatientLink.objects.filter(rental=rental, revoked_at=None).update(revoked_at=at)
+    key = secrets.token_urlsafe(32)
+    PatientLink.objects.create(rental=rental, key_hash=digest_of(key), created_at=at, expires_at=expires_at)
+    return key
+
+
+def address_of(key: str) -> str:
+    """Where the patient answers, as it stands in a mail."""
+    return settings.PUBLIC_URL + reverse("offer", args=[key])
+
+
+def address_without_key(rental: Rental) -> str:
+    """What stands for that address in what we keep of the mail."""
+    return address_of(f"key-of-{rental.reference}")
+
+
+def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:
+    """The rental whose open offer `key` leads to, for the one who was born then.
+
+    None, whether the key is unknown, revoked or locked, the offer over or the date wrong: whoever guesses learns
+    nothing. A try is counted before it is judged, in one statement with its limit, so that not even guesses sent
+    at the same moment are more than `MOST_TRIES`; one with the right date is taken off again.
+    """
+    links = PatientLink.objects.filter(key_hash=digest_of(key), revoked_at=None, expires_at__gt=at)
+    if not links.filter(wrong_tries__lt=MOST_TRIES).update(wrong_tries=F("wrong_tries") + 1):
+        return None
+    link = links.select_related("rental__clinic", "rental__patient").get()
+    if link.rental.patient.date_of_birth != date_of_birth:
+        return None
+    links.update(wrong_tries=F("wrong_tries") - 1)
+    return link.rental if link.rental.offer_expires_at == link.expires_at else None
