@@ -1,6 +1,6 @@
 """Bringing devices into the inventory."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -20,18 +20,30 @@ def add_device(
     actor: User | None,
     condition: str = Device.Condition.READY,
     counter: int | None = None,
+    shelf_until: date | None = None,
+    service_due_on: date | None = None,
 ) -> Device:
     """Add one unit; `counter` is what its screen showed at the moment `at`, None when nobody looked.
+
+    It may be with a patient up to the day `shelf_until` and before the day `service_due_on` (local days of the site).
 
     A unit that a recall has named is recalled from the start. Raises `duplicate_device`: part number and
     serial identify a unit.
     """
-    recalls = Recall.objects.filter(Q(serials__contains=[serial]) | Q(serials=[]), model=model)
     with transaction.atomic():
-        if recalls.exists():
+        recalls = list(Recall.objects.filter(Q(serials__contains=[serial]) | Q(serials=[]), model=model))
+        if recalls:
             condition = Device.Condition.RECALLED
         device, made = Device.objects.get_or_create(
-            serial=serial, model=model, defaults={"clinic": clinic, "condition": condition, "created_at": at}
+            serial=serial,
+            model=model,
+            defaults={
+                "clinic": clinic,
+                "condition": condition,
+                "shelf_until": shelf_until,
+                "service_due_on": service_due_on,
+                "created_at": at,
+            },
         )
         if not made:
             raise Refusal(
@@ -39,6 +51,7 @@ def add_device(
                 "A device with this part number and serial number exists already; look it up instead.",
                 field="serial",
             )
+        device.recalls.set(recalls)
         Allowance.objects.create(device=device, number=1, began_at=at, nominal_treatments=model.nominal_treatments)
         if counter is not None:
             record_reading(device, counter, read_at=at, now=at, source=Reading.Source.FIRST, actor=actor)

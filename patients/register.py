@@ -103,15 +103,24 @@ def refuse_duplicate(patient: Patient) -> None:
 
 
 def search_patients(
-    user: User, at: datetime, *, name: str = "", date_of_birth: date | None = None, phone: str = ""
+    user: User,
+    at: datetime,
+    *,
+    name: str = "",
+    date_of_birth: date | None = None,
+    phone: str = "",
+    clinic: Clinic | None = None,
 ) -> QuerySet[Patient]:
-    """At most 50 patients that `user` may see and that fit everything given; recorded as reads (I10).
+    """At most 50 patients that `user` may see (of one `clinic`, if given) and that fit everything given; recorded as
+    reads (I10).
 
     Raises `invalid` for a telephone number of fewer than four digits, which would find half the clinic.
     """
     if phone and sum(character.isdigit() for character in phone) < 4:
         raise invalid("phone", "Write at least four digits of the number.")
     found = Patient.objects.visible_to(user).named_like(name)
+    if clinic:
+        found = found.filter(clinic=clinic)
     if date_of_birth:
         found = found.filter(date_of_birth=date_of_birth)
     if phone:
