@@ -15,6 +15,9 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "plan reminders": {"task": "rentals.tasks.plan_reminders", "schedule": 300, "options": {"expires": 290}},
     "sweep messages": {"task": "rentals.tasks.sweep_messages", "schedule": 60, "options": {"expires": 55}},
+    "mend plans": {"task": "rentals.tasks.mend_plans", "schedule": 60, "options": {"expires": 55}},
+    "place at risk": {"task": "rentals.tasks.place_at_risk", "schedule": 3600, "options": {"expires": 3500}},
+    "sweep offers": {"task": "rentals.tasks.sweep_offers", "schedule": 60, "options": {"expires": 55}},
     "sweep imports": {"task": "rentals.tasks.sweep_imports", "schedule": 60, "options": {"expires": 55}},
     "forget answers": {"task": "rentals.tasks.forget_stored_answers", "schedule": 3600, "options": {"expires": 3500}},
 }

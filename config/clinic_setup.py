@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
 from config.models import Clinic, OpeningHours, Terms, User
+from config.public_holidays import REGION_OF_ZONE
 
 WEEKDAY_HOURS = (time(8, 30), time(17, 30))
 SATURDAY_HOURS = (time(8, 30), time(12, 30))
@@ -27,13 +28,21 @@ def open_clinic(
     *,
     time_zone: str,
     at: datetime,
+    holiday_region: str | None = None,
     weekly_hire: Decimal = Decimal("60.00"),
     bond: Decimal = Decimal("300.00"),
     late_fee_per_day: Decimal = Decimal("10.00"),
 ) -> Clinic:
-    """Open a clinic with the usual hours and its first terms (amounts in AUD); the same name is the same clinic."""
+    """Open a clinic with the usual hours and its first terms (amounts in AUD); the same name is the same clinic.
+
+    The public holidays are those of `holiday_region` ("": none), or without it of the state that the time zone
+    stands for, if it does for one.
+    """
+    if holiday_region is None:
+        holiday_region = REGION_OF_ZONE.get(time_zone, "")
+    settings = {"time_zone": time_zone, "holiday_region": holiday_region}
     with transaction.atomic():
-        clinic, made = Clinic.objects.get_or_create(name=name, defaults={"time_zone": time_zone})
+        clinic, made = Clinic.objects.get_or_create(name=name, defaults=settings)
         if made:
             clinic.full_clean()
             OpeningHours.objects.bulk_create(usual_hours(clinic))

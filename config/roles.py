@@ -9,6 +9,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "clinics.read":         frozenset({R,        C,         M,       A}),
     "devices.read":         frozenset({R,        C,         M,       A}),
     "devices.add":          frozenset({                     M}),
+    "devices.send":         frozenset({                     M}),  # to another site
     "readings.record":      frozenset({R,        C,         M}),
     "patients.search":      frozenset({R,        C,         M,       A}),
     "patients.register":    frozenset({R,        C,         M}),
@@ -16,12 +17,14 @@ MATRIX: dict[str, frozenset[str]] = {
     "rentals.book":         frozenset({R,        C,         M}),
     "rentals.override_capacity":     frozenset({            M}),
     "rentals.override_pathological": frozenset({ C,         M}),
+    "rentals.prioritise":   frozenset({          C,         M}),  # on the waiting list
     "rentals.sign":         frozenset({R,        C,         M}),
     "rentals.pay":          frozenset({R,                   M}),
     "rentals.reverse":      frozenset({                     M}),  # a wrong entry of the ledger
     "rentals.hand_over":    frozenset({R,        C,         M}),
     "rentals.extend":       frozenset({R,        C,         M}),
     "rentals.swap":         frozenset({R,        C,         M}),
+    "rentals.change_device": frozenset({R,       C,         M}),
     "rentals.pin":          frozenset({R,        C,         M}),
     "rentals.confirm_healed": frozenset({        C,         M}),
     "rentals.take_back":    frozenset({R,        C,         M}),
@@ -29,8 +32,11 @@ MATRIX: dict[str, frozenset[str]] = {
     "rentals.tell":         frozenset({R,        C,         M}),  # by phone, where a message did not arrive
     "rentals.cancel":       frozenset({R,        C,         M}),
     "rentals.write_off":    frozenset({                     M}),  # lost or kept
+    "rentals.correct":      frozenset({                     M}),  # recorded wrongly: another device or patient
     "rentals.backdate":     frozenset({                     M}),  # more than three days
     "recalls.start":        frozenset({                     M}),
+    "recalls.read":         frozenset({R,        C,         M,       A}),  # whom to phone
+    "feeds.manage":         frozenset({                     M}),  # lets data out of the house without a sign-in
     "usage.import":         frozenset({R,        C,         M}),
     "usage.read":           frozenset({R,        C,         M,       A}),
     "usage.resolve":        frozenset({R,        C,         M}),

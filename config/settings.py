@@ -70,7 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "pghistory.middleware.HistoryMiddleware",
+    "config.middleware.HistoryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -143,6 +143,14 @@ if EMAIL_URL:
 elif LOCAL:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = STATE_DIR / "mail"
+
+# Where a link in a mail leads; a deployment says so itself where its first allowed name is not the one that people use
+
+PUBLIC_URL = environment.url("PUBLIC_URL", ("https", "http")).rstrip("/")
+if LOCAL:
+    PUBLIC_URL = PUBLIC_URL or f"http://localhost:{environment.text('CALLUS_PORT') or environment.text('PORT') or 8000}"
+else:
+    PUBLIC_URL = PUBLIC_URL or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').lstrip('.')}"
 
 # Usage data
 

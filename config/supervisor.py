@@ -117,7 +117,8 @@ class Supervisor:
 def children_of_the_desk(port: int, *, demo: bool) -> list[Child]:
     """Return web, worker and scheduler as `make run` runs them; told when this is the demo, which pages say."""
     python = sys.executable
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "REMAP_SIGTERM": "SIGQUIT", "CALLUS_DEMO": str(int(demo))}
+    ours = {"CALLUS_DEMO": str(int(demo)), "CALLUS_PORT": str(port)}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "REMAP_SIGTERM": "SIGQUIT", **ours}
     celery = [python, "-m", "celery", "-A", "config.celery"]
     return [
         Child("web", [python, "-m", "gunicorn", "-c", "config/gunicorn.py", "-b", f"127.0.0.1:{port}"], environment),

@@ -10,5 +10,7 @@ urlpatterns = [
     path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
     path("sign-out/", login_not_required(LogoutView.as_view()), name="sign-out"),
     path("api/v1/", include("rentals.api.urls")),
+    path("", include("rentals.desk.keyed_urls")),
+    path("", include("rentals.portal.urls")),
     path("", include("rentals.desk.urls")),
 ]
