@@ -45,6 +45,7 @@ class Operation:
     query: type[Serializer] = Serializer
     status: int = 200
     repeatable: bool = False  # a POST that only reads: its answers are not kept
+    refuses: bool = False  # a GET that a rule may refuse
 
 
 class AlwaysJSON(BaseContentNegotiation):

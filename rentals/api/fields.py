@@ -123,6 +123,8 @@ class Moment(serializers.DateTimeField):
 class VisibleField(serializers.PrimaryKeyRelatedField):
     """An id of something that the user may see; another clinic's and nobody's id read alike."""
 
+    default_error_messages = {"does_not_exist": "There is no {pk_value} here, or not for you; the lists have the ids."}
+
     def __init__(self, *, queryset: Any, **kwargs: Any) -> None:
         kwargs.setdefault("pk_field", Whole(min_value=1, max_value=LARGEST_ID))
         super().__init__(queryset=queryset, **kwargs)

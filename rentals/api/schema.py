@@ -28,7 +28,11 @@ class ConflictAnswer(ErrorAnswer):
     """The state of things is against it."""
 
     conflict = serializers.DictField(allow_null=True, help_text="What is in the way: a reference, dates.")
-    alternatives = serializers.ListField(child=serializers.DictField(), help_text="What would fit.")
+    alternatives = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="What would fit: another device; another day, with a device free then; another site with a device; "
+        "a shorter first period with a device, and `then` a second device for the rest.",
+    )
 
 
 CONFLICT = OpenApiExample(
@@ -49,6 +53,40 @@ CONFLICT = OpenApiExample(
             "free_from": "2026-04-01",
         },
         "alternatives": [{"device": {"id": 7, "serial": "1121004712"}, "free_treatments": 120}],
+    },
+    response_only=True,
+    status_codes=["409"],
+)
+
+
+NOTHING_FITS = OpenApiExample(
+    "No device for these days and treatments",
+    value={
+        "type": "client_error",
+        "errors": [
+            {
+                "code": "device_unavailable",
+                "detail": "No device fits these dates and treatments; see what would fit, or choose other dates.",
+                "attr": None,
+            }
+        ],
+        "conflict": {"why_not": {"blocked": 11, "not_ready": 2}},
+        "alternatives": [
+            {"starts_on": "2026-03-16", "due_on": "2026-04-13", "device": {"id": 7, "serial": "1121004712"}},
+            {"clinic": {"id": 2, "name": "Harbour"}, "device": {"id": 31, "serial": "1121004799"}},
+            {
+                "device": {"id": 7, "serial": "1121004712"},
+                "starts_on": "2026-03-02",
+                "due_on": "2026-03-16",
+                "treatments": 14,
+                "then": {
+                    "device": {"id": 9, "serial": "1121004730"},
+                    "starts_on": "2026-03-16",
+                    "due_on": "2026-03-30",
+                    "treatments": 14,
+                },
+            },
+        ],
     },
     response_only=True,
     status_codes=["409"],
@@ -109,8 +147,9 @@ class AutoSchema(SpectacularSchema):
 
     def get_response_serializers(self) -> Any:
         errors = {status: OpenApiResponse(ErrorAnswer, text) for status, text in self.errors().items()}
-        if self.method == "POST":
-            errors[409] = OpenApiResponse(ConflictAnswer, "The state of things is against it.", [CONFLICT])
+        if self.method == "POST" or self.operation.refuses:
+            examples = [CONFLICT, NOTHING_FITS]
+            errors[409] = OpenApiResponse(ConflictAnswer, "The state of things is against it.", examples)
         return {self.operation.status: self.operation.output} | errors
 
     def errors(self) -> dict[int, str]:

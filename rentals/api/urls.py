@@ -3,7 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from rentals.api import documentation
-from rentals.api.views import devices, fleet, patients, rentals, usage, verbs
+from rentals.api.views import correction, devices, fleet, patients, rentals, usage, verbs
 
 
 class ReferenceConverter:
@@ -26,6 +26,7 @@ VERBS = {
     "hand-over": verbs.HandOver,
     "extend": verbs.Extend,
     "swap": verbs.Swap,
+    "change-device": verbs.ChangeDevice,
     "pin": verbs.Pin,
     "healed": verbs.ConfirmHealed,
     "return": verbs.Return,
@@ -33,6 +34,9 @@ VERBS = {
     "lost": verbs.ReportLost,
     "kept": verbs.ReportKept,
     "cancel": verbs.Cancel,
+    "offer/accept": verbs.AcceptOffer,
+    "correct-device": correction.CorrectDevice,
+    "correct-patient": correction.CorrectPatient,
 }
 
 urlpatterns = [

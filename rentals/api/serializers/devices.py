@@ -1,14 +1,13 @@
 """Clinics, device models, devices, readings and availability, as they go in and out."""
 
-from typing import Any
-
 from rest_framework import serializers
 
+from config.limits import LARGEST_NUMBER
 from config.models import Clinic
 from devices.models import Device, DeviceModel, Reading
 from devices.readings import LARGEST_COUNTER
 from rentals.api.fields import LARGEST_ID, Choice, Day, Input, Moment, PartNumber, Text, VisibleField, Whole
-from rentals.booking.availability import MOST_TREATMENTS
+from rentals.api.pagination import LARGEST_PAGE
 from rentals.booking.capacity import AVAILABILITIES
 
 
@@ -57,6 +56,8 @@ class DeviceOut(serializers.Serializer):
     promised_treatments = serializers.IntegerField()
     free_treatments = serializers.IntegerField(allow_null=True)
     last_reading_at = Moment(allow_null=True)
+    shelf_until = serializers.DateField(allow_null=True, help_text="Last day of its shelf life.")
+    service_due_on = serializers.DateField(allow_null=True, help_text="Day before which it is back, to be serviced.")
 
 
 class NewDevice(Input):
@@ -64,6 +65,8 @@ class NewDevice(Input):
     part_number = PartNumber()
     clinic = VisibleField(queryset=Clinic.objects.all())
     condition = Choice(Device.Condition.choices)
+    shelf_until = Day(required=False, allow_null=True)
+    service_due_on = Day(required=False, allow_null=True)
 
 
 class NewReading(Input):
@@ -84,6 +87,7 @@ class ReadingOut(serializers.Serializer):
     WHY = {
         Reading.Flag.COUNTER_DOWN: "The counter is lower than it was before; look at the screen again.",
         Reading.Flag.COUNTER_JUMP: "The counter is higher than this time allows; look at the screen again.",
+        Reading.Flag.WRONG_DEVICE: "It was read off another unit, as a manager found.",
     }
 
     def get_flag(self, reading: Reading) -> str | None:
@@ -99,7 +103,9 @@ class AvailabilityQuery(Input):
     )
     starts_on = Day()
     due_on = Day()
-    treatments = serializers.IntegerField(min_value=1, max_value=MOST_TREATMENTS)
+    treatments = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+    page = serializers.IntegerField(min_value=1, required=False)
+    page_size = serializers.IntegerField(min_value=1, max_value=LARGEST_PAGE, required=False)
 
 
 class OfferedDevice(serializers.Serializer):
@@ -111,14 +117,21 @@ class OfferedDevice(serializers.Serializer):
 
 
 class FittingDevice(serializers.Serializer):
-    device = OfferedDevice(source="*")
-    free_treatments = serializers.IntegerField()
-    reason = serializers.SerializerMethodField()
-
-    def get_reason(self, device: Any) -> str:
-        return self.context["reason_for"](device)
+    device = OfferedDevice()
+    free_treatments = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField(help_text="Why it is offered, and before the next.")
 
 
 class AvailabilityOut(serializers.Serializer):
-    results = FittingDevice(many=True)
-    why_not = serializers.DictField(child=serializers.IntegerField())
+    count = serializers.IntegerField(help_text="How many fit.")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = FittingDevice(many=True, help_text="A page of those that fit, best first.")
+    unknown_capacity = FittingDevice(
+        many=True, help_text="Would fit too, if it is accepted that nobody knows what they have left."
+    )
+    why_not = serializers.DictField(child=serializers.IntegerField(), help_text="How many do not fit, by reason.")
+    alternatives = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="Where none fits: a later start, another site, a shorter first period with a planned swap.",
+    )

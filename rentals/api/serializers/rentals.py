@@ -11,7 +11,7 @@ from patients.models import Injury
 from rentals import ledger
 from rentals.agreement import is_signed
 from rentals.api.fields import Moment
-from rentals.models import Discrepancy, Holding, LedgerEntry, Message, Reminder, Rental
+from rentals.models import Discrepancy, Holding, LedgerEntry, Message, Priority, Reminder, Rental
 from rentals.models.holdings import Delivery, Part
 from rentals.models.states import State
 from rentals.reconciliation.days import adherence
@@ -41,8 +41,19 @@ class DeviceOfRental(DeviceRef):
         return super().to_representation(instance) if instance.device_id else None
 
 
+class PriorityOut(serializers.ChoiceField):
+    """How soon the patient needs a device while waiting for one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__([priority.name.lower() for priority in Priority], **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        return Priority(value).name.lower()
+
+
 class RentalRow(serializers.Serializer):
-    """`device` is null while the reservation is at risk."""
+    """`device` is null while the reservation is at risk, and while the rental waits for one. With `offer_expires_at`
+    the reservation is an offer to a waiting patient, held until then."""
 
     reference = serializers.CharField()
     external_reference = serializers.CharField(allow_blank=True)
@@ -54,6 +65,8 @@ class RentalRow(serializers.Serializer):
     due_on = serializers.DateField()
     overdue = serializers.BooleanField()
     at_risk = serializers.BooleanField()
+    priority = PriorityOut()
+    offer_expires_at = Moment(allow_null=True)
 
 
 class IndicationOut(serializers.Serializer):

@@ -4,12 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.limits import LARGEST_NUMBER
 from config.models import Clinic
 from devices.models import Device
 from devices.readings import LARGEST_COUNTER
 from patients.models import Injury, Patient, Screening
 from rentals.api.fields import Checks, Choice, Day, Input, Moment, Money, Text, VisibleField, Whole, YesNo
-from rentals.booking.availability import MOST_TREATMENTS
 from rentals.ledger import PAYMENTS
 from rentals.models import LedgerEntry
 from rentals.models.holdings import Delivery, Part
@@ -28,7 +28,7 @@ class Counter(Whole):
 
 class Planned(Whole):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST_TREATMENTS, **kwargs)
+        super().__init__(min_value=1, max_value=LARGEST_NUMBER, **kwargs)
 
 
 class Parts(serializers.ListField):
@@ -76,6 +76,14 @@ class NewRental(Input):
     indication = Indication()
     screening = ScreeningAnswers(default=dict)
     device = VisibleField(queryset=Device.objects.all(), required=False, default=None, allow_null=True)
+    wait = YesNo(
+        default=False, help_text="Where no device can be had, put the patient on the waiting list: 201, in `enquiry`."
+    )
+    delivery = Choice(
+        Delivery.choices,
+        default=Delivery.DESK,
+        help_text="By courier, the device is blocked for the days of its way there and back too.",
+    )
     pinned = YesNo(default=False)
     accept_unknown_capacity = YesNo(default=False)
     override = Override(default=dict)
@@ -115,6 +123,10 @@ class Swap(Input):
     device = VisibleField(queryset=Device.objects.all())
     counter_in = Counter()
     at = Moment(required=False)
+
+
+class ChangeDevice(Input):
+    device = VisibleField(queryset=Device.objects.all())
 
 
 class Pin(Input):

@@ -1,6 +1,5 @@
 """Clinics, device models, devices, their readings and treatments, and which of them fit."""
 
-from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -11,6 +10,7 @@ from devices.models import Device, DeviceModel, DeviceQuerySet
 from devices.register import add_device
 from rentals.api.endpoint import BaseList, Endpoint, Operation, StrictFilterBackend
 from rentals.api.filters import DeviceFilter
+from rentals.api.pagination import Pagination
 from rentals.api.serializers.devices import (
     AvailabilityOut,
     AvailabilityQuery,
@@ -22,8 +22,12 @@ from rentals.api.serializers.devices import (
     ReadingOut,
 )
 from rentals.api.serializers.usage import TreatmentOut
-from rentals.booking.availability import Need, find_devices, sentence_for
+from rentals.booking.alternatives import alternatives_for
+from rentals.booking.availability import MOST_SHOWN, Need, load_devices
 from rentals.booking.capacity import with_availability, with_capacity
+from rentals.booking.finding import find_devices
+from rentals.booking.offers import poke_offers
+from rentals.booking.sentences import with_sentences
 from rentals.reconciliation.readings import take_reading
 
 
@@ -68,6 +72,7 @@ class Devices(BaseList):
     def act(self) -> Response:
         given = self.read()
         device = add_device(model=given.pop("part_number"), **given, at=self.now, actor=self.actor)
+        poke_offers(device.clinic_id)
         return self.answer(devices_for(self).get(pk=device.pk))
 
 
@@ -104,17 +109,37 @@ class Readings(Endpoint):
 
 
 class Availability(Endpoint):
-    """Devices that fit these days and treatments, best first, and how many do not fit and why."""
+    """Devices that fit these days and treatments, best first, and how many do not fit and why.
 
+    Where none fits, what would. Refused is what a booking would be refused for.
+    """
+
+    pagination_class = Pagination
     operations = {
-        "GET": Operation("availability_find", "devices.read", AvailabilityOut, query=AvailabilityQuery),
+        "GET": Operation("availability_find", "devices.read", AvailabilityOut, query=AvailabilityQuery, refuses=True),
     }
 
     def get(self, request: Request) -> Response:
-        need = Need(**self.read_query())
-        fitting, why_not = find_devices(need, self.now)
-        self.reason_for = partial(sentence_for, need=need)
-        return self.answer({"results": fitting, "why_not": why_not})
+        asked = self.read_query()
+        need = Need(asked["clinic"], asked["starts_on"], asked["due_on"], asked["treatments"], asked_by=self.actor)
+        found = find_devices(need, at=self.now, actor=self.actor)
+        fitting = list(found.fitting)
+        page = self.paginate_queryset(fitting) or []
+        after = self.paginator.page.end_index()  # type: ignore[union-attr]
+        paged = self.get_paginated_response(self.offered(page, fitting[after : after + 1], need))
+        return self.answer(
+            {
+                **paged.data,
+                "unknown_capacity": self.offered(found.unknown[:MOST_SHOWN], [], need),
+                "why_not": found.why_not,
+                "alternatives": [] if fitting else alternatives_for(need, self.now),
+            }
+        )
 
-    def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"reason_for": getattr(self, "reason_for", None)}
+    def offered(self, ids: list[int], following: list[int], need: Need) -> list[dict[str, Any]]:
+        """The devices `ids`, each with the reason for which it stands before the next."""
+        devices = with_sentences(load_devices([*ids, *following], need, self.now), need, self.now)
+        return [
+            {"device": device, "free_treatments": device.free_treatments, "reason": reason}
+            for device, reason in devices[: len(ids)]
+        ]

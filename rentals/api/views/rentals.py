@@ -14,6 +14,7 @@ from rentals.api.serializers.rentals import RentalDetail, RentalRow
 from rentals.api.serializers.usage import DayOut
 from rentals.api.serializers.verbs import NewRental
 from rentals.booking.book import Booking, book
+from rentals.booking.waiting import book_or_wait
 from rentals.models import Rental
 from rentals.overview import in_full, with_overview
 from rentals.reconciliation.days import day_statuses
@@ -37,7 +38,9 @@ class Rentals(BaseList):
         return [rental.patient_id for rental in page]
 
     def act(self) -> Response:
-        rental = book(Booking(**self.read()), at=self.now, actor=self.actor)
+        given = self.read()
+        make = book_or_wait if given.pop("wait") else book
+        rental = make(Booking(**given), at=self.now, actor=self.actor)
         return self.answer(in_full(rental, self.now))
 
 

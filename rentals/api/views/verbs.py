@@ -12,6 +12,7 @@ from rentals.api.serializers import verbs
 from rentals.api.serializers.rentals import RentalDetail
 from rentals.api.views.rentals import rental_seen
 from rentals.booking import change
+from rentals.booking.offers import accept_offer
 from rentals.lifecycle import require
 from rentals.models import Rental
 from rentals.overview import in_full
@@ -94,6 +95,16 @@ class Swap(BaseVerb):
         return change.swap(rental, **given, **when)
 
 
+class ChangeDevice(BaseVerb):
+    """Put the reservation on another device, or on one again after its own was taken away."""
+
+    verb = "change_device"
+    operations = operation("change_device", verbs.ChangeDevice)
+
+    def do(self, rental: Rental, given: dict[str, Any]) -> object:
+        return change.change_device(rental, **given, **self.who_and_when())
+
+
 class Pin(BaseVerb):
     """Keep the reservation on its device, or let it be moved again."""
 
@@ -163,3 +174,13 @@ class Cancel(BaseVerb):
 
     def do(self, rental: Rental, given: dict[str, Any]) -> object:
         return change.cancel(rental, **given, **self.who_and_when())
+
+
+class AcceptOffer(BaseVerb):
+    """Book what is offered, for the patient; `offer_expired` once the offer is over."""
+
+    verb = "offer_accepted"
+    operations = operation("accept_offer", Input, "book")
+
+    def do(self, rental: Rental, given: dict[str, Any]) -> object:
+        return accept_offer(rental, **self.who_and_when())
