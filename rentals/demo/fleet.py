@@ -8,7 +8,8 @@ from config.models import Clinic, User
 from devices.models import Device, DeviceModel
 from devices.register import add_device
 from rentals.demo.chance import chance_of
-from rentals.demo.sites import PERTH, SYDNEY
+from rentals.demo.sites import PERTH, SYDNEY, Site
+from rentals.device_dates import set_dates
 
 EXOGEN_343, EXOGEN_4000, EXPRESS = "71034400", "71034101", "71034200"
 MODELS = (
@@ -23,7 +24,7 @@ UNITS = (
     ("S1", SYDNEY, EXOGEN_343, "0222400163", 36),
     ("S2", SYDNEY, EXOGEN_343, "1019400287", 0),
     ("S3", SYDNEY, EXOGEN_343, "0419400314", 60),
-    ("S4", SYDNEY, EXOGEN_343, "0623004418", 21),
+    ("S4", SYDNEY, EXOGEN_343, "0623004418", 4),
     ("S5", SYDNEY, EXOGEN_343, "0123000977", 58),
     ("S6", SYDNEY, EXOGEN_343, "1122006512", 77),
     ("S7", SYDNEY, EXOGEN_343, "0720400835", 110),
@@ -34,6 +35,11 @@ UNITS = (
     ("S12", SYDNEY, EXPRESS, "0921400558", 18),
     ("S13", SYDNEY, EXPRESS, "0225400671", 0),
     ("S14", SYDNEY, EXPRESS, "0420400709", 6),
+    ("S15", SYDNEY, EXOGEN_343, "0325001290", 0),
+    ("S16", SYDNEY, EXOGEN_343, "0922006147", 98),
+    ("S17", SYDNEY, EXOGEN_343, "0521003402", 203),
+    ("S18", SYDNEY, EXOGEN_4000, "0309400478", 12),
+    ("S19", SYDNEY, EXOGEN_4000, "1108002251", 17),
     ("P1", PERTH, EXOGEN_343, "0821400192", 44),
     ("P2", PERTH, EXOGEN_343, "0318400240", 131),
     ("P3", PERTH, EXOGEN_343, "1223001067", 12),
@@ -44,7 +50,11 @@ UNITS = (
     ("P8", PERTH, EXOGEN_4000, "0708001526", 11),
     ("P9", PERTH, EXPRESS, "0619400844", 25),
     ("P10", PERTH, EXPRESS, "1124400123", 0),
+    ("P11", PERTH, EXOGEN_343, "0322400208", 176),
+    ("P12", PERTH, EXOGEN_343, "0819400367", 214),
+    ("P13", PERTH, EXOGEN_4000, "0609400491", 14),
 )
+SERVICE_DUE = {"P12": 44, "S13": 16}  # days from today
 CONDITIONS = {"S11": Device.Condition.RETIRED}  # it came to Callus so; the others come to theirs by the stories
 MOST_DRIFT = 400  # seconds by which a well set clock may be wrong; drift below 15 minutes is corrected in silence
 
@@ -88,6 +98,14 @@ def add_fleet(clinics: Mapping[str, Clinic], manager: User, at: datetime) -> dic
         )
         for name, site, part_number, serial, shows in UNITS
     }
+
+
+def say_when_service_is_due(fleet: Mapping[str, Unit], sites: Mapping[str, Site], at: datetime) -> None:
+    """Write down for which units the day is in sight today, as their papers say."""
+    place = {name: sites[site] for name, site, *_ in UNITS}
+    for name, days in SERVICE_DUE.items():
+        due_on, manager = place[name].day(days), place[name].staff.manager
+        set_dates(fleet[name].device, shelf_until=None, service_due_on=due_on, at=at, actor=manager)
 
 
 def drift(serial: str) -> timedelta:

@@ -1,4 +1,4 @@
-"""What happens beside the rentals: a recall, slips of the pen, and discrepancies that were looked into."""
+"""What happens beside the rentals: a recall, a unit sent away, slips of the pen, and discrepancies looked into."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,6 +11,7 @@ from rentals.models import Discrepancy
 from rentals.recall import start_recall
 from rentals.reconciliation.discrepancies import resolve
 from rentals.reconciliation.readings import take_reading
+from rentals.transfer import send
 
 WRONG_SERIAL = "0222400136"  # for 0222400163
 RESOLVED = (
@@ -22,16 +23,22 @@ RESOLVED = (
 
 
 def recall(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
-    """The maker names three units; one of them is ours, and booked."""
-    yield (at := site.at(site.day(-2), 10, 40))
-    ours = fleet["S7"].device
+    """The maker names four units; two of them are ours: one on the shelf and one with a patient, both booked."""
+    yield (at := site.at(site.day(-1), 16, 50))  # when the unit given up that day is offered already
+    ours = [fleet[name].device for name in ("S7", "S4")]
     start_recall(
-        model=ours.model,
-        serials=[ours.serial, "0720400836", "0720400841"],
+        model=ours[0].model,
+        serials=[*(device.serial for device in ours), "0720400836", "0623004421"],
         reason="Notice of the maker: the output of units of one lot may be lower than intended.",
         at=at,
         actor=site.staff.manager,
     )
+
+
+def sent_away(site: Site, other: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
+    """A unit that nobody needs here goes to the other site, where it arrives the day after tomorrow."""
+    yield (at := site.at(site.day(-1), 15, 20))
+    send(fleet["S17"].device, to=other.clinic, arrives_on=other.day(2), at=at, actor=site.staff.manager)
 
 
 def mistyped_reading(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:

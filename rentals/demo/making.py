@@ -8,9 +8,11 @@ from django.db import transaction
 
 from config.clinic_setup import add_user
 from config.models import Clinic, User
-from rentals.demo.fleet import add_fleet
-from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall
-from rentals.demo.mornings import mornings
+from rentals.booking.offers import sweep_offers
+from rentals.booking.replan import mend
+from rentals.demo.fleet import add_fleet, say_when_service_is_due
+from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall, sent_away
+from rentals.demo.mornings import mornings, nights
 from rentals.demo.people import people
 from rentals.demo.scenes import Scenes, Telling, ask, play
 from rentals.demo.sites import PERTH, SYDNEY, Site, Staff, open_site
@@ -36,6 +38,8 @@ def make_demo_clinic(at: datetime) -> dict[str, str]:
         staff = Staff(users[User.Role.RECEPTION], users[User.Role.CLINICIAN], users[User.Role.MANAGER])
         sites = sites_of(clinics, staff, at)
         play(tellings(sites, at))
+        mend(at)
+        sweep_offers(at)
         outbox.sweep(at)
         plan_reminders(at)
     return {role.value: password for role, (_, password) in logins.items()}
@@ -53,6 +57,7 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
     """Everything there is to tell until the moment `at`, each with the site whose calendar it follows."""
     sydney, perth = sites[SYDNEY], sites[PERTH]
     fleet = add_fleet({name: site.clinic for name, site in sites.items()}, sydney.staff.manager, at - BEGAN)
+    say_when_service_is_due(fleet, sites, at - BEGAN)
     readers = {name: Reader(site) for name, site in sites.items()}
     for story in stories():
         site = sites[story.site]
@@ -61,6 +66,8 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
         yield site, readers[name].rounds()
         yield site, looked_into(site, fleet)
     yield sydney, recall(sydney, fleet)
+    yield sydney, sent_away(sydney, perth, fleet)
     yield perth, mistyped_reading(perth, fleet)
     yield sydney, copied_log(readers[SYDNEY], fleet)
+    yield sydney, nights(sydney)
     yield sydney, mornings(sydney, at)

@@ -1,17 +1,28 @@
-"""Reminders planned and sent each day, as the scheduler and the workers do it."""
+"""What the scheduler and the workers do each day: the plan repaired at night, reminders planned and sent later."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from rentals.booking.offers import sweep_offers
+from rentals.booking.replan import mend
 from rentals.demo.sites import Site
 from rentals.reminders import outbox
 from rentals.reminders.plan import plan_reminders
 from rentals.reminders.schedule import latest_due_day
 
 FIRST_DAY = -60  # days from today
+FIRST_NIGHT = -14  # before that nothing was overdue for long, and nobody waited
 WORKER_STOPS = -9  # from this day on, at the first message there is, a worker is stopped once while it sends
+
+
+def nights(site: Site) -> Iterator[datetime]:
+    """Let the plan of all sites repair itself, and take back the offers that are over."""
+    for days in range(FIRST_NIGHT, 0):
+        yield (at := site.at(site.today + timedelta(days=days), 0, 30))
+        mend(at)
+        sweep_offers(at)
 
 
 def mornings(site: Site, now: datetime) -> Iterator[datetime]:

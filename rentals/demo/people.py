@@ -52,6 +52,12 @@ INJURIES_OF_THE_OLDER = (
     ("non_union", "fibula", "Eleven months, CT on file"),
     ("other", "other", "Clavicle, fourth month; letter of the surgeon on file"),
 )
+INJURIES_SLOW_TO_HEAL = (
+    ("non_union", "tibia", "Nailed ten months ago, CT without bridging; further surgery is to be avoided"),
+    ("non_union", "navicular", "Screw in place, CT on file; letter of the surgeon"),
+    ("delayed_union", "fifth_metatarsal", "Zone 2, screw in place, fourth month without bridging"),
+    ("non_union", "humerus", "Plated a year ago, CT on file"),
+)
 BORN_BEFORE = date(1970, 1, 1)  # the older
 
 SCREENING_NOTES = (
@@ -114,6 +120,7 @@ def screening(chance: Random) -> Mapping[str, Mapping[str, str]]:
     return answers
 
 
-def indication(patient: Patient, chance: Random) -> Mapping[str, str]:
-    kind, site, note = chance.choice(INJURIES_OF_THE_OLDER if patient.date_of_birth < BORN_BEFORE else INJURIES)
+def indication(patient: Patient, chance: Random, *, is_slow: bool) -> Mapping[str, str]:
+    usual = INJURIES_OF_THE_OLDER if patient.date_of_birth < BORN_BEFORE else INJURIES
+    kind, site, note = chance.choice(INJURIES_SLOW_TO_HEAL if is_slow else usual)
     return {"kind": kind, "site": site, "note": note}

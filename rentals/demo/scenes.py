@@ -10,8 +10,9 @@ from devices.models import Device
 from rentals import custody
 from rentals.agreement import sign
 from rentals.booking.book import Booking, book
-from rentals.booking.change import cancel, confirm_healed, extend, swap
-from rentals.booking.waiting import enquire, reserve
+from rentals.booking.change import cancel, confirm_healed, extend, pin, swap
+from rentals.booking.offers import accept_offer, decline_offer, see_to_offers
+from rentals.booking.waiting import enquire, prioritise
 from rentals.demo.chance import chance_of
 from rentals.demo.fleet import Unit
 from rentals.demo.people import indication, screening
@@ -19,12 +20,15 @@ from rentals.demo.sites import Site
 from rentals.demo.stories import Story
 from rentals.demo.usage import Course, Reader
 from rentals.ledger import balance, bond_due, pay
-from rentals.models import Rental
+from rentals.models import Priority, Rental
+from rentals.models.holdings import Delivery
 
 Scenes = Iterator[datetime]  # the moment of each scene, which is told when the telling goes on
 PARTS = ("main_unit", "transducer", "charger", "case", "strap", "cap", "gel")
 CARD = ("card",)
 RETURNABLE = PARTS[:4]
+CHECKS = {"cleaned": True, "output": True, "cable": True}
+SLOW_FROM_WEEKS = 12  # only what does not heal by itself is treated for so long
 METHODS = ("card", "eftpos", "eftpos", "cash", "transfer")
 REASONS_TO_CANCEL = (
     "Will be treated closer to home",
@@ -62,19 +66,36 @@ def booking(story: Story, site: Site, device: Device | None, at: datetime, chanc
         due_on=site.day(story.start + 7 * story.weeks),
         planned_treatments=7 * story.weeks * story.per_day,
         prescribed_per_day=story.per_day,
-        indication=indication(patient, chance),
+        indication=indication(patient, chance, is_slow=story.weeks >= SLOW_FROM_WEEKS),
         screening=screening(chance),
         device=device,
+        delivery=Delivery.COURIER if story.by_courier else Delivery.DESK,
         accept_unknown_capacity=device is not None and device.model.nominal_treatments is None,
         override={"capacity": story.override},
     )
 
 
 def ask(story: Story, site: Site) -> Scenes:
-    """Somebody who waits for a device."""
+    """Somebody who waits for a device, and what becomes of the offer made meanwhile."""
     chance = chance_of(story.site, story.start)
     yield (at := site.at(site.day(story.start - story.booked), 9, chance.randrange(60)))
-    enquire(booking(story, site, None, at, chance), at=at, actor=site.desk)
+    rental = enquire(booking(story, site, None, at, chance), at=at, actor=site.desk)
+    if story.priority != Priority.ROUTINE:
+        prioritise(rental, priority=story.priority, at=at + timedelta(minutes=20), actor=site.staff.clinician)
+    if story.declines is not None:
+        yield (at := site.at(site.day(story.declines), 14, chance.randrange(60)))
+        rental.refresh_from_db()
+        decline_offer(rental, at=at, actor=site.desk)
+        offer_what_is_free(site, at)
+    if story.accepts is not None:
+        yield (at := site.at(site.day(story.accepts), 15, chance.randrange(60)))
+        rental.refresh_from_db()
+        accept_offer(rental, at=at, actor=None)
+
+
+def offer_what_is_free(site: Site, at: datetime) -> None:
+    """What a worker does when something has become free at the moment `at`."""
+    see_to_offers(site.clinic, at + timedelta(minutes=1))
 
 
 class Telling:
@@ -114,20 +135,18 @@ class Telling:
             yield from self.returned()
             if story.inspected:
                 yield from self.inspected()
+            if story.repaired is not None:
+                yield from self.repaired(story.repaired)
             if story.usage.after_return:
                 yield from self.tried_out(story.usage.after_return)
 
     def booked(self) -> Scenes:
         story, unit = self.story, self.fleet[self.story.unit]
         actor = self.site.staff.manager if story.override else self.site.desk
-        yield (at := self.at(story.start - story.booked - story.waited, 9))
-        wanted = booking(story, self.site, unit.device, at, self.chance)
-        if story.waited:
-            self.rental = enquire(wanted, at=at, actor=actor)
-            yield (at := self.at(story.start - story.booked, 9))
-            self.rental = reserve(self.rental, device=unit.device, at=at, actor=actor)
-        else:
-            self.rental = book(wanted, at=at, actor=actor)
+        yield (at := self.at(story.start - story.booked, 9))
+        self.rental = book(booking(story, self.site, unit.device, at, self.chance), at=at, actor=actor)
+        if story.pinned:
+            self.rental = pin(self.rental, pinned=True, at=at, actor=actor)
         if story.signed:
             self.sign(at)
         if story.bond_paid:
@@ -147,11 +166,11 @@ class Telling:
             self.pay("refund", owed, at)
 
     def cancelled(self, days_before: int) -> Scenes:
-        """By telephone, and so on any day."""
-        yield (at := self.site.at(self.rental.starts_on - timedelta(days=days_before), 11, 30))
+        yield (at := self.site.at(self.site.day(self.story.start - days_before), 11, 30))
         reason = self.chance.choice(REASONS_TO_CANCEL)
         self.rental = cancel(self.rental, reason=reason, at=at, actor=self.site.desk)
         self.refund(at)
+        offer_what_is_free(self.site, at)
 
     def handed_over(self) -> Scenes:
         story, unit = self.story, self.fleet[self.story.unit]
@@ -167,7 +186,7 @@ class Telling:
             at=at,
             now=at,
             actor=self.site.desk,
-            delivery="courier" if story.by_courier else "desk",
+            delivery=Delivery.COURIER if story.by_courier else Delivery.DESK,
             tracking="33XYZ0004211" if story.by_courier else "",
         )
         self.begin_course(unit, at)
@@ -250,13 +269,21 @@ class Telling:
         story = self.story
         yield (at := self.at(self.due + story.late + 1, 11))
         fees = [{"kind": FEES[story.fee], "amount": Decimal(story.fee)}] if story.fee else []
-        checks = {"cleaned": True, "output": story.passes, "cable": True}
+        checks = CHECKS | {"output": story.passes}
         self.rental = custody.inspect(
             self.rental, passed=story.passes, checks=checks, fees=fees, at=at, actor=self.site.desk
         )
+        offer_what_is_free(self.site, at)
         if story.refunded:
             yield (at := self.at(self.due + story.late + 4, 9))
             self.refund(at)
+
+    def repaired(self, days: int) -> Scenes:
+        """The unit comes back from repair and passes its inspection."""
+        yield (at := self.at(days, 11))
+        device = self.fleet[self.story.unit].device
+        custody.inspect_unit(device, passed=True, checks=CHECKS, at=at, actor=self.site.desk)
+        offer_what_is_free(self.site, at)
 
     def tried_out(self, times: int) -> Scenes:
         """Somebody tries the unit on the shelf, and days later it is read out."""

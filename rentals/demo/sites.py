@@ -25,6 +25,8 @@ REACHED_AT = {
     },
 }
 
+OFFER_OPEN_HOURS = 18  # two days, so that an offer made yesterday is open whenever today somebody looks
+
 
 @dataclass
 class Staff:
@@ -83,8 +85,8 @@ class Site:
 
 
 def open_site(name: str, at: datetime) -> Clinic:
-    """Open the clinic with its usual hours, and say how it is reached."""
+    """Open the clinic with its usual hours, and say how it is reached and how long its offers are open."""
     clinic = open_clinic(name, time_zone=ZONES[name], at=at)
-    Clinic.objects.filter(pk=clinic.pk).update(**REACHED_AT[name])
+    Clinic.objects.filter(pk=clinic.pk).update(**REACHED_AT[name], offer_open_hours=OFFER_OPEN_HOURS)
     clinic.refresh_from_db()
     return clinic

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
 
+from django.db import connection
+
 from rentals.demo.chance import chance_of
 from rentals.demo.fleet import Unit
 from rentals.demo.sites import Site
@@ -149,3 +151,6 @@ def bring_in(lines: Iterable[str], name: str, site: Site, at: datetime) -> None:
     content = "\n".join([",".join(COLUMNS), *lines, ""])
     usage_import = queue_import(io.BytesIO(content.encode()), name=name, at=at, actor=site.desk)
     run_import(usage_import.pk, at=at)
+    # What PostgreSQL does by itself between transactions. The demo is one, and without it plans get worse and worse.
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE rentals_treatment, rentals_holding, rentals_rental")

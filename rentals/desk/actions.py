@@ -1,12 +1,12 @@
 """What may be done to a rental now: the buttons of its page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.models import User
 from config.roles import may
 from rentals import ledger
 from rentals.agreement import is_signed
-from rentals.lifecycle import VERB_STATES
+from rentals.lifecycle import allows
 from rentals.models import Rental
 from rentals.models.states import State
 
@@ -22,30 +22,38 @@ class Action:
 
 
 ACTIONS = (
+    Action("offer_accepted", "accept-offer", "Accept for the patient", "rentals.book"),
+    Action("offer_declined", "decline-offer", "Decline", "rentals.book"),
     Action("reserve", "reserve", "Find a device", "rentals.book"),
+    Action("prioritise", "prioritise", "Set the priority", "rentals.prioritise"),
+    Action("offer_again", "offer-again", "Offer again", "rentals.book"),
     Action("sign", "sign", "Sign the agreement", "rentals.sign"),
     Action("hand_over", "hand-over", "Hand over", "rentals.hand_over"),
     Action("take_back", "return", "Take back", "rentals.take_back"),
     Action("inspect", "inspect", "Inspect and settle", "rentals.inspect"),
     Action("pay", "pay", "Record a payment", "rentals.pay"),
     Action("extend", "extend", "Change the due day", "rentals.extend"),
+    Action("change_device", "change-device", "Move to another device", "rentals.change_device"),
     Action("swap", "swap", "Swap the device", "rentals.swap"),
     Action("confirm_healed", "healed", "Confirm healing", "rentals.confirm_healed"),
     Action("cancel", "cancel", "Cancel", "rentals.cancel"),
     Action("report_lost", "lost", "Report lost", "rentals.write_off"),
     Action("report_kept", "kept", "Patient keeps it", "rentals.write_off"),
+    Action("correct_device", "wrong-device", "Wrong device recorded", "rentals.correct"),
+    Action("correct_patient", "wrong-patient", "Wrong patient recorded", "rentals.correct"),
 )
 
 
-# What makes sense for a reservation whose device was taken away; anything more would be taken for nothing.
-WITHOUT_DEVICE = {"cancel"}
+# What makes sense for a reservation whose device was taken away, in its words; anything more would be for nothing.
+WITHOUT_DEVICE = {"change_device": "Give it a device", "cancel": "Cancel", "correct_patient": "Wrong patient recorded"}
 
 
 def possible(rental: Rental, user: User) -> list[Action]:
     """The verbs that the rental's state and the user's role allow."""
-    state = State(rental.state)
-    allowed = [one for one in ACTIONS if state in VERB_STATES[one.verb] and may(user, one.action)]
-    return [one for one in allowed if one.verb in WITHOUT_DEVICE] if is_at_risk(rental) else allowed
+    allowed = [one for one in ACTIONS if allows(rental, one.verb) and may(user, one.action)]
+    if not is_at_risk(rental):
+        return allowed
+    return [replace(one, words=WITHOUT_DEVICE[one.verb]) for one in allowed if one.verb in WITHOUT_DEVICE]
 
 
 def is_at_risk(rental: Rental) -> bool:
@@ -64,8 +72,8 @@ class Step:
 
 
 def steps(rental: Rental) -> list[Step]:
-    """The way of a reserved rental to its hand-over; none in any other state, or while it is at risk."""
-    if rental.state != State.RESERVED or is_at_risk(rental):
+    """The way of a reserved rental to its hand-over; none in any other state, while it is at risk or only offered."""
+    if rental.state != State.RESERVED or rental.offer_expires_at or is_at_risk(rental):
         return []
     due = ledger.bond_due(rental)
     bond = f"The patient pays the bond: ${due} is due" if due else "The bond is paid"

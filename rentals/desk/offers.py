@@ -7,12 +7,15 @@ from urllib.parse import parse_qsl
 from django.http import HttpRequest
 
 from rentals import ledger
-from rentals.booking.availability import Need, fitting_devices, sentence_for
+from rentals.booking.availability import MOST_SHOWN, Found, Need, load_devices
+from rentals.booking.sentences import with_sentences
 
 WHY_NOT = {
     "not_ready": "not ready",
     "overdue": "overdue from a patient",
     "blocked": "booked on these days",
+    "in_transfer": "on the way from another site",
+    "shelf_or_service": "past their shelf life or due for service by then",
     "reuse_not_permitted": "not for a second patient",
     "unknown_capacity": "with nobody knowing what is left",
     "too_few_treatments": "with too few treatments left",
@@ -29,35 +32,24 @@ def entries_of(request: HttpRequest) -> dict[str, Any]:
     return {**request.POST.dict(), **dict(parse_qsl(request.POST.get("take", "")))}
 
 
-def offers_for(need: Need, wanted: str, at: datetime) -> dict[str, Any]:
-    """For the template `offers.html`: the devices that fit, those that lack the least first, or why none does.
+def offers_for(found: Found, need: Need, wanted: str, at: datetime) -> dict[str, Any]:
+    """For the template `offers.html`: what was `found` for `need`, each with its reason, or why none fits.
 
     Chosen is the one `wanted` (its id as a form sends it), or where it does not fit, the first.
     """
-    fitting, reasons = fitting_devices(need, at)
-    fitting.sort(key=lambda device: lacking(device, need))
+    fitting = load_devices(list(found.fitting)[: MOST_SHOWN + 1], need, at)
     ids = [str(device.pk) for device in fitting]
     return {
         "need": need,
         "chosen": wanted if wanted in ids else "".join(ids[:1]),
-        "offers": [(device, reason_for(device, need)) for device in fitting],
-        "why_not": reasons,
-        "why_none": in_words(reasons),
+        "offers": with_sentences(fitting, need, at)[:MOST_SHOWN],
+        "more": max(len(found.fitting) - MOST_SHOWN, 0),
+        "first_unknown": next((device for device in fitting if device.free_treatments is None), None),
+        "unknown": load_devices(found.unknown[:MOST_SHOWN], need, at),
+        "why_not": found.why_not,
+        "why_none": in_words(found.why_not),
         "price": price(need),
     }
-
-
-def lacking(device: Any, need: Need) -> int:
-    """How many treatments `device` has too few, which a manager accepted; 0 where nobody knows what it has."""
-    return 0 if device.free_treatments is None else max(need.treatments - device.free_treatments, 0)
-
-
-def reason_for(device: Any, need: Need) -> str:
-    if device.free_treatments is None:
-        return "Nobody knows what it has left."
-    if few := lacking(device, need):
-        return f"It has {few} treatments too few for this course of {need.treatments}, which a manager accepted."
-    return sentence_for(device, need)
 
 
 def in_words(why_not: dict[str, int]) -> str:

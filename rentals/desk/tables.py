@@ -7,6 +7,7 @@ import django_tables2 as tables
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from config.models import Clinic
 from devices.models import Device
@@ -14,6 +15,7 @@ from rentals.templatetags.desk import day, local
 from rentals.templatetags.devices import free, remaining, standing
 
 ROWS_A_PAGE = 50
+MOST_SERIALS, LONGEST_REASON = 3, 120  # of a recall in the list of all
 
 
 def direction(bound_column: Any) -> str | None:
@@ -140,6 +142,42 @@ class ImportTable(BaseTable):
 
     def render_created_at(self, value: datetime) -> str:
         return local(value, self.clinic)
+
+
+class RecallTable(BaseTable):
+    """Recalls with their numbers; moments by the clock of `clinic`."""
+
+    model = tables.TemplateColumn(
+        '<a href="{% url "recall" record.pk %}">{{ record.model }} ({{ record.model.part_number }})</a>',
+        verbose_name="Part",
+    )
+    at = tables.Column("Started")
+    by = tables.Column("By", accessor="by__username")
+    reason = tables.Column("Reason", attrs={"td": {"class": "wrap"}})
+    serials = tables.Column("Serials", attrs={"td": {"class": "wrap"}}, empty_values=())
+    units = tables.TemplateColumn(
+        template_name="rentals/desk/recall_units_here.html", verbose_name="Units here", attrs=NUMBER
+    )
+    out = tables.Column("Out now", attrs=NUMBER)
+    at_risk = tables.Column("At risk", attrs=NUMBER)
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        empty_text = "No recall names a unit here."
+
+    def __init__(self, recalls: Any, clinic: Clinic) -> None:
+        self.clinic = clinic
+        super().__init__(recalls)
+
+    def render_at(self, value: datetime) -> str:
+        return local(value, self.clinic)
+
+    def render_reason(self, value: str) -> str:
+        return Truncator(value).chars(LONGEST_REASON)
+
+    def render_serials(self, value: list[str]) -> str:
+        first, more = ", ".join(value[:MOST_SERIALS]), len(value) - MOST_SERIALS
+        return (f"{first} and {more} more" if more > 0 else first) or "all units"
 
 
 class RejectedTable(BaseTable):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from config.models import Clinic
 from devices.models import Device, DeviceQuerySet
 from rentals.models import Discrepancy, Message, Rental
+from rentals.models.rental import WAITING_ORDER
 from rentals.models.states import State
 from rentals.overview import with_open_money, with_overview
 
@@ -31,6 +33,7 @@ class Work:
     to_inspect: list["RentalInView"] = field(default_factory=list)
     to_settle: list["RentalInView"] = field(default_factory=list)
     waiting: list["RentalInView"] = field(default_factory=list)
+    offered: list["RentalInView"] = field(default_factory=list)
     open_money: list["RentalInView"] = field(default_factory=list)
     units_to_inspect: list[Device] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -45,7 +48,7 @@ class Work:
     def patients(self) -> set[int]:
         """Ids of the patients whose records are shown."""
         lists = (self.at_risk, self.pick_ups, self.tomorrow, self.due_today, self.overdue)
-        more = (self.to_inspect, self.to_settle, self.waiting, self.open_money)
+        more = (self.to_inspect, self.to_settle, self.waiting, self.offered, self.open_money)
         shown = {rental.patient_id for rentals in (*lists, *more) for rental in rentals}
         return shown | {message.patient_id for message in self.messages}
 
@@ -61,6 +64,7 @@ def work_of(site: Clinic, at: datetime) -> Work:
     today = site.day_of(at)
     for rental in open_rentals(site, at):
         list_for(rental, work, today).append(rental)
+    work.waiting.sort(key=attrgetter(*WAITING_ORDER))
     return work
 
 
@@ -71,6 +75,7 @@ def open_rentals(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
         Q(state__in=WAITING_FOR_US)
         | Q(state=State.RESERVED, starts_on__lte=today + timedelta(days=1))
         | Q(state=State.RESERVED, at_risk=True)
+        | Q(offer_expires_at__isnull=False)
         | Q(state=State.ACTIVE, due_on__lte=today)
     )
     rentals = with_overview(Rental.objects.filter(clinic=site), at).filter(pressing)
@@ -88,6 +93,8 @@ def list_for(rental: "RentalInView", work: Work, today: date) -> list["RentalInV
     if rental.state == State.RESERVED:
         if rental.at_risk:
             return work.at_risk
+        if rental.offer_expires_at:
+            return work.offered
         return work.pick_ups if rental.starts_on <= today else work.tomorrow
     if rental.state == State.ACTIVE:
         return work.overdue if rental.overdue else work.due_today

@@ -23,6 +23,8 @@ def here(path: str) -> str:
 
 WAYS = (
     Way("today", "Today", "calendar-check", "rentals.read"),
+    Way("timeline", "Timeline", "chart-gantt", "rentals.read"),
+    Way("waiting", "Waiting list", "hourglass", "rentals.read"),
     Way("patients", "Patients", "users", "patients.search"),
     Way("rentals", "Rentals", "clipboard-list", "rentals.read"),
     Way("devices", "Devices", "radio", "devices.read"),

@@ -23,6 +23,7 @@ TONES = {
 DOUBTS = {
     Reading.Flag.COUNTER_DOWN: "lower than before",
     Reading.Flag.COUNTER_JUMP: "higher than the time allows",
+    Reading.Flag.WRONG_DEVICE: "read off another unit",
 }
 
 

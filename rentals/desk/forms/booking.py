@@ -13,6 +13,7 @@ from patients.models import Injury, Patient, Screening
 from rentals.booking.availability import Need
 from rentals.booking.book import unanswered
 from rentals.desk.forms.fields import DayField, NoteField, TreatmentsField
+from rentals.models.holdings import Delivery
 from rentals.templatetags.desk import spoken
 
 USUAL_COURSE = timedelta(weeks=4)
@@ -29,6 +30,7 @@ WARNINGS = {
     Screening.Warning.OPEN_WOUND: "Open wound at the site",
 }
 ANSWERS = [("no", "No"), ("yes", "Yes")]
+DELIVERIES = [(Delivery.DESK, "Collected and brought back here"), (Delivery.COURIER, "By courier, both ways")]
 OVERRIDES = ("capacity", "pathological")
 
 
@@ -39,6 +41,9 @@ class CourseForm(forms.Form):
     due_on = DayField(label="Due back on")
     planned_treatments = TreatmentsField(label="Treatments planned")
     prescribed_per_day = forms.IntegerField(min_value=1, max_value=6, initial=1, label="Treatments a day")
+    delivery = forms.ChoiceField(
+        required=False, choices=DELIVERIES, initial=Delivery.DESK, label="How the device gets to the patient"
+    )
     accept_unknown_capacity = forms.BooleanField(
         required=False, label="Also a device of which nobody knows what it has left"
     )
@@ -52,6 +57,7 @@ class CourseForm(forms.Form):
             given["due_on"],
             given["planned_treatments"],
             patient,
+            courier=given["delivery"] == Delivery.COURIER,
             accepts_unknown=given["accept_unknown_capacity"],
         )
 
@@ -126,6 +132,7 @@ class BookingForm(CourseForm):
         plain = ("starts_on", "due_on", "planned_treatments", "prescribed_per_day", "accept_unknown_capacity")
         return {
             **{name: given[name] for name in (*plain, "device")},
+            "delivery": given["delivery"] or Delivery.DESK,
             "indication": {name: given[f"indication_{name}"] for name in ("kind", "site", "note")},
             "screening": self.screening(),
             "override": {name: given[f"override_{name}"] for name in OVERRIDES if f"override_{name}" in given},

@@ -6,7 +6,7 @@ from django import forms
 
 from config.models import Clinic
 from devices.models import Device, DeviceModel
-from rentals.desk.forms.fields import CounterField, MomentField
+from rentals.desk.forms.fields import CounterField, DayField, MomentField
 
 
 class ModelChoice(forms.ModelChoiceField):
@@ -14,8 +14,19 @@ class ModelChoice(forms.ModelChoiceField):
         return f"{model} ({model.part_number})"
 
 
-class AddDeviceForm(forms.Form):
+class DatesForm(forms.Form):
+    """Until when a device may be with patients."""
+
+    shelf_until = DayField(required=False, label="Last day of its shelf life", help_text="Empty if it has none.")
+    service_due_on = DayField(
+        required=False, label="Service due on", help_text="It is back before this day. Empty if none is planned."
+    )
+
+
+class AddDeviceForm(DatesForm):
     """A new unit for one of the sites `clinics`."""
+
+    field_order = ("serial", "model", "clinic", "condition", "counter")
 
     serial = forms.CharField(max_length=40, help_text="As printed on the unit, with zeros at its beginning.")
     model = ModelChoice(queryset=DeviceModel.objects.all(), empty_label="Choose")
@@ -28,6 +39,17 @@ class AddDeviceForm(forms.Form):
     def __init__(self, *data: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
         self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+
+
+class SendForm(forms.Form):
+    """To which of the sites `clinics`, and when it gets there."""
+
+    to = forms.ModelChoiceField(queryset=Clinic.objects.none(), empty_label=None, label="To")
+    arrives_on = DayField(label="Arrives on", help_text="The site can give it to somebody from the day after.")
+
+    def __init__(self, *data: Any, clinics: Any, **kwargs: Any) -> None:
+        super().__init__(*data, **kwargs)
+        self.fields["to"].queryset = clinics  # type: ignore[attr-defined]
 
 
 class ReadingForm(forms.Form):

@@ -5,9 +5,8 @@ from typing import Any
 
 from django import forms
 
-from config.limits import FIRST_DAY, LAST_DAY
+from config.limits import FIRST_DAY, LARGEST_NUMBER, LAST_DAY
 from devices.readings import LARGEST_COUNTER
-from rentals.booking.availability import MOST_TREATMENTS
 
 
 def within_reach(day: date) -> None:
@@ -47,7 +46,7 @@ class TreatmentsField(forms.IntegerField):
     """A number of treatments to plan."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST_TREATMENTS, **kwargs)
+        super().__init__(min_value=1, max_value=LARGEST_NUMBER, **kwargs)
 
 
 class AmountField(forms.DecimalField):

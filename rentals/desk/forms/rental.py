@@ -9,7 +9,7 @@ from django import forms
 from devices.models import Device
 from rentals import ledger
 from rentals.desk.forms.fields import AmountField, CounterField, DayField, MomentField, NoteField, TreatmentsField
-from rentals.models import LedgerEntry, Rental
+from rentals.models import LedgerEntry, Priority, Rental
 
 
 class BaseRentalForm(forms.Form):
@@ -56,6 +56,17 @@ class PaymentForm(BaseRentalForm):
         if balance < 0:
             return {"kind": "refund", "amount": -balance}
         return {"kind": "hire", "amount": balance or None}
+
+
+class PriorityForm(BaseRentalForm):
+    priority = forms.TypedChoiceField(
+        choices=Priority.choices,
+        coerce=lambda value: Priority(int(value)),
+        help_text="The list goes by it, then by age.",
+    )
+
+    def proposed(self) -> dict[str, Any]:
+        return {"priority": self.rental.priority}
 
 
 class ExtendForm(BaseRentalForm):

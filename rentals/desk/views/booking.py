@@ -1,6 +1,7 @@
 """Booking a rental for a patient: devices are offered for the dates and treatments typed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,8 +9,9 @@ from django.urls import reverse
 
 from config.refusals import Refusal
 from patients.models import Patient
-from rentals.booking.availability import alternatives_for
-from rentals.booking.book import Booking, book, check_days
+from rentals.booking.alternatives import alternatives_for
+from rentals.booking.book import Booking, book
+from rentals.booking.finding import find_devices
 from rentals.booking.waiting import enquire
 from rentals.desk.forms.booking import BookingForm, CourseForm, usual_course
 from rentals.desk.offers import entries_of, offers_for, only_looks
@@ -70,16 +72,17 @@ class Offers(BasePage):
 def offers(page: BasePage, patient: Patient, entries: Mapping[str, Any]) -> dict[str, Any]:
     """For the templates: what fits the course in `entries`, or what is wrong with it, as `book` would say."""
     course = CourseForm(entries)
-    shown = {"course": course, "takes": True}
+    shown = {"course": course, "takes": course.fields}
     if not course.is_valid():
         return shown
-    need = course.need(patient)
+    need = replace(course.need(patient), asked_by=page.actor)
     try:
-        check_days(patient.clinic, need.starts_on, need.due_on, at=page.now, actor=page.actor)
+        found = find_devices(need, at=page.now, actor=page.actor)
     except Refusal as refusal:
         return {**shown, "course_refusal": refusal}
-    found = offers_for(need, str(entries.get("device", "")), page.now)
-    return {**shown, **found, "instead": {"alternatives": [] if found["offers"] else alternatives_for(need, page.now)}}
+    instead = [] if found.fitting else alternatives_for(need, page.now)
+    offered = offers_for(found, need, str(entries.get("device", "")), page.now)
+    return {**shown, **offered, "instead": {"alternatives": instead}}
 
 
 def rental_address(rental: Rental) -> str:

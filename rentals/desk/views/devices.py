@@ -1,5 +1,6 @@
 """Devices at the desk: the list, one with everything about it, readings, inspections, a new one."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -14,17 +15,20 @@ from devices.models import Device, DeviceModel, DeviceQuerySet
 from devices.register import add_device
 from patients.models import Access
 from rentals.booking.capacity import AVAILABILITIES, with_availability, with_capacity
+from rentals.booking.offers import poke_offers
 from rentals.custody import TO_INSPECT, inspect_unit
 from rentals.desk.forms.custody import InspectionForm
-from rentals.desk.forms.devices import AddDeviceForm, ReadingForm
+from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.tables import DeviceTable
+from rentals.device_dates import set_dates
 from rentals.models import Discrepancy, Rental
 from rentals.models.states import State
 from rentals.overview import with_overview
 from rentals.reconciliation.readings import take_reading
 from rentals.templatetags.desk import spoken
 from rentals.templatetags.devices import doubt
+from rentals.transfer import send
 
 MOST_SHOWN = 20
 
@@ -94,6 +98,9 @@ class BaseDevicePage(BasePage):
             "allowances": device.allowances.order_by("-number"),
             "inspections": device.inspections.select_related("by")[:MOST_SHOWN],
             "recalls": device.recalls.all(),
+            "arriving": device.transfers.filter(away__endswith__gt=self.device.clinic.day_of(self.now))
+            .select_related("from_clinic")
+            .first(),
             "most": MOST_SHOWN,
         }
 
@@ -148,6 +155,44 @@ class InspectUnit(BaseDevicePage, BaseFormPage):
         return {"device": self.device, "back": self.address}
 
 
+class SendDevice(BaseDevicePage, BaseFormPage):
+    """A device on its way to another site: that site's from now on, nobody's until it has arrived."""
+
+    action = "devices.send"
+    template = "rentals/desk/send_device.html"
+    form_class = SendForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        others = self.actor.visible_clinics().exclude(pk=self.device.clinic_id)
+        arrives_on = self.device.clinic.day_of(self.now) + timedelta(days=self.device.clinic.courier_days)
+        return {"clinics": others, "initial": {"arrives_on": arrives_on}}
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        transfer = send(self.device, **given, at=self.now, actor=self.actor)
+        return self.go(self.address, f"Device {self.device} is on its way to {transfer.to_clinic}.")
+
+    def context(self) -> dict[str, Any]:
+        return {"device": self.device, "back": self.address}
+
+
+class SetDates(BaseDevicePage, BaseFormPage):
+    """The end of a device's shelf life and the day of its service, put right."""
+
+    action = "devices.add"
+    template = "rentals/desk/device_dates.html"
+    form_class = DatesForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        return {"initial": {"shelf_until": self.device.shelf_until, "service_due_on": self.device.service_due_on}}
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        set_dates(self.device, **given, at=self.now, actor=self.actor)
+        return self.go(self.address, f"The dates of device {self.device} are changed.")
+
+    def context(self) -> dict[str, Any]:
+        return {"device": self.device, "back": self.address}
+
+
 class AddDevice(BaseFormPage):
     """A new unit in the inventory."""
 
@@ -160,6 +205,7 @@ class AddDevice(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         device = add_device(**given, at=self.now, actor=self.actor)
+        poke_offers(device.clinic_id)
         address = reverse("device", args=[device.pk])
         if device.condition != given["condition"]:
             messages.warning(self.request, f"Device {device} is added, but a recall names it: it may not go out.")

@@ -14,6 +14,7 @@ from rentals import ledger
 from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
+from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
 from rentals.models import Message, Rental
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_open_money, with_overview
@@ -73,6 +74,7 @@ class OneRental(BasePage):
             today=rental.clinic.day_of(self.now),
             steps=steps(rental),
             actions=possible(rental, self.actor),
+            to_phone=has_to_be_phoned(seen.patient, mail_about_offer(rental.reminders.all())),
             days=days,
             adherence=counted(days),
             reversed={entry.reverses_id for entry in rental.ledger.all()},

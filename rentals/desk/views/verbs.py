@@ -1,9 +1,7 @@
 """What is done to a rental: one page a verb, each with its form."""
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -12,19 +10,17 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from config.refusals import Refusal
 from devices.models import Device, Reading
 from rentals import agreement, custody, ledger
 from rentals.booking import change
-from rentals.booking.availability import fitting_devices, judged_devices, why_not
+from rentals.booking.availability import search
 from rentals.booking.waiting import days_from, later_start, need_of, reserve
-from rentals.deciding import live_holding
 from rentals.desk.actions import steps
 from rentals.desk.forms import custody as checklists
 from rentals.desk.forms import rental as forms
-from rentals.desk.offers import entries_of, in_words, offers_for, only_looks
+from rentals.desk.offers import entries_of, offers_for, only_looks
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Rental
@@ -236,40 +232,6 @@ class Extend(BaseVerbPage):
         return change.extend(self.rental, **given, **self.who_and_when())
 
 
-class Swap(BaseVerbPage):
-    """Another device in the middle of the rental."""
-
-    action, verb = "rentals.swap", "swap"
-    title, button, done = "Swap the device", "Swap", "The device is swapped; the old one is in quarantine."
-    template = "rentals/desk/swap.html"
-    form_class = forms.SwapForm
-
-    def make_form(self, *data: Any) -> Any:
-        form = super().make_form(*data)
-        form.offer(self.others[0])
-        return form
-
-    def context(self) -> dict[str, Any]:
-        fitting, reasons = self.others
-        return {**super().context(), "offered": fitting, "why_none": in_words(reasons)}
-
-    @cached_property
-    def others(self) -> tuple[list[Any], dict[str, int]]:
-        """Devices that could go out now, and for each reason how many beside the one held could not."""
-        holding = live_holding(self.rental)
-        if holding is None or holding.device_id is None:
-            return [], {}
-        need = change.need_from_now(self.rental, holding, self.rental.due_on, self.rental.planned_treatments, self.now)
-        need = replace(need, due_on=max(need.due_on, self.rental.clinic.day_of(self.now)))
-        fitting, reasons = fitting_devices(need, self.now)
-        held = Counter(why_not(device, need) for device in judged_devices(need, self.now).filter(pk=holding.device_id))
-        return [device for device in fitting if device.pk != holding.device_id], Counter(reasons) - held
-
-    def do(self, given: dict[str, Any]) -> object:
-        when = self.moment(given)
-        return change.swap(self.rental, **given, **when)
-
-
 class ConfirmHealed(BaseVerbPage):
     """A clinician saw on imaging that treatment may end."""
 
@@ -339,7 +301,7 @@ class Reserve(BaseVerbPage):
         entries = entries_of(self.request)
         course = self.form_class({"starts_on": entries.get("starts_on")}, rental=self.rental)
         offers = self.offers(course, entries.get("device", "")) if course.is_valid() else {}
-        return {**super().context(), "course": course, "takes": True, **offers}
+        return {**super().context(), "course": course, "takes": course.fields, **offers}
 
     def offers(self, course: Any, wanted: str) -> dict[str, Any]:
         """For the templates: what fits the day in `course`, or why it cannot be had."""
@@ -347,7 +309,7 @@ class Reserve(BaseVerbPage):
             need = need_of(self.rental, self.now, course.cleaned_data["starts_on"])
         except Refusal as refusal:
             return {"course_refusal": refusal}
-        found = offers_for(need, wanted, self.now)
+        found = offers_for(search(need, self.now), need, wanted, self.now)
         later = [] if found["offers"] else later_start(self.rental, need, self.now)
         return {**found, "instead": {"alternatives": later}}
 
