@@ -14,7 +14,7 @@ from threading import Barrier
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from drills.whole_rental import Api, booking_of, open_day, register
+from drills.whole_rental import Api, booking_of, open_days, register
 
 CLERKS = 32
 
@@ -22,11 +22,12 @@ CLERKS = 32
 def answers(api: Api, clerks: int) -> list[tuple[int, dict[str, Any]]]:
     """The answers to `clerks` bookings of one device, sent together, each for a patient of its own."""
     clinic = api.get("/clinics/")["results"][0]
-    starts_on = open_day(datetime.now(UTC).astimezone(ZoneInfo(clinic["time_zone"])).date() + timedelta(days=1))
-    due_on = open_day(starts_on + timedelta(days=28))
+    tomorrow = datetime.now(UTC).astimezone(ZoneInfo(clinic["time_zone"])).date() + timedelta(days=1)
+    patients = [register(api, clinic["id"]) for _ in range(clerks)]
+    starts_on, due_on = open_days(api, clinic["id"], patients[0], tomorrow, tomorrow + timedelta(days=28))
     question = f"clinic={clinic['id']}&starts_on={starts_on}&due_on={due_on}&treatments=30"
     device = api.get(f"/availability/?{question}")["results"][0]["device"]["id"]
-    bookings = [booking_of(clinic["id"], register(api, clinic["id"]), starts_on, due_on, device) for _ in range(clerks)]
+    bookings = [booking_of(clinic["id"], patient, starts_on, due_on, device) for patient in patients]
     together = Barrier(clerks)
 
     def ask(booking: dict[str, Any]) -> tuple[int, dict[str, Any]]:

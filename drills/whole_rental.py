@@ -80,7 +80,21 @@ def book(api: Api, clinic: int, patient: int, starts_on: date, due_on: date) -> 
     return api.post("/rentals/", booking, expect=201)
 
 
-def booking_of(clinic: int, patient: int, starts_on: date, due_on: date, device: int) -> dict[str, Any]:
+def open_days(api: Api, clinic: int, patient: int, starts_on: date, due_on: date) -> tuple[date, date]:
+    """These days, or where the clinic stays closed then, the next open ones.
+
+    Asked with a booking that leaves the screening open: nothing comes of it, and a closed day is refused before.
+    """
+    wanted = {"starts_on": str(starts_on), "due_on": str(due_on)}
+    while True:
+        asked = booking_of(clinic, patient, starts_on, due_on) | wanted | {"screening": {}}
+        refused = api.ask("POST", "/rentals/", asked, expect=409)
+        if refused["errors"][0]["code"] != "clinic_closed":
+            return date.fromisoformat(wanted["starts_on"]), date.fromisoformat(wanted["due_on"])
+        wanted |= refused["alternatives"][0]
+
+
+def booking_of(clinic: int, patient: int, starts_on: date, due_on: date, device: int | None = None) -> dict[str, Any]:
     return {
         "patient": patient,
         "clinic": clinic,
@@ -128,18 +142,14 @@ def wait_for_import(api: Api, number: int) -> dict[str, Any]:
     sys.exit("The import did not finish within a minute; is the worker running?")
 
 
-def open_day(day: date) -> date:
-    """The usual hours leave out Sunday."""
-    return day + timedelta(days=day.weekday() == 6)
-
-
 def run(api: Api) -> None:
     clinic = api.get("/clinics/")["results"][0]
     zone = ZoneInfo(clinic["time_zone"])
     handed_over_at = (datetime.now(UTC) - timedelta(days=DAYS_AGO)).replace(microsecond=0)
     starts_on = handed_over_at.astimezone(zone).date()
     patient = register(api, clinic["id"])
-    rental = book(api, clinic["id"], patient, starts_on, open_day(starts_on + timedelta(days=28)))
+    days = open_days(api, clinic["id"], patient, starts_on, starts_on + timedelta(days=28))
+    rental = book(api, clinic["id"], patient, *days)
     path = f"/rentals/{rental['reference']}"
     print(f"booked    {rental['reference']} on device {rental['device']['serial']}")
     api.post(f"{path}/sign/", {"name": "Drill", "accepted_terms_version": rental["terms_version"]})

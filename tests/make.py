@@ -18,10 +18,11 @@ from patients.register import register_patient
 from rentals import custody
 from rentals.agreement import sign
 from rentals.booking import book as booking_verbs
-from rentals.booking import change
+from rentals.booking import change, offers
 from rentals.booking.capacity import with_capacity
+from rentals.booking.waiting import enquire
 from rentals.ledger import bond_due, pay
-from rentals.lifecycle import move
+from rentals.lifecycle import record
 from rentals.models import Holding, Rental
 from rentals.models.states import State
 
@@ -31,9 +32,21 @@ ALL_PARTS = ("main_unit", "transducer", "charger")
 _numbers = count(1)
 
 
-def clinic(name: str = "", *, time_zone: str = "Australia/Sydney", at: datetime = NOW, **terms: Any) -> Clinic:
-    """A clinic open Monday to Saturday; `terms` are the amounts of its first terms."""
-    return open_clinic(name or f"Clinic {next(_numbers)}", time_zone=time_zone, at=at, **terms)
+def clinic(
+    name: str = "",
+    *,
+    time_zone: str = "Australia/Sydney",
+    holiday_region: str = "",
+    at: datetime = NOW,
+    **terms: Any,
+) -> Clinic:
+    """A clinic open Monday to Saturday, also on public holidays unless given a `holiday_region`.
+
+    `terms` are the amounts of its first terms.
+    """
+    return open_clinic(
+        name or f"Clinic {next(_numbers)}", time_zone=time_zone, holiday_region=holiday_region, at=at, **terms
+    )
 
 
 _make_clinic = clinic  # for functions that take a `clinic` of their own
@@ -197,9 +210,9 @@ def rental(
     if "device" not in wishes:
         wishes["device"] = device(clinic, counter=counter)
     ended = ended or at + timedelta(days=14)
-    made = book(clinic, actor=actor, at=at, **wishes)
     if state == State.ENQUIRY:
-        return back_to_enquiry(made, at=at, actor=actor)
+        return passed_on(waiting(clinic, actor=actor, at=at, **wishes), actor=actor, at=at)
+    made = book(clinic, actor=actor, at=at, **wishes)
     if state == State.CANCELLED:
         return change.cancel(made, reason="Treated elsewhere", at=at, actor=actor)
     if state == State.RESERVED:
@@ -214,13 +227,40 @@ def rental(
     return inspect(made, actor=actor, at=ended) if state == State.CLOSED else made
 
 
-def back_to_enquiry(rental: Rental, *, at: datetime, actor: User) -> Rental:
-    """What an expired offer does (the waiting list's verb will do it): nothing is held any more."""
-    Holding.objects.filter(rental=rental, live=True).update(live=False)
-    move(rental, "offer_expired", to=State.ENQUIRY, at=at, now=at, actor=actor)
-    return rental
+def waiting(clinic: Clinic, *, actor: User | None = None, at: datetime = NOW, **wishes: Any) -> Rental:
+    """A rental on the waiting list; `wishes` as for `booking`."""
+    return enquire(booking(clinic, at=at, **wishes), at=at, actor=actor or manager())
+
+
+def offered(clinic: Clinic | None = None, *, at: datetime = NOW, **wishes: Any) -> Rental:
+    """A waiting rental to which a new device of the clinic is offered."""
+    clinic = clinic or _make_clinic()
+    rental = waiting(clinic, at=at, **wishes)
+    device(clinic)
+    return offer_to(rental, at=at)
+
+
+def offer_to(rental: Rental, *, at: datetime = NOW) -> Rental:
+    """The waiting rental, offered the best device that fits it, whoever else waits."""
+    offer = offers.offer(rental, rental.clinic, at)
+    assert offer, "no device fits it"
+    return offer
+
+
+def passed_on(rental: Rental, *, at: datetime = NOW, actor: User | None = None) -> Rental:
+    """The waiting rental, back on the waiting list after an offer was declined."""
+    return offers.decline_offer(offer_to(rental, at=at), at=at, actor=actor or manager())
 
 
 def capacity_of(device: Device) -> Any:
     """`device` as the database has it now, with counter, used, remaining, promised and free treatments."""
     return with_capacity(Device.objects.all()).get(pk=device.pk)
+
+
+def put_at_risk(*devices: Device) -> None:
+    """Take `devices` from their reservations, as the planner does where it finds no other."""
+    holdings = Holding.objects.filter(device__in=devices, live=True, out__isnull=True)
+    endangered = list(holdings.select_related("rental").order_by("pk"))
+    holdings.update(device=None)
+    for holding in endangered:
+        record(holding.rental, "at_risk", old=holding.rental.state, at=NOW, now=NOW, actor=None, reason="recall")

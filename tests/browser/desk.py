@@ -1,6 +1,7 @@
 """The desk in a real browser: what a person does with the mouse or the keyboard, and what the browser complains of."""
 
 from collections.abc import Callable
+from datetime import time
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page
@@ -12,8 +13,10 @@ PASSWORD = "long enough for a test"
 
 
 def open_every_day(**columns) -> Clinic:
-    """A clinic with no closed day, so that no test depends on the weekday it runs."""
+    """A clinic with no closed day, whose mails leave at night too: no test depends on the hour or day it runs."""
     clinic = make.clinic(**columns)
+    Clinic.objects.filter(pk=clinic.pk).update(reminders_from=time.min, reminders_until=time.max)
+    clinic.refresh_from_db()
     OpeningHours.objects.create(clinic=clinic, weekday=6)
     return clinic
 

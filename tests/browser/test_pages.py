@@ -1,21 +1,24 @@
 """Every page of the desk in light and dark, at a desk's size and a phone's: nothing to complain of, nobody else asked,
 nothing that a screen reader or the keyboard would stumble over, nothing wider than the screen."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from itertools import product
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db.backends.postgresql.psycopg_any import DateRange
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from config.models import Clinic
+from devices.models import Device, Recall
 from patients.models import Patient
-from rentals.booking.waiting import enquire
 from rentals.desk.urls import urlpatterns
-from rentals.models import Discrepancy, Rental, UsageImport
+from rentals.feeds import make_feed
+from rentals.models import CalendarFeed, Discrepancy, Holding, Rental, UsageImport
 from rentals.models.states import State
+from rentals.recall import start_recall
 from rentals.reminders import outbox, plan
 from tests import make
 from tests.browser.desk import Watch, open_every_day, sign_in, with_password
@@ -42,16 +45,21 @@ def busy_site() -> Clinic:
     now = timezone.now()
     site = open_every_day(name="A busy site", at=now - 200 * DAY)
     open_every_day(name="Another site", at=now - 200 * DAY)
+    Clinic.objects.update(reminders_from=time.min, reminders_until=time.max)  # whatever the hour of the test
+    recalled_units(site)
+    crowd(site, now)
+    make.offered(site, at=now)
     for state in State:
         ended = {"ended": now - DAY} if state not in (State.RESERVED, State.ENQUIRY, State.CANCELLED) else {}
         make.rental(state, site, at=now if not ended else now - 20 * DAY, **ended)
     make.rental(State.ACTIVE, site, at=now - 40 * DAY)
-    enquire(make.booking(site, at=now), at=now, actor=make.manager())
+    make.waiting(site, at=now)
     make.device(site, condition="quarantine")
     plan.plan_reminders(now)
     outbox.send_due(now)
     failed = {"status": "failed", "failure": "Not a usage file.", "rejected": [{"line": 2, "reason": "no serial"}]}
     UsageImport.objects.create(created_at=now, name="log.csv", finished_at=now, **failed)
+    make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
     about = {"clinic": site, "device": held.device, "rental": held.rental}
@@ -59,24 +67,60 @@ def busy_site() -> Clinic:
     return site
 
 
+def recalled_units(site: Clinic) -> None:
+    """A recall with everything that its page can show."""
+    now, model = timezone.now(), make.device_model()
+    hired, waited_for = (make.device(site, model=model) for _ in range(2))
+    for state, days in ((State.CLOSED, 60), (State.ACTIVE, 5)):
+        make.rental(state, site, device=hired, at=now - days * DAY)
+    make.book(site, device=waited_for, at=now, pinned=True)
+    serials = [hired.serial, waited_for.serial, "0408017701"]
+    start_recall(model=model, serials=serials, reason="Output may be low.", at=now, actor=make.manager())
+
+
+def crowd(site: Clinic, now: datetime) -> None:
+    """Bars of every kind for the timeline: somebody late, an offer, a pinned one, a way by courier, no device."""
+    today, boss = site.day_of(now), make.manager()
+    gone, worn = make.device(site, at=now - 60 * DAY), make.device(site, nominal=150, counter=120, at=now - 60 * DAY)
+    make.book(site, device=gone, at=now, actor=boss)
+    make.put_at_risk(gone)
+    late = make.rental(State.ACTIVE, site, at=now - 20 * DAY, days=14)
+    Holding.objects.filter(rental=late).update(blocked=DateRange(today - 20 * DAY, today + 9 * DAY))
+    make.book(site, device=worn, at=now, days=14, pinned=True)
+    make.book(site, device=worn, at=now, starts_on=today + 30 * DAY, days=14, delivery="courier", planned_treatments=2)
+    offer = make.book(site, device=make.device(site, nominal=None, at=now), at=now, accept_unknown_capacity=True)
+    Rental.objects.filter(pk=offer.pk).update(offer_expires_at=now + DAY)
+    Device.objects.filter(pk=worn.pk).update(service_due_on=today + 50 * DAY)
+
+
 def addresses(site: Clinic) -> dict[str, str]:
     """An address for each page that opens by itself; a verb's with a rental whose state allows it."""
     rental = {state: Rental.objects.filter(clinic=site, state=state).latest("pk") for state in State}
     states = {
         "reserve": State.ENQUIRY,
+        "prioritise": State.ENQUIRY,
         "sign": State.RESERVED,
         "hand-over": State.RESERVED,
+        "change-device": State.RESERVED,
+        "pin": State.RESERVED,
         "cancel": State.RESERVED,
         "inspect": State.RETURNED,
     }
+    offer = Rental.objects.offered().filter(clinic=site)[0]
+    passed_on = Rental.objects.filter(clinic=site, state=State.ENQUIRY, passed_at__isnull=False)[0]
+    of_offers = {"accept-offer": offer, "decline-offer": offer, "offer-again": passed_on}
     held = rental[State.ACTIVE].holdings.get()
     things = {
         "patient": Patient.objects.filter(clinic=site).latest("pk"),
         "device": held.device,
+        "send-device": held.device,
+        "device-dates": held.device,
         "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
         "message": held.rental.patient.messages.latest("pk"),
         "usage-import": UsageImport.objects.get(),
-        "resolve": Discrepancy.objects.get(),
+        "resolve": Discrepancy.objects.latest("pk"),
+        "revoke-feed": CalendarFeed.objects.get(),
+        "recall": Recall.objects.get(),
     }
     found = {}
     for pattern in urlpatterns:
@@ -86,7 +130,8 @@ def addresses(site: Clinic) -> dict[str, str]:
         if name == "reverse":
             found[name] = reverse(name, args=[held.rental.reference, held.rental.ledger.first().pk])
         elif "<slug:reference>" in str(pattern.pattern):
-            found[name] = reverse(name, args=[rental[states.get(name, State.ACTIVE)].reference])
+            one = of_offers.get(name) or rental[states.get(name, State.ACTIVE)]
+            found[name] = reverse(name, args=[one.reference])
         elif "<int:pk>" in str(pattern.pattern):
             thing = things.get(name) or things["patient"]
             found[name] = reverse(name, args=[thing.pk])
@@ -124,6 +169,27 @@ def test_each_page_opens_without_a_complaint_in_light_and_dark_on_desk_and_phone
                 seen[f"{name} {scheme} {width}"] = faults
     assert seen == {}
     assert watch.is_content(), (watch.complaints, watch.hosts)
+
+
+def test_what_a_recall_would_do_is_shown_as_well_as_the_rest(browser: Browser, live_server):
+    now = timezone.now()
+    site = open_every_day(at=now - 60 * DAY)
+    unit = make.rental(State.ACTIVE, site, at=now - 10 * DAY).holdings.get().device
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    sign_in(page, live_server.url, with_password(make.manager()).username)
+    page.goto(f"{live_server.url}/devices/recalls/start/")
+    page.get_by_label("Model and part number").select_option(value=str(unit.model_id))
+    page.get_by_label("Serials, one a line").fill(f"{unit.serial}\n0408017701")
+    page.get_by_label("Reason").fill("Output may be low.")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("heading", name="What this recall would do").wait_for()
+    for scheme, (width, height) in WAYS_TO_LOOK:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        assert faults_of(page) == []
+    page.get_by_role("button", name="Start the recall").click()
+    page.get_by_role("heading", name="Who has one now").wait_for()
+    assert Recall.objects.get().serials == ["0408017701", unit.serial]
 
 
 def test_the_sign_in_and_what_is_not_there_are_as_good_as_the_rest(browser: Browser, live_server, settings):

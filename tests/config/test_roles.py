@@ -23,7 +23,7 @@ def test_a_manager_may_do_all_that_reception_and_clinicians_may():
 
 def test_an_auditor_looks_and_changes_nothing():
     assert actions_of("auditor") == {
-        "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "reports.read",
+        "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "recalls.read", "reports.read",
     }  # fmt: skip
 
 
@@ -37,7 +37,9 @@ def test_an_auditor_looks_and_changes_nothing():
         ("rentals.write_off", {"manager"}),
         ("rentals.backdate", {"manager"}),
         ("rentals.reverse", {"manager"}),
+        ("rentals.correct", {"manager"}),
         ("recalls.start", {"manager"}),
+        ("feeds.manage", {"manager"}),
         ("devices.add", {"manager"}),
         ("reports.read", {"manager", "auditor"}),
     ],

@@ -30,8 +30,12 @@ NEVER = {
         SELECT h.id FROM rentals_holding h CROSS JOIN LATERAL (
             SELECT upper(out) AS back FROM rentals_holding WHERE device_id = h.device_id AND lower(out) < lower(h.out)
             ORDER BY lower(out) DESC LIMIT 1) before
-        WHERE NOT EXISTS (SELECT FROM devices_inspection i
-            WHERE i.device_id = h.device_id AND i.passed AND i.at BETWEEN before.back AND lower(h.out))""",
+        -- What a manager has recorded anew went out as it went out; before it was recorded, the device had passed.
+        WHERE NOT EXISTS (
+            SELECT FROM devices_inspection i WHERE i.device_id = h.device_id AND i.passed
+                AND i.at BETWEEN before.back AND greatest(lower(h.out), (
+                    SELECT max(m.at) FROM rentals_move m
+                    WHERE m.rental_id = h.rental_id AND m.verb = 'correct_device')))""",
     "I4: the moves of a rental do not join up, or end elsewhere than it stands": """
         SELECT rental_id FROM (
             SELECT m.rental_id, m.old_state, m.new_state, r.state,
@@ -75,15 +79,17 @@ FREE = """
     FROM devices_allowance a JOIN used u ON u.id = a.device_id LEFT JOIN promised p ON p.device_id = a.device_id"""
 
 KEPT = {
-    "readings": "SELECT id, device_id, counter, read_at, source, flag, recorded_at FROM devices_reading",
+    # That it was read off another device may be found out later, and nothing else.
+    "readings": """SELECT id, device_id, counter, read_at, source, replace(flag, 'wrong_device', ''), recorded_at
+        FROM devices_reading""",
     "moves": "SELECT id, rental_id, verb, old_state, new_state, at, recorded_at, actor_id FROM rentals_move",
     "entries": "SELECT id, rental_id, kind, amount, method, at FROM rentals_ledgerentry",
 }
 
 
-def rows(question: str) -> list[tuple[Any, ...]]:
+def rows(question: str, **given: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(question)
+        cursor.execute(question, given or None)
         return cursor.fetchall()
 
 

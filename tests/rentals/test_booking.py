@@ -8,7 +8,8 @@ from config.models import Closure
 from config.refusals import Refusal
 from devices.models import Device
 from patients.models import Screening
-from rentals.booking.availability import Need, find_devices, next_start, sentence_for
+from rentals.booking.alternatives import next_start
+from rentals.booking.availability import Need, fitting_devices
 from rentals.models import Rental
 from tests import make
 
@@ -70,7 +71,7 @@ class TestWhichDevice:
         make.rental("closed", device=make.device(clinic, reuse=False), at=make.NOW - 30 * DAY)
         overdue = make.rental("active", device=make.device(clinic), at=make.NOW - 40 * DAY)
         need = make.booking(clinic).need
-        fitting, reasons = find_devices(need, make.NOW)
+        fitting, reasons = fitting_devices(need, make.NOW)
         assert fitting == []
         assert overdue.due_on < MONDAY
         assert reasons == {
@@ -86,12 +87,6 @@ class TestWhichDevice:
         elsewhere = make.device()
         refusal = refused_as("device_unavailable", clinic, device=elsewhere)
         assert "another clinic" in refusal.message
-
-    def test_a_device_offered_comes_with_a_sentence_for_the_desk(self, clinic):
-        make.device(clinic, nominal=100)
-        need = make.booking(clinic).need
-        (device,), _ = find_devices(need, make.NOW)
-        assert sentence_for(device, need) == ("It has 100 free treatments and would keep 72 after this course of 28.")
 
 
 class TestConflicts:
@@ -268,5 +263,5 @@ def test_a_reference_says_nothing_and_avoids_what_is_misread(clinic):
 def test_a_need_without_a_patient_is_one_for_somebody_new(clinic):
     device = make.rental("closed", device=make.device(clinic, reuse=False)).holdings.get().device
     need = Need(clinic, date(2026, 6, 1), date(2026, 6, 29), 28)
-    assert find_devices(need, make.NOW + 60 * DAY) == ([], {"reuse_not_permitted": 1})
+    assert fitting_devices(need, make.NOW + 60 * DAY) == ([], {"reuse_not_permitted": 1})
     assert Device.objects.get(pk=device.pk).condition == "ready"

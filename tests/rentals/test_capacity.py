@@ -7,7 +7,7 @@ import pytest
 from devices.models import Device
 from devices.readings import record_reading
 from rentals.booking import change
-from rentals.booking.availability import find_devices, judged_devices
+from rentals.booking.availability import fitting_devices, judged_devices
 from rentals.booking.capacity import with_availability, with_capacity
 from tests import make
 from tests.refusals import refused_as
@@ -236,8 +236,8 @@ class TestQueries:
 
     def test_judging_and_finding_devices(self, clinic_with_devices, number, django_assert_num_queries):
         need = make.booking(clinic_with_devices).need
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             assert len(judged_devices(need, make.NOW)) == 3 * number
-        with django_assert_num_queries(2):
-            fitting, reasons = find_devices(need, make.NOW)
+        with django_assert_num_queries(3):
+            fitting, reasons = fitting_devices(need, make.NOW)
         assert (len(fitting), reasons) == (number, {"blocked": 2 * number})

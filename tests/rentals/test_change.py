@@ -49,7 +49,7 @@ class TestExtend:
     def test_it_stops_before_the_next_rental_and_says_which(self):
         rental = make.rental("active")
         device = rental.holdings.get().device
-        later = make.book(rental.clinic, device=device, starts_on=date(2026, 4, 13))
+        later = make.book(rental.clinic, device=device, starts_on=date(2026, 4, 13), pinned=True)
         other = make.device(rental.clinic)
         assert extend(rental, date(2026, 4, 11)).due_on == date(2026, 4, 11)  # and a day to turn it around
         refusal = refused_as("device_unavailable", extend, rental, date(2026, 4, 13))

@@ -165,7 +165,10 @@ class TestInspection:
         Device.objects.update(condition="quarantine")
         make.inspect(returned, passed=False, at=make.NOW + 15 * DAY)
         assert later.holdings.get().device is None
-        assert (later.moves.last().verb, later.moves.last().reason) == ("at_risk", "failed inspection")
+        assert (later.moves.last().verb, later.moves.last().reason) == (
+            "at_risk",
+            f"device {device.serial} failed its inspection: from {device.serial} to no device",
+        )
 
     def test_a_fee_is_never_negative(self):
         rental = make.rental("returned")

@@ -1,7 +1,7 @@
 """Each frequent question has its own btree, and the constraints' GiST indexes serve only the constraints."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pgtrigger
@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 
 from devices.models import Device, Reading
 from patients.models import Patient
+from rentals.booking.availability import Need, judged_devices
 from rentals.booking.capacity import with_capacity
 from rentals.models import Holding, Move, Rental
 from tests import make
@@ -34,11 +35,11 @@ MANY = [
            'active', '', created_at FROM patients_patient, generate_series(1, 3000) n""",
     """INSERT INTO rentals_rental
            (reference, external_reference, clinic_id, patient_id, terms_id, state, starts_on, due_on,
-            planned_treatments, prescribed_per_day, pinned, accepts_unknown_capacity, capacity_override,
+            priority, planned_treatments, prescribed_per_day, pinned, accepts_unknown_capacity, capacity_override,
             pathological_override, healed_imaging, created_at, recorded_from_history, handed_over_at, ended_at)
        SELECT 'R' || p.id, 'E' || p.id, p.clinic_id, p.id, r.terms_id,
            CASE WHEN mod(p.id, 20) = 0 THEN 'active' WHEN mod(p.id, 20) = 1 THEN 'reserved' ELSE 'closed' END,
-           r.starts_on + mod(p.id::int, 900), r.due_on + mod(p.id::int, 900), 28, 1, false, false, '', '', '',
+           r.starts_on + mod(p.id::int, 900), r.due_on + mod(p.id::int, 900), 3, 28, 1, false, false, '', '', '',
            r.created_at + p.id * interval '1 minute', false,
            CASE WHEN mod(p.id, 20) <> 1 THEN r.created_at END, CASE WHEN mod(p.id, 20) > 1 THEN r.created_at END
        FROM rentals_rental r, patients_patient p WHERE p.id <> r.patient_id""",
@@ -111,10 +112,14 @@ def indexes_of(queryset):
 
 
 def names_in(node):
-    if "Index Name" in node:
-        yield node["Index Name"]
+    return (part["Index Name"] for part in nodes(node) if "Index Name" in part)
+
+
+def nodes(node):
+    """`node` of a plan and all below it."""
+    yield node
     for child in node.get("Plans", []):
-        yield from names_in(child)
+        yield from nodes(child)
 
 
 def test_a_frequent_question_is_answered_from_its_own_btree(one):
@@ -124,3 +129,13 @@ def test_a_frequent_question_is_answered_from_its_own_btree(one):
         "holding_device_live",
         "reading_device_trusted",
     }
+
+
+def test_one_device_is_judged_without_a_look_at_the_others(one):
+    """What a verb asks under the device's lock, however large the fleet is."""
+    need = Need(one.clinic, DAY, DAY + timedelta(days=28), 28)
+    plan = judged_devices(need, make.NOW).filter(pk=one.device.pk).explain(format="json")
+    read_through = {
+        node["Relation Name"] for node in nodes(json.loads(plan)[0]["Plan"]) if node["Node Type"] == "Seq Scan"
+    }
+    assert read_through <= {"devices_devicemodel", "devices_transfer"}  # a handful of rows each

@@ -154,10 +154,10 @@ class TestStatesMoveAlongTheTable:
         INSERT INTO rentals_rental
             (reference, external_reference, clinic_id, patient_id, terms_id, state, starts_on, due_on,
              planned_treatments, prescribed_per_day, pinned, accepts_unknown_capacity, capacity_override,
-             pathological_override, healed_imaging, created_at, recorded_from_history,
+             pathological_override, healed_imaging, created_at, recorded_from_history, priority,
              handed_over_at, returned_at, ended_at)
         SELECT 'RAW', '', clinic_id, patient_id, terms_id, %s, starts_on, due_on,
-             1, 1, false, false, '', '', '', created_at, false, %s, %s, %s
+             1, 1, false, false, '', '', '', created_at, false, 3, %s, %s, %s
         FROM rentals_rental WHERE id = %s"""
 
     @pytest.mark.parametrize("state", State.values)

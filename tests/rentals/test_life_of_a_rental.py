@@ -19,16 +19,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from config.models import Clinic
 from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
 from rentals import agreement, custody, ledger
-from rentals.booking import book, change, waiting
+from rentals.booking import book, change, offers, waiting
 from rentals.booking.capacity import with_capacity
-from rentals.lifecycle import VERB_STATES
-from rentals.models import Holding, Rental
+from rentals.booking.offers import sweep_offers
+from rentals.booking.replan import mend, place_at_risk
+from rentals.correction.device import correct_device
+from rentals.correction.patient import correct_patient_of
+from rentals.lifecycle import VERB_STATES, allows
+from rentals.models import Holding, Priority, Rental
 from rentals.models.states import State
 from rentals.recall import start_recall
+from rentals.transfer import send
 from tests import make
 from tests.rentals.never import FREE, KEPT, broken, rows
 
@@ -40,11 +46,16 @@ REFUSALS = {
     "book": {"device_unavailable", "capacity_exceeded", "reuse_not_permitted", "clinic_closed"},
     "enquire": {"clinic_closed"},
     "reserve": {"device_unavailable", "capacity_exceeded", "reuse_not_permitted"},
+    "prioritise": set(),
+    "offer_again": set(),
+    "offer_accepted": {"offer_expired", "device_not_ready"},
+    "offer_declined": {"offer_expired"},
     "sign": set(),
     "pay": {"too_much"},
     "hand_over": {"not_signed", "bond_unpaid", "device_not_ready", "device_unavailable"},
     "extend": {"device_unavailable", "capacity_exceeded", "clinic_closed", "invalid"},
     "swap": {"device_unavailable", "invalid"},
+    "change_device": {"device_unavailable", "capacity_exceeded", "reuse_not_permitted", "invalid"},
     "pin": set(),
     "confirm_healed": set(),
     "take_back": {"invalid"},
@@ -52,23 +63,46 @@ REFUSALS = {
     "report_lost": {"invalid"},
     "report_kept": {"invalid"},
     "cancel": set(),
+    "correct_device": {"device_unavailable", "device_not_ready", "reuse_not_permitted", "invalid"},
+    "correct_patient": {"reuse_not_permitted", "invalid"},
 }
+NOT_ALLOWED = {"wrong_state", "offer_open", "offer_expired"}
 
 HAPPENINGS = [
     *["somebody_books"] * 4,
     "somebody_asks",
     *["a_device_is_found"] * 2,
+    *["offers_are_seen_to"] * 2,
+    *["somebody_answers"] * 2,
     *["a_reservation_goes_on"] * 6,
-    *["a_hire_goes_on"] * 4,
-    *["a_hire_ends"] * 2,
+    *["a_hire_goes_on"] * 6,
+    *["a_hire_ends"] * 3,
     *["somebody_settles"] * 2,
     *["a_patient_treats"] * 3,
-    *["the_desk_tries_anything"] * 3,
+    *["the_desk_tries_anything"] * 5,
     *["somebody_reads_a_screen"] * 2,
     *["a_device_arrives"] * 2,
     "a_notice_comes",
-    "time_passes",
+    "a_device_is_sent_away",
+    *["time_passes"] * 2,
+    *["a_night_passes"] * 2,
 ]
+
+
+# I11: an overdue device that is not blocked for a week from the day given, and a day to turn it around.
+PRESUMED_TOO_SHORT = """
+    SELECT h.device_id FROM rentals_holding h JOIN rentals_rental r ON r.id = h.rental_id
+    JOIN devices_device d ON d.id = h.device_id AND d.clinic_id = r.clinic_id
+    WHERE h.live AND h.out IS NOT NULL AND r.due_on < %(today)s AND upper(h.blocked) < %(today)s + 9
+        AND d.condition IN ('ready', 'quarantine')"""
+# I2: reservations that nobody insists on, on a device that has too few treatments for all it is promised to.
+OVERPROMISED_TO_FLOATING = f"""
+    SELECT h.device_id FROM rentals_holding h JOIN rentals_rental r ON r.id = h.rental_id
+    JOIN ({FREE}) free (device_id, left_over) ON free.device_id = h.device_id
+    WHERE h.live AND h.out IS NULL AND left_over < 0 AND NOT r.pinned AND r.capacity_override = ''
+        AND r.due_on >= %(today)s"""
+PLANNED = "SELECT verb FROM rentals_move WHERE verb IN ('replan', 'at_risk')"
+OFFERS_OVER = "SELECT id FROM rentals_rental WHERE offer_expires_at <= %(now)s"
 
 
 def all_in(*states):
@@ -97,6 +131,7 @@ class Desk(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "transaction"):
+            self.reached.update(f"planner: {verb}" for (verb,) in rows(PLANNED))
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as a commit would
             transaction.set_rollback(True)
@@ -108,13 +143,13 @@ class Desk(RuleBasedStateMachine):
 
     def attempt(self, verb, action, rental=None):
         """Do it; a refusal has a code that fits verb and state, and leaves nothing behind."""
-        allowed = rental is None or rental.state in VERB_STATES[verb]
+        allowed = rental is None or allows(rental, verb)
         before = Rental.objects.count(), self.records()
         try:
             with transaction.atomic():
                 result = action()
         except Refusal as refusal:
-            assert refusal.code in (REFUSALS[verb] if allowed else {"wrong_state"}), f"{verb}: {refusal.code}"
+            assert refusal.code in (REFUSALS[verb] if allowed else NOT_ALLOWED), f"{verb}: {refusal.code}"
             assert before == (Rental.objects.count(), self.records())
             self.reached[f"{verb}: {refusal.code}"] += 1
             return None
@@ -160,18 +195,43 @@ class Desk(RuleBasedStateMachine):
     def time_passes(self, chance):
         self.now += timedelta(hours=chance.randint(1, 200))
 
+    def a_night_passes(self, chance):
+        """I11: what is overdue is presumed away; nothing that floats is left where it clashes or runs short (I2)."""
+        late = [rental for rental in all_in(State.ACTIVE) if rental.due_on >= self.clinic.day_of(self.now)]
+        self.now += DAY * ((chance.choice(late).due_on - self.clinic.day_of(self.now)).days + 1 if late else 1)
+        today = self.clinic.day_of(self.now)
+        mend(self.now)
+        place_at_risk(Clinic.objects.all(), self.now)
+        assert rows(PRESUMED_TOO_SHORT, today=today) == []
+        assert rows(OVERPROMISED_TO_FLOATING, today=today) == []
+
     def a_device_arrives(self, chance):
         if Device.objects.filter(condition="ready").count() < MOST_DEVICES:
             self.buy(nominal=chance.choice([60, 343]), reuse=chance.choice([True, True, False]))
 
+    def a_device_is_sent_away(self, chance):
+        device, elsewhere = chance.choice(self.devices), make.clinic(at=self.now)
+        there = {"to": elsewhere, "arrives_on": elsewhere.day_of(self.now)}
+        try:
+            send(device, **there, **self.mark)
+        except Refusal as refusal:
+            assert refusal.code in {"device_unavailable", "device_not_ready"}
+        else:
+            assert not Holding.objects.filter(device=device, live=True).exists()
+            self.reached["transfer"] += 1
+
     def somebody_books(self, chance):
         if len(all_in(State.RESERVED, State.ACTIVE)) < MOST_LIVE:
+            before = chance.choice([None, *all_in(State.ACTIVE)])
+            first = self.clinic.day_of(self.now) + chance.randint(0, 20) * DAY
             self.book(
                 patient=chance.choice(self.patients),
-                device=chance.choice([None, *self.devices]),
-                starts_on=self.clinic.day_of(self.now) + chance.randint(0, 20) * DAY,
+                device=self.holding(before).device if before else chance.choice([None, *self.devices]),
+                starts_on=max(first, before.due_on + 2 * DAY) if before else first,
                 days=chance.randint(3, 40),
                 planned_treatments=chance.randint(1, 60),
+                pinned=chance.choice([False, False, False, True]),
+                delivery=chance.choice(["desk", "desk", "courier"]),
             )
 
     def somebody_asks(self, chance):
@@ -179,7 +239,23 @@ class Desk(RuleBasedStateMachine):
         self.attempt("enquire", lambda: waiting.enquire(wish, **self.mark))
 
     def a_device_is_found(self, chance):
-        self.do(["reserve", "reserve", "cancel"], [State.ENQUIRY], chance)
+        self.do(["reserve", "reserve", "prioritise", "offer_again", "cancel"], [State.ENQUIRY], chance)
+
+    def offers_are_seen_to(self, chance):
+        """The waiting list: what has run out goes back, what is free is held for the first whom it fits (I1, I2)."""
+        if passed := Rental.objects.waiting().exclude(passed_at=None).first():
+            self.offer_again(passed, chance)
+        for offered in sweep_offers(self.now):
+            assert self.free(self.holding(offered)) >= 0
+            self.reached["offer"] += 1
+            if chance.choice([True, False]):
+                self.offer_accepted(offered, chance)
+        assert rows(OFFERS_OVER, now=self.now) == []
+
+    def somebody_answers(self, chance):
+        if offered := list(Rental.objects.offered().order_by("pk")):
+            answer = chance.choice([self.offer_accepted, self.offer_accepted, self.offer_declined])
+            answer(chance.choice(offered), chance)
 
     def book(self, **wishes):
         wish = make.booking(self.clinic, at=self.now, **wishes)
@@ -189,10 +265,16 @@ class Desk(RuleBasedStateMachine):
         assert rental is None or self.free(self.holding(rental)) >= 0  # I2
 
     def a_reservation_goes_on(self, chance):
-        self.do(["hand_over"] * 4 + ["sign", "pay", "extend", "pin", "cancel"], [State.RESERVED], chance)
+        self.do(
+            ["hand_over"] * 4 + ["sign", "pay", "extend", "change_device", "pin", "cancel"], [State.RESERVED], chance
+        )
 
     def a_hire_goes_on(self, chance):
-        self.do(["swap", "swap", "extend", "confirm_healed", "pay"], [State.ACTIVE], chance)
+        self.do(
+            ["swap", "swap", "extend", "correct_device", "correct_patient", "confirm_healed", "pay"],
+            [State.ACTIVE],
+            chance,
+        )
 
     def a_hire_ends(self, chance):
         self.do(["take_back"] * 4 + ["report_lost", "report_kept"], [State.ACTIVE], chance)
@@ -201,7 +283,16 @@ class Desk(RuleBasedStateMachine):
         self.do(["inspect", "inspect", "pay"], [State.RETURNED, State.LOST, State.KEPT], chance)
 
     def the_desk_tries_anything(self, chance):
-        self.do(sorted(VERB_STATES), list(State), chance)
+        """Any verb on any rental, possible or not; but first what is possible and no life has got through yet."""
+        missing = [
+            (verb, rental)
+            for verb in sorted(set(VERB_STATES) - set(self.reached))
+            for rental in all_in(*State)
+            if allows(rental, verb)
+        ]
+        anything = (chance.choice(sorted(VERB_STATES)), chance.choice(all_in(*State)))
+        verb, rental = chance.choice(missing or [anything])
+        getattr(self, verb)(rental, chance)
 
     def do(self, verbs, states, chance):
         rentals = all_in(*states)
@@ -217,7 +308,7 @@ class Desk(RuleBasedStateMachine):
 
     def somebody_reads_a_screen(self, chance):
         """I5: what cannot be is kept, and not trusted."""
-        device, wrong = chance.choice(self.devices), chance.choice([0, -1, 5000])
+        device, wrong = chance.choice(self.devices), chance.choice([0, -1, 50_000])
         counter = max(self.screens[device.pk] + wrong, 0)
         last = device.readings.filter(trusted=True).latest("read_at", "pk").counter
         read = record_reading(device, counter, read_at=self.now, now=self.now, actor=self.actor)
@@ -226,12 +317,12 @@ class Desk(RuleBasedStateMachine):
         self.reached[f"reading {expected or 'trusted'}"] += 1
 
     def a_notice_comes(self, chance):
-        if chance.choice([True, True, False]):
+        if chance.choice([True, False]):
             return
         device = chance.choice(self.devices)
         found = start_recall(model=device.model, serials=[device.serial], reason="Heat", **self.mark)
         holdings = Holding.objects.filter(device=device, live=True)
-        assert found.holders_now == list(holdings)
+        assert [holding for holding in found.holders_now if holding.live] == list(holdings)
         assert not holdings.filter(out=None).exists()
         self.reached["recall"] += 1
 
@@ -241,6 +332,20 @@ class Desk(RuleBasedStateMachine):
         wanted = chance.choice([None, *self.devices])
         if self.attempt("reserve", lambda: waiting.reserve(rental, device=wanted, **self.mark), rental):
             assert self.free(self.holding(rental)) >= 0  # I2
+
+    def prioritise(self, rental, chance):
+        details = {"priority": chance.choice(list(Priority)), **self.mark}
+        self.attempt("prioritise", lambda: waiting.prioritise(rental, **details), rental)
+
+    def offer_again(self, rental, chance):
+        self.attempt("offer_again", lambda: offers.offer_again(rental, **self.mark), rental)
+
+    def offer_accepted(self, rental, chance):
+        self.attempt("offer_accepted", lambda: offers.accept_offer(rental, **self.mark), rental)
+
+    def offer_declined(self, rental, chance):
+        if self.attempt("offer_declined", lambda: offers.decline_offer(rental, **self.mark), rental):
+            assert self.holding(rental) is None
 
     def sign(self, rental, chance):
         details = {"name": "Ada Example", "accepted_terms_version": rental.terms.version, **self.mark}
@@ -252,7 +357,7 @@ class Desk(RuleBasedStateMachine):
         self.attempt("pay", lambda: ledger.pay(rental, **details), rental)
 
     def hand_over(self, rental, chance):
-        if rental.state == State.RESERVED and chance.choice([True, True, True, False]):
+        if allows(rental, "sign") and chance.choice([True, True, True, False]):
             make.prepare(rental, **self.mark)
         details = {"counter": self.screen(rental), "parts": [], "delivery": chance.choice(["desk", "courier"])}
         self.attempt("hand_over", lambda: custody.hand_over(rental, **details, **self.moment), rental)
@@ -270,6 +375,11 @@ class Desk(RuleBasedStateMachine):
         device = chance.choice([*free, *free, *self.devices])
         details = {"counter_out": self.screen(rental), "device": device, "counter_in": self.screens[device.pk]}
         if self.attempt("swap", lambda: change.swap(rental, **details, **self.moment), rental):
+            assert self.free(self.holding(rental)) >= 0  # I2
+
+    def change_device(self, rental, chance):
+        details = {"device": chance.choice(self.devices), **self.mark}
+        if self.attempt("change_device", lambda: change.change_device(rental, **details), rental):
             assert self.free(self.holding(rental)) >= 0  # I2
 
     def pin(self, rental, chance):
@@ -298,6 +408,18 @@ class Desk(RuleBasedStateMachine):
 
     def cancel(self, rental, chance):
         self.attempt("cancel", lambda: change.cancel(rental, reason="Ill", **self.mark), rental)
+
+    def correct_device(self, rental, chance):
+        """What the patient was given in truth has delivered what was thought to have been another's."""
+        device, before = chance.choice(self.devices), rental.holdings.exclude(out=None).last()
+        details = {"device": device, "counter_out": self.screens.get(device.pk, 0), "reason": "Misread", **self.mark}
+        if self.attempt("correct_device", lambda: correct_device(rental, **details), rental):
+            given = before.counter_back or self.screens[before.device_id]
+            self.screens[device.pk] += max(given - before.counter_out, 0)
+
+    def correct_patient(self, rental, chance):
+        details = {"patient": chance.choice(self.patients), "reason": "Namesake", **self.mark}
+        self.attempt("correct_patient", lambda: correct_patient_of(rental, **details), rental)
 
     def check_hire(self, ended):
         """By weeks of local days, part weeks full, two at least; and ten dollars a day late."""
@@ -345,7 +467,8 @@ def test_a_rental_lives_by_the_rules_whatever_happens_in_whatever_order(record_p
     reached = Desk.reached
     record_property("T2", dict(reached))
     print(*(f"{count:5} {what}" for what, count in sorted(reached.items())), sep="\n")
-    assert set(VERB_STATES) | {"book", "enquire", "recall"} <= set(reached)
+    assert set(VERB_STATES) | {"book", "enquire", "recall", "transfer", "offer"} <= set(reached)
+    assert {"planner: replan", "planner: at_risk"} <= set(reached)
     assert {f"state {state}" for state in State} <= set(reached)
     assert {f"rule {what}" for what in HAPPENINGS} <= set(reached)
     assert {"reading trusted", "reading counter_jump"} <= set(reached)

@@ -248,10 +248,10 @@ class TestControls:
         both_have_looked = threading.Barrier(2)
 
         def naively(booking):
-            assert not device.holdings.filter(live=True, blocked__overlap=booking.need.blocked).exists()
+            assert not device.holdings.filter(live=True, blocked__overlap=booking.need.blocked_on(device)).exists()
             both_have_looked.wait(timeout=10)
             rental = booking_verbs.make_rental(booking, at=make.NOW, actor=None)
-            Holding.objects.create(rental=rental, device=device, blocked=booking.need.blocked)
+            Holding.objects.create(rental=rental, device=device, blocked=booking.need.blocked_on(device))
 
         wanted = [make.booking(clinic) for _ in range(2)]
         (constraint,) = [c for c in Holding._meta.constraints if c.name == "holding_blocks_device_once"]

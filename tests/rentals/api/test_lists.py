@@ -85,7 +85,7 @@ def test_rental_list_shows_the_contract_and_of_the_patient_only_the_id():
     clinic = make.clinic()
     rental = make.rental(State.ACTIVE, clinic, external_reference="K-7")
     (row,) = Api(make.auditor()).rows("/rentals/")
-    assert list(row) == [*ROW, "overdue", "at_risk"]
+    assert list(row) == [*ROW, "overdue", "at_risk", "priority", "offer_expires_at"]
     assert (row["reference"], row["external_reference"], row["patient"]) == (rental.reference, "K-7", rental.patient_id)
     device = rental.holdings.get().device
     assert row["device"] == {"id": device.pk, "serial": device.serial}
@@ -194,17 +194,3 @@ def test_discrepancies_are_narrowed_down():
     assert ids(state="closed") == ids(kind="log_missing") == []
     assert ids(kind="silent_device", state="open") == [other.pk, opened.pk]
     assert [row["id"] for row in Api(make.manager(here)).rows("/usage/discrepancies/")] == [opened.pk]
-
-
-def test_availability_says_what_fits_best_first_and_why_the_others_do_not():
-    clinic = make.clinic()
-    worn = make.device(clinic, counter=300)
-    fresh = make.device(clinic)
-    make.device(clinic, counter=340)
-    make.device(clinic, condition="repair")
-    days = {"starts_on": "2026-03-02", "due_on": "2026-03-30", "treatments": 28}
-    status, answer = Api(make.auditor()).get("/availability/", clinic=clinic.pk, **days)
-    assert status == 200
-    assert [offer["device"]["id"] for offer in answer["results"]] == [worn.pk, fresh.pk]
-    assert answer["why_not"] == {"too_few_treatments": 1, "not_ready": 1}
-    assert answer["results"][0]["reason"].startswith("It has 43 free treatments and would keep 15")

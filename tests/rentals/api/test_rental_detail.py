@@ -80,9 +80,11 @@ def test_reason_of_an_early_end_can_be_read(clinic, state, name, expected):
 def test_reason_of_being_at_risk_can_be_read(api, clinic):
     device = make.device(clinic)
     rental = make.rental(State.RESERVED, clinic, device=device)
-    api.post("/recalls/", {"part_number": device.model.part_number, "serials": [device.serial], "reason": "Notice 7"})
+    notice = {"part_number": device.model.part_number, "serials": [device.serial], "reason": "Notice 7"}
+    recall = api.post("/recalls/", notice)[1]["id"]
     last = detail(api, rental)["history"][-1]
-    assert (last["verb"], last["state"], last["reason"]) == ("at_risk", "reserved", "recall")
+    assert (last["verb"], last["state"]) == ("at_risk", "reserved")
+    assert last["reason"] == f"recall {recall}: from {device.serial} to no device"
 
 
 def test_move_that_nobody_is_named_for_is_by_null(api, clinic):

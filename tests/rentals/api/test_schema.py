@@ -38,5 +38,5 @@ def test_unknown_fields_are_ruled_out_in_the_description_too(schema):
     assert components["NewRental"]["properties"]["planned_treatments"] == {
         "type": "integer",
         "minimum": 1,
-        "maximum": 2000,
+        "maximum": 2147483647,
     }

@@ -63,8 +63,8 @@ def test_read_outs_count_for_the_rental_and_show_on_its_days(api, clinic):
     shown = api.get(f"/rentals/{rental.reference}/")[1]
     assert shown["treatments"] == shown["adherence"]["done"] == 4
     days = api.rows(f"/rentals/{rental.reference}/days/")
-    assert [day["treatments"] for day in days][:4] == [1, 1, 1, 1]
-    assert {day["status"] for day in days[:4]} == {"done"}
+    treated = [day for day in days if day["treatments"]]  # which they are, the hour of this run decides
+    assert [(day["treatments"], day["status"]) for day in treated] == [(1, "done")] * 4
     rows = api.rows(f"/devices/{rental.holdings.get().device_id}/treatments/")
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
     assert {row["rental"] for row in rows} == {rental.reference}

@@ -1,6 +1,6 @@
 """Booking and the verbs over the API: what they answer, and how they refuse."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -166,6 +166,20 @@ def test_extend_pin_and_cancel_change_a_reservation(api, clinic):
     assert (cancelled["state"], cancelled["holdings"][0]["live"]) == ("cancelled", False)
 
 
+def test_a_reservation_is_put_on_another_device(api, clinic):
+    """A device that somebody has on these days is a conflict that says who; one of another site is none."""
+    now = timezone.now()
+    old, new, taken = (make.device(clinic, at=now - timedelta(days=30)) for _ in range(3))
+    rental, other = (make.book(clinic, device=device, at=now) for device in (old, taken))
+    moved = verb(api, rental, "change-device", device=new.pk)
+    assert (moved[0], moved[1]["device"]) == (200, {"id": new.pk, "serial": new.serial})
+    refused = verb(api, rental, "change-device", device=taken.pk)
+    assert code(refused) == (409, "device_unavailable", "device")
+    assert refused[1]["conflict"]["reference"] == other.reference
+    assert code(verb(api, rental, "change-device", device=make.device().pk)) == (400, "does_not_exist", "device")
+    assert verb(Api(make.auditor(clinic)), rental, "change-device", device=old.pk)[0] == 403
+
+
 def test_swap_exchanges_the_device_and_keeps_both_holdings(api, clinic):
     now = timezone.now()
     rental = make.rental(State.ACTIVE, clinic, at=now - timedelta(days=1))
@@ -260,3 +274,39 @@ def test_recall_takes_devices_out_at_once_and_names_every_holder(clinic):
     assert recall["unknown_serials"] == ["unheard"]
     endangered = api.get(f"/rentals/{waiting.reference}/")[1]
     assert (endangered["device"], endangered["at_risk"]) == (None, True)
+
+
+def test_who_finds_no_device_may_wait_for_one(api, clinic):
+    status, waiting = api.post("/rentals/", booking_of(clinic, wait=True))
+    assert (status, waiting["state"], waiting["device"]) == (201, "enquiry", None)
+    assert (waiting["priority"], waiting["offer_expires_at"]) == ("routine", None)
+    assert code(api.post("/rentals/", booking_of(clinic)))[:2] == (409, "device_unavailable")
+    assert code(api.post("/rentals/", booking_of(clinic, wait=True, screening={})))[:2] == (409, "screening_required")
+    make.device(clinic)
+    assert api.post("/rentals/", booking_of(clinic, wait=True))[1]["state"] == "reserved"
+
+
+def test_an_offer_is_accepted_before_anything_else_is_done_and_only_in_time(api, clinic):
+    now = timezone.now()
+    rental = make.waiting(clinic, at=now)
+    make.device(clinic)
+    offer = make.offer_to(rental, at=now)
+    shown = api.get(f"/rentals/{rental.reference}/")[1]
+    assert (shown["state"], shown["offer_expires_at"]) == ("reserved", seen_as(offer.offer_expires_at))
+    assert code(verb(api, rental, "sign"))[:2] == (409, "offer_open")
+    status, accepted = verb(api, rental, "offer/accept")
+    assert (status, accepted["state"], accepted["offer_expires_at"]) == (200, "reserved", None)
+    assert accepted["history"][-1]["verb"] == "offer_accepted"
+    assert code(verb(api, rental, "offer/accept"))[:2] == (409, "wrong_state")
+    late = make.rental(State.ENQUIRY, clinic, at=now)
+    answer = verb(api, late, "offer/accept")
+    assert code(answer)[:2] == (409, "offer_expired")
+    assert (answer[1]["conflict"], late.reference in answer[1]["errors"][0]["detail"]) == (
+        {"reference": late.reference},
+        True,
+    )
+    assert api.get(f"/rentals/{late.reference}/")[1]["device"] is None
+
+
+def seen_as(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,7 +1,10 @@
 """Booking at the desk: devices offered for what was typed, every refusal said where it belongs."""
 
+from datetime import date
+
 import pytest
 
+from config.models import Clinic
 from patients.models import Access, Screening
 from rentals.models import Rental
 from rentals.models.states import State
@@ -13,7 +16,13 @@ pytestmark = pytest.mark.django_db
 
 NO_TO_ALL = {f"screening_{warning}": "no" for warning in Screening.Warning.values}
 ANSWERED = {**NO_TO_ALL, "indication_kind": "stress_fatigue", "indication_site": "metatarsal"}
-COURSE = {"starts_on": "2026-03-02", "due_on": "2026-03-30", "planned_treatments": "28", "prescribed_per_day": "1"}
+COURSE = {
+    "starts_on": "2026-03-02",
+    "due_on": "2026-03-30",
+    "planned_treatments": "28",
+    "prescribed_per_day": "1",
+    "delivery": "desk",
+}
 
 
 @pytest.fixture
@@ -129,12 +138,16 @@ def test_when_nothing_fits_the_patient_can_be_put_on_the_waiting_list(site, pati
     ("changes", "said"),
     [
         ({"starts_on": "2020-03-02", "due_on": "2020-03-30"}, "A start may lie at most 3 days back"),
-        ({"starts_on": "2026-03-08"}, "is closed on Sunday 8 March 2026; the next open day is Monday 9 March 2026."),
-        ({"due_on": "2026-03-29"}, "is closed on Sunday 29 March 2026; the next open day is Monday 30 March 2026."),
-        ({"due_on": "2026-03-02"}, "The due day must come after the start; choose a later day."),
-        ({"due_on": "2029-03-02"}, "A rental lasts at most 730 days; choose an earlier due day."),
+        ({"starts_on": "2026-03-08"}, "8 March 2026 (closed on Sundays); the next open day is Monday 9 March 2026."),
+        ({"due_on": "2026-03-29"}, "29 March 2026 (closed on Sundays); the next open day is Monday 30 March 2026."),
+        ({"due_on": "2026-03-02"}, "The due day must come after the start; choose 3 March 2026 or a later day."),
+        ({"due_on": "2029-03-02"}, "A rental lasts at most 730 days, here until 1 March 2028."),
         ({"planned_treatments": "0"}, "Treatments planned: Ensure this value is greater than or equal to 1."),
-        ({"planned_treatments": "999999"}, "Treatments planned: Ensure this value is less than or equal to 2000."),
+        ({"planned_treatments": "10000"}, "No device gives 10,000 treatments; the most that one here has free is 343."),
+        (
+            {"planned_treatments": "9999999999"},
+            "Treatments planned: Ensure this value is less than or equal to 2147483647",
+        ),
         ({"planned_treatments": ""}, "Treatments planned: This field is required."),
         ({"prescribed_per_day": "7"}, "Treatments a day: Ensure this value is less than or equal to 6."),
     ],
@@ -217,6 +230,53 @@ def test_the_next_open_day_is_taken_over_for_a_closed_one(site, address, field, 
     assert offered(desk) == [device]
 
 
+def test_another_site_is_named_and_the_first_of_two_devices_taken_over(site, patient, address):
+    """The first device is booked from Wednesday 18 March on, the second until Friday 6 March."""
+    first, second, there = device_of(site), device_of(site), make.clinic("Harbour")
+    make.book(site, device=first, starts_on=date(2026, 3, 18))
+    make.book(site, device=second, due_on=date(2026, 3, 6))
+    elsewhere = device_of(there)
+    desk = Desk(make.reception(site, there))
+    desk.see(address)
+    said = " ".join(desk.page.split())
+    assert f"At Harbour: device {elsewhere.serial} on these days. Register the patient there" in said
+    assert f"Then a swap to {second.serial} until Mon 30 Mar 2026 for 14 more." in said
+    (_, (value, words)) = suggestions(desk)
+    assert words == (
+        f"Take the first of two devices: {first.serial} from Mon 2 Mar 2026 to Mon 16 Mar 2026 for 14 treatments"
+    )
+    assert desk.send(address, **COURSE, take=value) == 200
+    taken = desk.proposed()
+    assert (taken["due_on"], taken["planned_treatments"]) == ("2026-03-16", "14")
+    assert chosen(desk) == [str(first.pk)]
+
+
+def test_what_nobody_knows_stands_apart_and_is_chosen_only_where_that_is_accepted(site, address):
+    known, unknown = device_of(site), device_of(site, nominal=None)
+    apart = '<h2 class="h6 fw-bold mt-3">Nobody knows what these have left</h2>'
+    desk = Desk(make.reception(site))
+    desk.see(address)
+    assert offered(desk) == [known]
+    assert apart in desk.page
+    assert f"<li><strong>{unknown.serial}</strong>" in desk.page
+    assert desk.send(address, **COURSE, accept_unknown_capacity="on", show="1") == 200
+    assert offered(desk) == [known, unknown]
+    assert desk.page.index(apart) < desk.page.index(f'value="{unknown.pk}" id="device_{unknown.pk}"')
+    assert f"<li><strong>{unknown.serial}</strong>" not in desk.page
+
+
+def test_a_day_with_room_is_taken_over_for_a_full_one(site, address):
+    device = device_of(site)
+    make.book(site, device=make.device(site))
+    Clinic.objects.filter(pk=site.pk).update(pick_ups_per_day=1)
+    desk = Desk(make.reception(site))
+    desk.send(address, **COURSE, show="1")
+    [(take, said)] = suggestions(desk)
+    assert said == "Take a start on Tue 3 Mar 2026"
+    assert desk.send(address, **COURSE, take=take) == 200
+    assert offered(desk)[0] == device
+
+
 def test_every_question_without_an_answer_is_marked_at_once_beside_what_else_is_wrong(site, address):
     device_of(site)
     desk = Desk(make.reception(site))
@@ -271,7 +331,7 @@ def test_the_page_makes_the_same_number_of_queries(site, address, number, django
     for _ in range(number):
         device_of(site)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         desk.see(address)
     assert len(desk.answer.context["offers"]) == number
 
@@ -297,3 +357,13 @@ def test_a_device_of_another_site_is_no_choice(site, address):
     rental = make.rental(State.ACTIVE, site)
     swap = {"counter_out": 1, "counter_in": 0, "device": theirs.pk}
     assert desk.fill_in(f"/rentals/{rental.reference}/swap/", **swap) == 422
+
+
+def test_a_device_that_goes_by_courier_is_blocked_for_its_ways(site, address):
+    """The same holding that the API books; two days each way, one to turn it around."""
+    device_of(site)
+    body = {**COURSE, **ANSWERED, "starts_on": "2026-03-09", "due_on": "2026-04-07", "delivery": "courier"}
+    assert Desk(make.reception(site)).fill_in(address, **body) == 302
+    holding = Rental.objects.get().holdings.get()
+    assert holding.delivery == "courier"
+    assert (holding.blocked.lower, holding.blocked.upper) == (date(2026, 3, 7), date(2026, 4, 11))

@@ -1,6 +1,6 @@
 """Devices at the desk: the list, one device, readings, inspections, new units."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -337,14 +337,50 @@ class TestInspection:
         assert Inspection.objects.count() == 1
 
 
+class TestDates:
+    def test_a_manager_puts_right_until_when_it_may_be_used_and_reservations_give_way(self, site):
+        device, spare = make.device(site, model=make.device_model(turnaround_days=3)), make.device(site)
+        rental = make.book(site, device=device)
+        desk = Desk(make.manager(site))
+        desk.see(f"/devices/{device.pk}/")
+        assert "3 turnaround days after each return." in " ".join(desk.page.split())
+        assert desk.fill_in(f"/devices/{device.pk}/dates/", service_due_on="2026-03-20") == 302
+        assert rental.holdings.get().device == spare
+        desk.see(desk.led_to)
+        assert "Service due on Fri 20 Mar 2026." in desk.page
+        assert desk.fill_in(f"/devices/{device.pk}/dates/", shelf_until="2027-01-31", service_due_on="") == 302
+        device.refresh_from_db()
+        assert (device.shelf_until, device.service_due_on) == (date(2027, 1, 31), None)
+        versions = device.events.order_by("pgh_id")  # type: ignore[attr-defined]  # pghistory adds it
+        assert [version.service_due_on for version in versions] == [None, date(2026, 3, 20), None]
+
+    @pytest.mark.parametrize("wrong", ["yesterday", "0001-01-01", "2026-02-30"])
+    def test_what_is_no_day_comes_back(self, site, wrong):
+        device = make.device(site)
+        desk = Desk(make.manager(site))
+        assert desk.send(f"/devices/{device.pk}/dates/", shelf_until=wrong) == 422
+        assert list(desk.problems()) == ["shelf_until"]
+
+    def test_reception_sees_the_days_and_no_way_to_change_them(self, site, desk):
+        device = make.device(site)
+        Device.objects.filter(pk=device.pk).update(shelf_until=date(2026, 9, 1))
+        desk.see(f"/devices/{device.pk}/")
+        assert "Shelf life until Tue 1 Sep 2026." in desk.page
+        assert "1 turnaround day after each return, as for any model here." in " ".join(desk.page.split())
+        assert f"/devices/{device.pk}/dates/" not in desk.page
+        assert desk.send(f"/devices/{device.pk}/dates/", shelf_until="") == 403
+
+
 class TestNewDevice:
     def test_a_manager_adds_one_with_what_its_screen_shows(self, site):
         model = make.device_model(name="Exogen 500")
         desk = Desk(make.manager(site))
         desk.see("/devices/")
         assert 'href="/devices/add/"' in desk.page
-        assert desk.fill_in("/devices/add/", serial=" 00121 ", model=model.pk, counter="7") == 302
+        dates = {"shelf_until": "2027-01-31", "service_due_on": "2026-12-01"}
+        assert desk.fill_in("/devices/add/", serial=" 00121 ", model=model.pk, counter="7", **dates) == 302
         device = Device.objects.get()
+        assert (device.shelf_until, device.service_due_on) == (date(2027, 1, 31), date(2026, 12, 1))
         assert desk.led_to == f"/devices/{device.pk}/"
         assert (device.serial, device.model, device.clinic, device.condition) == ("00121", model, site, "ready")
         assert (device.created_at, device.readings.get().counter) == (make.NOW, 7)

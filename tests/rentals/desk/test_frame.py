@@ -15,12 +15,15 @@ from patients.models import Access, Patient
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
 from rentals.desk.forms.devices import AddDeviceForm
+from rentals.desk.forms.feeds import FeedForm
 from rentals.desk.forms.patients import PatientForm
 from rentals.desk.forms.rental import HealedForm, ReversalForm, SignForm
 from rentals.desk.page import BasePage
 from rentals.desk.urls import urlpatterns
-from rentals.models import Discrepancy, Holding, LedgerEntry, Message, Rental, Signature, UsageImport
+from rentals.feeds import make_feed
+from rentals.models import CalendarFeed, Discrepancy, Holding, LedgerEntry, Message, Rental, Signature, UsageImport
 from rentals.models.states import State
+from rentals.recall import start_recall
 from tests import make
 from tests.rentals.desk.desk import Desk
 
@@ -53,6 +56,9 @@ class Things:
         self.discrepancy = Discrepancy.objects.create(
             kind="log_missing", subject="1", clinic=self.clinic, device=self.device, opened_at=make.NOW
         )
+        self.feed, _ = make_feed(self.clinic, name="Screen", at=make.NOW, actor=make.manager())
+        notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
+        self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
 
     def address(self, name: str) -> str:
         """The address of the page called `name`, about the thing it is about."""
@@ -70,8 +76,10 @@ class Things:
             "messages": self.message,
             "usage": self.usage_import,
             "discrepancies": self.discrepancy,
+            "feeds": self.feed,
+            "devices/recalls": self.recall,
         }
-        return reverse(name, args=[things[route.partition("/")[0]].pk])
+        return reverse(name, args=[things[route.partition("/<")[0]].pk])
 
 
 def test_a_stranger_is_asked_to_sign_in_first():
@@ -215,6 +223,7 @@ def test_each_button_of_a_rental_asks_for_the_action_that_its_page_asks_for():
         (HealedForm, "imaging", Rental, "healed_imaging"),
         (ReversalForm, "reason", LedgerEntry, "note"),
         (AddDeviceForm, "serial", Device, "serial"),
+        (FeedForm, "name", CalendarFeed, "name"),
     ],
 )
 def test_a_field_takes_no_more_than_its_column_holds(form, name, model, column):

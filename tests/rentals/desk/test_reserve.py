@@ -49,8 +49,11 @@ def test_a_waiting_rental_shows_the_days_it_would_get_and_what_fits_them(site, c
     assert "From <strong>Thu 12 Mar 2026</strong> to <strong>Thu 9 Apr 2026</strong> for 28 treatments." in desk.page
     assert "Asked for were Mon 2 Mar 2026 to Mon 30 Mar 2026" in desk.page
     assert desk.answer.context["offers"] == [
-        (worn, "It has 43 free treatments and would keep 15 after this course of 28."),
-        (fresh, "It has 343 free treatments and would keep 315 after this course of 28."),
+        (
+            worn,
+            "It has 43 free treatments and would keep 15 after this course of 28; the next best would keep 315.",
+        ),
+        (fresh, "It has 343 free treatments and would keep 315 after this course of 28; no other fits."),
     ]
     assert chosen(desk) == [str(worn.pk)]
 
@@ -83,7 +86,7 @@ def test_another_day_shows_other_devices_and_is_reserved(site):
 @pytest.mark.parametrize(
     ("starts_on", "status", "said"),
     [
-        ("2026-03-08", 409, "is closed on Sunday 8 March 2026; the next open day is Monday 9 March 2026."),
+        ("2026-03-08", 409, "Sunday 8 March 2026 (closed on Sundays); the next open day is Monday 9 March 2026."),
         ("2026-03-01", 400, "The day of collection has passed; choose today or a later day."),
         ("some day", 422, "Enter a valid date."),
     ],
@@ -119,7 +122,7 @@ def test_where_no_device_fits_a_waiting_rental_it_is_said_why_and_the_next_start
     Closure.objects.create(clinic=site, first_day=date(2026, 3, 30), last_day=date(2026, 3, 31), reason="Works")
     desk = Desk(make.reception(site))
     desk.see(find(rental))
-    assert "No device fits:</strong> 1 with too few treatments left, 1 booked on these days." in desk.page
+    assert "No device fits:</strong> 1 booked on these days, 1 with too few treatments left." in desk.page
     [(take, said)] = suggestions(desk)
     assert said == f"Take device {away.serial} from Wed 1 Apr 2026 to Wed 29 Apr 2026"
     desk.send(find(rental), take=take)
@@ -163,7 +166,7 @@ def test_the_page_of_a_waiting_rental_makes_the_same_number_of_queries(site, num
         device_of(site)
     rental = waiting(site)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         desk.see(find(rental))
     assert len(offered(desk)) == number
 
@@ -173,6 +176,6 @@ def test_a_clinic_that_never_opens_is_said_when_a_device_is_looked_for(site):
     site.opening_hours.all().delete()
     desk = Desk(make.reception(site))
     assert desk.see(find(rental)) == 200
-    assert "no open day within 60 days" in desk.page
+    assert "no open day with room within 60 days" in desk.page
     assert desk.fill_in(find(rental)) == 409
-    assert "no open day within 60 days" in desk.problems()["__all__"][0]
+    assert "no open day with room within 60 days" in desk.problems()["__all__"][0]

@@ -6,7 +6,6 @@ import pytest
 
 from devices.models import Device
 from patients.models import Access
-from rentals.booking.at_risk import put_at_risk
 from rentals.booking.waiting import enquire
 from rentals.desk.today import work_of
 from rentals.models import Message
@@ -58,7 +57,7 @@ def test_a_rental_stands_in_the_list_of_what_is_to_be_done_with_it():
 def test_a_reservation_at_risk_is_shown_whenever_it_starts():
     site = make.clinic()
     far = make.rental(State.RESERVED, site, starts_on=site.day_of(make.NOW) + timedelta(days=30))
-    put_at_risk([far.holdings.get().device.pk], cause="recall", at=make.NOW, actor=None)
+    make.put_at_risk(far.holdings.get().device)
     assert lists_of(site, make.NOW) == {"at_risk": [far.reference]}
 
 

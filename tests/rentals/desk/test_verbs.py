@@ -5,9 +5,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 
 from config.models import User
-from rentals.booking.at_risk import put_at_risk
 from rentals.desk.actions import possible, steps
 from rentals.models.states import State
 from tests import make
@@ -30,11 +30,15 @@ def active(days_ago: int = 7, **wishes):
 @pytest.mark.parametrize(
     ("state", "role", "addresses"),
     [
-        (State.ENQUIRY, User.Role.RECEPTION, ["reserve", "cancel"]),
-        (State.RESERVED, User.Role.RECEPTION, ["sign", "hand-over", "pay", "extend", "cancel"]),
+        (State.ENQUIRY, User.Role.RECEPTION, ["reserve", "offer-again", "cancel"]),
+        (State.RESERVED, User.Role.RECEPTION, ["sign", "hand-over", "pay", "extend", "change-device", "cancel"]),
         (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "swap"]),
         (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "swap", "healed"]),
-        (State.ACTIVE, User.Role.MANAGER, ["return", "pay", "extend", "swap", "healed", "lost", "kept"]),
+        (
+            State.ACTIVE,
+            User.Role.MANAGER,
+            ["return", "pay", "extend", "swap", "healed", "lost", "kept", "wrong-device", "wrong-patient"],
+        ),
         (State.RETURNED, User.Role.RECEPTION, ["inspect", "pay"]),
         (State.LOST, User.Role.RECEPTION, ["inspect", "pay"]),
         (State.CLOSED, User.Role.RECEPTION, ["pay"]),
@@ -48,7 +52,7 @@ def test_a_rental_offers_what_its_state_and_the_role_allow(state, role, addresse
     desk = Desk(user)
     assert desk.see(home(rental)) == 200
     for address in addresses:
-        assert f'href="{home(rental)}{address}/"' in desk.page
+        assert f'href="{reverse(address, args=[rental.reference])}"' in desk.page
 
 
 def test_the_steps_to_the_hand_over_follow_what_is_done():
@@ -164,7 +168,7 @@ def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fi
     rental = active()
     device = rental.holdings.get().device
     spare = make.device(rental.clinic, at=make.NOW - 30 * DAY)
-    later = make.rental(device=device, at=make.NOW, starts_on=rental.due_on + 7 * DAY)
+    later = make.rental(device=device, at=make.NOW, starts_on=rental.due_on + 7 * DAY, pinned=True)
     desk = Desk(make.reception(rental.clinic))
     due_on = rental.clinic.next_open_day(rental.due_on + 14 * DAY)
     assert desk.fill_in(f"{home(rental)}extend/", due_on=due_on.isoformat()) == 409
@@ -284,16 +288,16 @@ def test_a_counter_that_cannot_be_is_said_at_once_while_the_device_is_in_the_han
     assert "Counter 9999 is kept, but not trusted" in desk.page
 
 
-def test_a_reservation_without_its_device_can_only_be_cancelled():
+def test_a_reservation_without_its_device_is_given_one_or_cancelled():
     rental = make.rental(State.RESERVED)
-    put_at_risk([rental.holdings.get().device.pk], cause="recall", at=make.NOW, actor=None)
-    user = make.manager(rental.clinic)
-    assert [one.verb for one in possible(rental, user)] == ["cancel"]
+    make.put_at_risk(rental.holdings.get().device)
+    user = make.reception(rental.clinic)
+    assert [one.words for one in possible(rental, user)] == ["Give it a device", "Cancel"]
     assert steps(rental) == []
     desk = Desk(user)
     assert (desk.see(f"{home(rental)}hand-over/"), desk.led_to) == (302, home(rental))
     desk.see(home(rental))
-    assert f'href="/patients/{rental.patient_id}/book/"' in desk.page
+    assert f'href="{home(rental)}device/">Give it a device' in desk.page
 
 
 def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():

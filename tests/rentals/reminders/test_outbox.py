@@ -13,7 +13,6 @@ from config import mail
 from patients.models import Patient
 from rentals import custody
 from rentals.booking import change
-from rentals.booking.at_risk import put_at_risk
 from rentals.models import Holding, Message, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
@@ -326,7 +325,7 @@ def test_a_device_taken_away_since_lets_the_reminder_wait_for_another(sink):
     at = before_start(rental)
     [message] = plan.plan_reminders(at).messages
     device = Holding.objects.get(rental=rental).device
-    put_at_risk([device.pk], cause="recall", at=at, actor=None)
+    make.put_at_risk(device)
     assert outbox.send(message, at) == "void"
     assert Reminder.objects.get().state_shown == "planned"
     Holding.objects.filter(rental=rental).update(device=device)

@@ -11,7 +11,6 @@ from config.models import Closure
 from devices.models import Device
 from patients.models import Patient
 from rentals.booking import change
-from rentals.booking.at_risk import put_at_risk
 from rentals.models import Holding, Message, Reminder
 from rentals.models.states import State
 from rentals.reminders import plan
@@ -158,7 +157,7 @@ def test_a_reservation_of_today_is_told_until_the_clinic_closes_and_not_written_
 
 def test_a_reservation_whose_start_day_was_closed_since_is_not_told_to_come_that_day():
     rental = make.rental(starts_on=NEXT_WEEK)
-    put_at_risk(Device.objects.values_list("pk", flat=True), cause="recall", at=make.NOW, actor=None)
+    make.put_at_risk(*Device.objects.all())
     plan.plan_reminders(before_start(rental))
     Closure.objects.create(clinic=rental.clinic, first_day=NEXT_WEEK, last_day=NEXT_WEEK, reason="Flood")
     assert plan.plan_reminders(before_start(rental, days=0)) == plan.Plan([], 0, 1)
@@ -229,7 +228,7 @@ def test_a_due_day_moved_to_later_is_told_anew():
 def test_a_reservation_whose_device_was_taken_away_waits_until_it_has_one():
     rental = make.rental(starts_on=NEXT_WEEK)
     device = Holding.objects.get(rental=rental).device
-    put_at_risk([device.pk], cause="recall", at=make.NOW, actor=None)
+    make.put_at_risk(device)
     assert plan.plan_reminders(before_start(rental)).messages == []
     assert rows() == [("collect_tomorrow", "2026-03-09", "planned", "")]
     Holding.objects.filter(rental=rental).update(device=device)

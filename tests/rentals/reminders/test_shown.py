@@ -12,6 +12,7 @@ def test_every_kind_has_words_for_people():
         "due_soon": "Due in three days",
         "due_today": "Due today",
         "overdue": "Overdue",
+        "offer": "Offer from the waiting list",
     }
 
 
