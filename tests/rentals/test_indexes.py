@@ -23,9 +23,9 @@ DAY = date(2026, 3, 30)
 MANY = [
     """INSERT INTO devices_device (serial, model_id, clinic_id, condition, created_at)
        SELECT 'S' || n, model_id, clinic_id, CASE WHEN mod(n, 10) = 0 THEN 'repair' ELSE 'ready' END, created_at
-       FROM devices_device, generate_series(1, 300) n""",
+       FROM devices_device, generate_series(1, 1000) n""",
     """INSERT INTO devices_allowance (device_id, number, cause, began_at, carried_over, counter_at_start, provisional)
-       SELECT d.id, 2, 'card', d.created_at, 0, 0, false FROM devices_device d""",
+       SELECT d.id, n, 'card', d.created_at, 0, 0, false FROM devices_device d, generate_series(2, 3) n""",
     """INSERT INTO devices_reading (device_id, allowance_id, counter, read_at, source, trusted, flag, recorded_at)
        SELECT a.device_id, a.id, n, a.began_at + n * interval '1 day', 'desk', true, '', a.began_at
        FROM devices_allowance a, generate_series(1, 20) n WHERE a.number = 2""",
