@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pghistory
 import pgtrigger
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from holidays import list_supported_countries
@@ -65,6 +65,18 @@ class Clinic(models.Model):
     )
     countable_minutes = models.PositiveSmallIntegerField(
         default=18, validators=[MinValueValidator(1)], help_text="A session of this length counts as done."
+    )
+    adherent_from_percent = models.PositiveSmallIntegerField(
+        default=80,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="A rental is adherent from this share of its prescribed days on.",
+    )
+    silent_after_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        default=14,
+        validators=[MinValueValidator(1)],
+        help_text="Days without a read-out after which a device that is out is called silent; empty: never.",
     )
     reminders_from = models.TimeField(default=time(8), help_text="No reminder leaves before this local time.")
     reminders_until = models.TimeField(default=time(18), help_text="No reminder leaves from this local time on.")

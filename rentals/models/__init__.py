@@ -5,10 +5,11 @@ from rentals.models.ledger import LedgerEntry
 from rentals.models.reminders import Message, Reminder
 from rentals.models.rental import Move, Priority, Rental, Signature
 from rentals.models.requests import StoredAnswer
-from rentals.models.usage import Pause, Treatment, UsageImport
+from rentals.models.usage import ClockRuling, Pause, Treatment, UsageImport, UsageRoute
 
 __all__ = [
     "CalendarFeed",
+    "ClockRuling",
     "Discrepancy",
     "Holding",
     "LedgerEntry",
@@ -23,4 +24,5 @@ __all__ = [
     "StoredAnswer",
     "Treatment",
     "UsageImport",
+    "UsageRoute",
 ]

@@ -38,6 +38,12 @@ class Discrepancy(models.Model):
         OPEN = "open"
         CLOSED = "closed"
 
+    class ClosedAs(models.TextChoices):
+        EXPLAINED = "explained"  # by later data, without a person
+        CORRECTED = "corrected"  # what was wrong has been put right
+        ACCEPTED = "accepted"  # it is so, and there is nothing to put right
+        MISTAKEN = "mistaken"  # it was not so
+
     kind = models.CharField(max_length=24, choices=Kind)
     subject = models.CharField(max_length=120)
     state = models.CharField(max_length=6, choices=State, default=State.OPEN)
@@ -49,7 +55,11 @@ class Discrepancy(models.Model):
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_as = models.CharField(max_length=9, choices=ClosedAs, blank=True)
     note = models.TextField(blank=True)
+    owner = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="Who has taken it on."
+    )
 
     objects = DiscrepancyQuerySet.as_manager()
 
@@ -64,7 +74,8 @@ class Discrepancy(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="discrepancy_opened_once"),
             models.CheckConstraint(
-                condition=Q(state="open", closed_at__isnull=True) | Q(state="closed", closed_at__isnull=False),
+                condition=Q(state="open", closed_at__isnull=True, closed_as="")
+                | (Q(state="closed", closed_at__isnull=False) & ~Q(closed_as="")),
                 name="discrepancy_closed_when_state_says_so",
             ),
         ]

@@ -34,6 +34,12 @@ class UsageImport(models.Model):
         DONE = "done"
         FAILED = "failed"
 
+    class Route(models.TextChoices):
+        UPLOAD = "upload"  # at the desk or over the API
+        FOLDER = "folder"
+        GATEWAY = "gateway"
+
+    route = models.CharField(max_length=7, choices=Route, default=Route.UPLOAD)
     file = models.FileField(upload_to="usage/")
     name = models.CharField(max_length=200, blank=True, help_text="As the uploader called the file.")
     status = models.CharField(max_length=7, choices=Status, default=Status.QUEUED)
@@ -46,6 +52,11 @@ class UsageImport(models.Model):
     duplicate = models.PositiveIntegerField(default=0, help_text="Treatments and pauses already known.")
     rejected = models.JSONField(default=list, help_text="One {line, reason} for each record not taken.")
     failure = models.TextField(blank=True, help_text="Why nothing was taken, for the person at the desk.")
+    progress = models.PositiveSmallIntegerField(default=0, help_text="Percent of the work done, while it runs.")
+    cancelled_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    late_for = models.ManyToManyField(
+        Rental, related_name="late_imports", help_text="Rentals that had ended when this brought treatments of theirs."
+    )
 
     objects = UsageImportQuerySet.as_manager()
 
@@ -65,6 +76,21 @@ class UsageImport(models.Model):
 
     def __str__(self) -> str:
         return f"usage import {self.pk}"
+
+
+class UsageRoute(models.Model):
+    """How far an outside source has been read, and when it may be asked again; one row a source."""
+
+    name = models.CharField(max_length=20, unique=True)
+    cursor = models.TextField(blank=True, help_text="Where the source said to go on; empty: from its beginning.")
+    lease_until = models.DateTimeField(null=True, help_text="Until when one run has the source to itself.")
+    next_try_at = models.DateTimeField(null=True, help_text="Not to be asked before, after it failed.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Failed runs since the last one that went well.")
+    failure = models.TextField(blank=True, help_text="Why the last run failed, for the person at the desk.")
+    succeeded_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class TreatmentQuerySet(models.QuerySet["Treatment"]):
@@ -114,8 +140,11 @@ class Treatment(models.Model):
         FAULT = "fault"
 
     class Method(models.TextChoices):
-        NONE = "none"
-        CONSTANT = "constant"
+        NONE = "none"  # the clock was not seen; the device's time is taken for the clinic's
+        CONSTANT = "constant"  # as far off as at its read-out
+        DRIFT = "drift"  # between two read-outs, spread evenly
+        STEP = "step"  # the clock was set between two read-outs, and its log shows where
+        RULED = "ruled"  # a person said by how much
 
     device = models.ForeignKey(
         Device, on_delete=models.PROTECT, related_name="treatments", db_index=False, db_constraint=False
@@ -210,3 +239,25 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device_id} pause"
+
+
+class ClockRuling(models.Model):
+    """A person's word on how far the clock of a device was off for one read-out; the latest one holds."""
+
+    read_out = models.ForeignKey(ReadOut, on_delete=models.PROTECT, related_name="rulings")
+    offset_seconds = models.IntegerField(
+        null=True, help_text="Added to the device time to get UTC; empty: worked out by Callus again."
+    )
+    note = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("at", "pk")
+        constraints = [models.CheckConstraint(condition=~Q(note=""), name="clock_ruling_says_why")]
+        triggers = [
+            pgtrigger.Protect(name="clock_ruling_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.read_out} ruled"

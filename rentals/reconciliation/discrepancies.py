@@ -37,7 +37,7 @@ def detect(devices: Sequence[int], at: datetime) -> None:
     # What is about a rental can be explained by any of its devices, not only by the one it is named with.
     execute(
         f"""
-        UPDATE rentals_discrepancy d SET state = 'closed', closed_at = %(at)s, note = %(note)s
+        UPDATE rentals_discrepancy d SET state = 'closed', closed_at = %(at)s, closed_as = 'explained', note = %(note)s
         WHERE d.state = 'open' AND d.kind = ANY(%(kinds)s)
             AND (d.device_id = ANY(%(devices)s) OR (d.kind = 'over_prescribed' AND d.rental_id IN ({HAD_BY})))
             AND NOT EXISTS (SELECT FROM finding f WHERE (f.kind, f.subject) = (d.kind, d.subject))
@@ -51,11 +51,11 @@ def open_found(at: datetime) -> None:
     execute(
         """
         INSERT INTO rentals_discrepancy AS d (
-            kind, subject, state, device_id, clinic_id, rental_id, why, action, opened_at, note
+            kind, subject, state, device_id, clinic_id, rental_id, why, action, opened_at, note, closed_as
         )
-        SELECT kind, subject, 'open', device_id, clinic_id, rental_id, why, action, %(at)s, '' FROM finding
+        SELECT kind, subject, 'open', device_id, clinic_id, rental_id, why, action, %(at)s, '', '' FROM finding
         ON CONFLICT (kind, subject) DO UPDATE
-            SET state = 'open', closed_at = NULL, note = '', device_id = excluded.device_id,
+            SET state = 'open', closed_at = NULL, closed_as = '', note = '', device_id = excluded.device_id,
                 rental_id = excluded.rental_id, why = excluded.why, action = excluded.action
             WHERE d.closed_by_id IS NULL AND (d.state, d.device_id, d.rental_id, d.why, d.action)
                 IS DISTINCT FROM ('open', excluded.device_id, excluded.rental_id, excluded.why, excluded.action)
@@ -69,10 +69,10 @@ def open_unknown_devices(actor: User | None, at: datetime) -> None:
     clinics = list(actor.clinics.values_list("pk", flat=True)[:2]) if actor else []
     execute(
         """
-        INSERT INTO rentals_discrepancy (kind, subject, state, clinic_id, why, action, opened_at, note)
+        INSERT INTO rentals_discrepancy (kind, subject, state, clinic_id, why, action, opened_at, note, closed_as)
         SELECT 'unknown_device', 'serial ' || serial, 'open', %(clinic)s,
             format('Usage data of a device with the serial %%s arrived, but no such device is known here.', serial),
-            'Correct the serial in the file, or add the device, and import the file again.', %(at)s, ''
+            'Correct the serial in the file, or add the device, and import the file again.', %(at)s, '', ''
         FROM block WHERE matches = 0 GROUP BY serial ORDER BY min(line)
         ON CONFLICT DO NOTHING
         """,
@@ -85,7 +85,7 @@ def open_conflicting_duplicates(at: datetime) -> None:
     execute(
         """
         INSERT INTO rentals_discrepancy (
-            kind, subject, state, device_id, clinic_id, rental_id, why, action, opened_at, note
+            kind, subject, state, device_id, clinic_id, rental_id, why, action, opened_at, note, closed_as
         )
         SELECT 'conflicting_duplicate',
             format('allowance %%s n %%s: %%s, %%s s', t.allowance_id, l.n, l.started, l.seconds),
@@ -95,7 +95,7 @@ def open_conflicting_duplicates(at: datetime) -> None:
                 l.n, d.serial, t.started_device, t.seconds, l.started, l.seconds
             ),
             'Compare with the device''s own history and note which one is right; the second is not counted.',
-            %(at)s, ''
+            %(at)s, '', ''
         FROM log l
         JOIN span p ON p.device_id = l.device_id AND l.corrected >= p.since AND l.corrected < p.until
         JOIN rentals_treatment t ON t.allowance_id = p.allowance_id AND t.n = l.n AND t.seconds > 0
@@ -117,7 +117,11 @@ def resolve(discrepancy: Discrepancy, *, note: str, at: datetime, actor: User) -
         raise invalid("note", "Write what was found; it stays with the discrepancy.")
     with deciding():
         closed = Discrepancy.objects.filter(pk=discrepancy.pk, state=Discrepancy.State.OPEN).update(
-            state=Discrepancy.State.CLOSED, note=note, closed_at=at, closed_by=actor
+            state=Discrepancy.State.CLOSED,
+            closed_as=Discrepancy.ClosedAs.ACCEPTED,
+            note=note,
+            closed_at=at,
+            closed_by=actor,
         )
         if not closed:
             raise Refusal("wrong_state", "This discrepancy is closed already; look at its note.")

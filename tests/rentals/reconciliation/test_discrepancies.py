@@ -283,6 +283,7 @@ class TestByHand:
             kind="past_nominal",
             subject=f"allowance {device.allowances.get().pk}",
             state="closed",
+            closed_as="explained",
             clinic=device.clinic,
             device=device,
             why="",
