@@ -211,8 +211,8 @@ def begin_with_reading(devices: Sequence[int]) -> None:
 
 
 def recount(devices: Sequence[int]) -> None:
-    """Carry the used number on into provisional allowances, and into the holdings that were handed over since."""
-    found = Allowance.objects.filter(device__in=devices, provisional=True).values_list("device", flat=True)
+    """Carry the used number on over restarts of the counter, and into the holdings that were handed over since."""
+    found = Allowance.objects.filter(device__in=devices, number__gt=1).values_list("device", flat=True)
     recounted = sorted(set(found))
     for device in recounted:
         carry_over(list(Allowance.objects.filter(device=device).order_by("number")))
@@ -222,7 +222,7 @@ def recount(devices: Sequence[int]) -> None:
 
 def carry_over(allowances: list[Allowance]) -> None:
     for before, allowance in pairwise(allowances):
-        if allowance.provisional:
+        if allowance.cause == Allowance.Cause.RESET:
             used = before.carried_over + last_counter(before) - before.counter_at_start
             Allowance.objects.filter(pk=allowance.pk).exclude(carried_over=used).update(carried_over=used)
             allowance.carried_over = used
@@ -243,8 +243,26 @@ def last_counter(allowance: Allowance) -> int:
     return int(counter)
 
 
+# How many treatments the renewals between both ends of the holding `h` took off the used number.
+RENEWED_MEANWHILE = """(
+    SELECT coalesce(sum(before.carried_over - before.counter_at_start - a.carried_over + greatest(
+        (SELECT max(counter) FROM devices_reading WHERE allowance_id = before.id AND trusted),
+        (SELECT max(n) FROM rentals_treatment WHERE allowance_id = before.id AND seconds > 0),
+        before.counter_at_start
+    )), 0)
+    FROM devices_allowance a
+    JOIN devices_allowance before ON before.device_id = a.device_id AND before.number = a.number - 1
+    WHERE a.device_id = h.device_id AND a.cause IN ('card', 'replaced_unit') AND a.began_at > lower(h.out)
+        AND (upper(h.out) IS NULL OR a.began_at <= upper(h.out))
+)"""
+
+
 def recount_holdings(devices: Sequence[int]) -> None:
-    """The used treatments at both ends of each holding, by the trusted readings up to then."""
+    """The used treatments at both ends of each holding, by the trusted readings up to then.
+
+    Where the capacity was renewed in between, the first is told as the allowance of the end would count it: what was
+    used of the one before, up to the renewal, is taken off. So their difference is always what was delivered.
+    """
     used = """(
         SELECT a.carried_over + r.counter - a.counter_at_start
         FROM devices_reading r JOIN devices_allowance a ON a.id = r.allowance_id
@@ -255,7 +273,7 @@ def recount_holdings(devices: Sequence[int]) -> None:
         f"""
         UPDATE rentals_holding h SET used_out = counted.used_out, used_back = counted.used_back
         FROM (
-            SELECT h.id, coalesce({used.format(end="lower")}, h.used_out) AS used_out,
+            SELECT h.id, coalesce({used.format(end="lower")} - {RENEWED_MEANWHILE}, h.used_out) AS used_out,
                 CASE WHEN h.used_back IS NOT NULL THEN coalesce({used.format(end="upper")}, h.used_back) END
                     AS used_back
             FROM rentals_holding h WHERE h.device_id = ANY(%s) AND h.out IS NOT NULL
