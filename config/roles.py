@@ -10,7 +10,9 @@ MATRIX: dict[str, frozenset[str]] = {
     "devices.read":         frozenset({R,        C,         M,       A}),
     "devices.add":          frozenset({                     M}),
     "devices.send":         frozenset({                     M}),  # to another site
+    "devices.renew":        frozenset({R,        C,         M}),  # a new card, a replaced unit, a counter set back
     "readings.record":      frozenset({R,        C,         M}),
+    "readings.trust":       frozenset({R,        C,         M}),  # one in doubt, found right
     "patients.search":      frozenset({R,        C,         M,       A}),
     "patients.register":    frozenset({R,        C,         M}),
     "rentals.read":         frozenset({R,        C,         M,       A}),

@@ -51,6 +51,19 @@ def allowance_at(device: Device, moment: datetime) -> Allowance:
     return begun[-1] if begun else allowances[0]
 
 
+def trust_what_fits(device: Device, since: datetime | None = None) -> None:
+    """Trust those readings of `device` (from `since` on) that seemed impossible only beside what is known better now.
+
+    What was read off another unit stays disowned. The caller holds the device's lock.
+    """
+    doubted = Reading.objects.filter(device=device, trusted=False).exclude(flag=Reading.Flag.WRONG_DEVICE)
+    if since:
+        doubted = doubted.filter(read_at__gte=since)
+    for reading in doubted.select_related("allowance").order_by("read_at", "pk"):
+        if not doubt_about(device, reading.allowance, reading.counter, reading.read_at):
+            Reading.objects.filter(pk=reading.pk).update(trusted=True)
+
+
 def doubt_about(device: Device, allowance: Allowance, counter: int, read_at: datetime) -> str:
     """Why a reading cannot be trusted, or "": it goes down, or up by more than the time allows.
 

@@ -12,7 +12,7 @@ from config.models import Clinic
 from rentals import retention
 from rentals.booking import offers, replan
 from rentals.models import Rental
-from rentals.reconciliation import imports
+from rentals.reconciliation import discrepancies, imports
 from rentals.reminders import outbox, plan
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,11 @@ def tell(offered: Iterable[Rental], at: datetime) -> None:
     """Have the mails about new offers written and sent now; the next planning would do so too."""
     for clinic in {rental.clinic for rental in offered}:
         poke(plan.plan_clinic(clinic, at).messages)
+
+
+@shared_task
+def sweep_silence() -> None:
+    discrepancies.sweep_silence(datetime.now(UTC))
 
 
 @shared_task

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from config.models import User
 from config.refusals import Refusal, invalid
 from devices.models import Device, Reading, Transfer
-from devices.readings import allowance_at, doubt_about, record_reading
+from devices.readings import allowance_at, doubt_about, record_reading, trust_what_fits
 from patients.access import record_access
 from patients.models import Access
 from rentals.booking.offers import poke_offers
@@ -212,7 +212,7 @@ def hand_out_again(truths: Sequence[Truth], *, at: datetime, actor: User) -> Non
     for truth in truths:
         keep_readings(truth, at=at, actor=actor)
     for truth in truths:
-        trust_again(truth)
+        trust_what_fits(truth.noted, since=truth.holding.out.lower)
     let_clash()
     if len(truths) > 1:
         # Away from both first: the trigger judges row by row, and would find the device still with the other patient.
@@ -238,14 +238,6 @@ def keep_readings(truth: Truth, *, at: datetime, actor: User) -> None:
         reading = record_reading(device, counter, read_at=read_at, now=at, source=source, actor=actor)
         was_disowned = reading.flag == Reading.Flag.WRONG_DEVICE
         if was_disowned and not doubt_about(device, reading.allowance, counter, read_at):
-            Reading.objects.filter(pk=reading.pk).update(trusted=True)
-
-
-def trust_again(truth: Truth) -> None:
-    """Trust those readings of the noted device that seemed impossible only beside the ones now disowned (I5)."""
-    doubted = Reading.objects.filter(device=truth.noted, trusted=False, read_at__gte=truth.holding.out.lower)
-    for reading in doubted.exclude(flag=Reading.Flag.WRONG_DEVICE).select_related("device__model", "allowance"):
-        if not doubt_about(reading.device, reading.allowance, reading.counter, reading.read_at):
             Reading.objects.filter(pk=reading.pk).update(trusted=True)
 
 

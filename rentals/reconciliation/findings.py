@@ -51,8 +51,9 @@ NAMED = "JOIN devices_device d ON d.id = {device} JOIN config_clinic c ON c.id =
 
 ASK_ABOUT_RESTART = (
     "Its treatments count on from where they were; find out whether the counter was reset, or the card or the unit "
-    "replaced, and note it."
+    "replaced, and say so on the page of the device."
 )
+READ_AGAIN = "Look at the screen again and record what it shows; or trust this value, if it is found to be right."
 
 # A reading that went down, seen from the one just before it; one that began a provisional allowance too.
 WENT_DOWN = """
@@ -63,10 +64,10 @@ WENT_DOWN = """
     ) r
     JOIN devices_allowance a ON a.id = r.allowance_id
     WHERE r.flag = 'counter_down' AND r.counter < r.counter_before AND (NOT r.trusted OR a.provisional)
-        AND NOT EXISTS (
+        AND NOT (a.provisional AND EXISTS (
             SELECT FROM rentals_discrepancy known
             WHERE known.kind = 'counter_down' AND known.subject = 'allowance ' || r.allowance_id
-        )
+        ))
 """
 
 COUNTER_DOWN = f"""
@@ -75,7 +76,7 @@ COUNTER_DOWN = f"""
             d.serial, r.counter, {local("r.read_at")}, r.counter_before) AS why,
         CASE WHEN r.provisional
             THEN '{ASK_ABOUT_RESTART}'
-            ELSE 'Read the counter again; the value is kept but not trusted, and resolving this does not change that.'
+            ELSE '{READ_AGAIN}'
         END AS action
     FROM ({WENT_DOWN}) r {NAMED.format(device="r.device_id")}
     UNION ALL
@@ -91,7 +92,7 @@ COUNTER_JUMP = f"""
     SELECT 'reading ' || r.id AS subject, r.device_id, {held("r.device_id", "r.read_at")} AS rental_id,
         format('The counter of device %%s showed %%s on %%s, more than it can have delivered by then.',
             d.serial, r.counter, {local("r.read_at")}) AS why,
-        'Read the counter again; the value is kept but not trusted, and resolving this does not change that.' AS action
+        '{READ_AGAIN}' AS action
     FROM devices_reading r {NAMED.format(device="r.device_id")}
     WHERE r.flag = 'counter_jump' AND NOT r.trusted AND r.device_id = ANY(%(devices)s)
 """
@@ -194,6 +195,28 @@ CLOCK_IN_DOUBT = f"""
         'Set the clock of the device; its times are corrected by the difference seen at this read-out.' AS action
     FROM devices_readout o {NAMED.format(device="o.device_id")}
     WHERE o.device_id = ANY(%(devices)s) AND {IN_DOUBT}
+"""
+
+# About time that has passed, so it is looked for by the clock too: nothing was heard of a device that is out since the
+# hand-over, the last reading or the last read-out. `%(devices)s` may be NULL here, for all.
+SILENT_DEVICE = f"""
+    SELECT 'holding ' || h.id AS subject, h.device_id, h.rental_id,
+        format('Device %%s is out with rental %%s, and nothing has been heard of it since %%s.',
+            d.serial, r.reference, {local("heard.at")}) AS why,
+        'Have it read out, or ask the patient what its screen shows and record that.' AS action
+    FROM rentals_holding h
+    JOIN rentals_rental r ON r.id = h.rental_id
+    {NAMED.format(device="h.device_id")}
+    CROSS JOIN LATERAL (
+        SELECT greatest(
+            lower(h.out),
+            (SELECT max(read_at) FROM devices_reading WHERE device_id = h.device_id AND flag <> 'wrong_device'),
+            (SELECT max(read_out_at) FROM devices_readout WHERE device_id = h.device_id)
+        ) AS at
+    ) heard
+    WHERE h.live AND upper_inf(h.out) AND r.state = 'active'
+        AND heard.at <= %(at)s - c.silent_after_days * interval '1 day'
+        AND (%(devices)s::bigint[] IS NULL OR h.device_id = ANY(%(devices)s))
 """
 
 FINDINGS = {

@@ -7,10 +7,13 @@ from typing import Any
 from django.db import connection
 
 from config.models import User
-from config.refusals import Refusal
+from config.refusals import Refusal, invalid
 from devices.models import Device, Reading
-from devices.readings import doubt, record_reading
-from rentals.deciding import deciding
+from devices.readings import doubt, record_reading, trust_what_fits
+from rentals.booking.offers import poke_offers
+from rentals.deciding import deciding, lock_devices
+from rentals.reconciliation.allowances import recount_holdings
+from rentals.reconciliation.discrepancies import close_as_corrected
 from rentals.reconciliation.reconcile import reconcile
 from rentals.reconciliation.sql import execute, scratch_table
 
@@ -30,6 +33,40 @@ def take_reading(device: Device, counter: int, *, read_at: datetime, at: datetim
         reconcile([device.pk], at)
     reading.refresh_from_db()
     return reading
+
+
+def trust_reading(reading: Reading, *, note: str, at: datetime, actor: User) -> Reading:
+    """Trust a reading that was in doubt and that a person has found right; all that follows from it is counted anew.
+
+    Later ones that seemed impossible only beside it are trusted too. Raises `invalid` without a note, `wrong_state`
+    for a reading that is in no doubt, and `contradicted` where a later one that is trusted shows less.
+    """
+    if not note.strip():
+        raise invalid("note", "Write how it was found to be right; it stays with the discrepancy.")
+    with deciding():
+        device = lock_devices([reading.device_id])[reading.device_id]
+        reading.refresh_from_db()
+        refuse_to_trust(reading)
+        Reading.objects.filter(pk=reading.pk).update(trusted=True)
+        trust_what_fits(device, since=reading.read_at)
+        close_as_corrected(reading.flag, [f"reading {reading.pk}"], note=note, at=at, actor=actor)
+        reconcile([device.pk], at)
+        recount_holdings([device.pk])
+        poke_offers(device.clinic_id)
+    reading.refresh_from_db()
+    return reading
+
+
+def refuse_to_trust(reading: Reading) -> None:
+    if reading.trusted or reading.flag == Reading.Flag.WRONG_DEVICE:
+        raise Refusal("wrong_state", "This reading is in no doubt any more; look at the device again.")
+    later = Reading.objects.filter(allowance=reading.allowance_id, trusted=True, read_at__gt=reading.read_at)
+    if lower := later.filter(counter__lt=reading.counter).order_by("read_at").first():
+        raise Refusal(
+            "contradicted",
+            f"A later reading shows {lower.counter}, so {reading.counter} cannot be right as well. Resolve the "
+            "discrepancy as a mistake; if the counter started again in between, say so on the page of the device.",
+        )
 
 
 def keep_from_read_outs(at: datetime, actor: User | None) -> int:
