@@ -32,9 +32,34 @@ class Restart:
         return self.last_before < moment <= self.first_after
 
 
-def settle(devices: Sequence[int]) -> None:
+def settle_known(devices: Sequence[int]) -> None:
+    """Open, move or drop provisional allowances as the known treatments of the devices show, and fill `span`."""
+    execute("DROP TABLE IF EXISTS pg_temp.known")
+    execute(KNOWN, [list(devices)])
+    settle(devices, log="known")
+
+
+# The rule of the restarts is that of `taking.compare_with_known`.
+KNOWN = """
+    CREATE TEMPORARY TABLE known ON COMMIT DROP AS
+    SELECT device_id, corrected, corrected_before,
+        n < n_before AND coalesce(n_after <= n_before, true)
+            AND (coalesce(counter < n_before, true) OR number_used_before) AS restarts
+    FROM (
+        SELECT t.device_id, t.n, o.counter, t.started_corrected AS corrected,
+            row_number() OVER (PARTITION BY t.device_id, t.n ORDER BY t.started_corrected) > 1 AS number_used_before,
+            lag(t.n) OVER course AS n_before, lead(t.n) OVER course AS n_after,
+            lag(t.started_corrected) OVER course AS corrected_before
+        FROM rentals_treatment t JOIN devices_readout o ON o.id = t.read_out_id
+        WHERE t.seconds > 0 AND t.device_id = ANY(%s)
+        WINDOW course AS (PARTITION BY t.device_id ORDER BY t.started_corrected, t.n)
+    ) course
+"""
+
+
+def settle(devices: Sequence[int], log: str = "log") -> None:
     """Open, move or drop provisional allowances as the scratch table `log` shows, and fill `span`."""
-    restarts = restarts_by_device()
+    restarts = restarts_by_device(log)
     provisional = Allowance.objects.filter(device__in=devices, provisional=True)
     unsettled = sorted({*restarts, *provisional.values_list("device", flat=True)})
     surplus = [allowance for device in unsettled for allowance in arrange(device, restarts[device])]
@@ -43,13 +68,13 @@ def settle(devices: Sequence[int]) -> None:
     drop(surplus)
 
 
-def restarts_by_device() -> defaultdict[int, list[Restart]]:
+def restarts_by_device(log: str) -> defaultdict[int, list[Restart]]:
     """What the log shows. Raises `not_usage_data` for numbers that start again as no counter does."""
     found: defaultdict[int, list[Restart]] = defaultdict(list)
     for device, serial, before, after in rows(
-        """
+        f"""
         SELECT l.device_id, d.serial, l.corrected_before, l.corrected
-        FROM log l JOIN devices_device d ON d.id = l.device_id WHERE restarts ORDER BY 1, 4
+        FROM {log} l JOIN devices_device d ON d.id = l.device_id WHERE restarts ORDER BY 1, 4
         """
     ):
         found[device].append(Restart(device, before, after))
@@ -115,28 +140,54 @@ def fill_span(devices: Sequence[int], *, without: Iterable[Allowance]) -> None:
 
 
 def move_known_treatments(devices: Sequence[int]) -> None:
-    """Give the known treatments of the devices the allowance that counted when they began."""
-    execute(
+    """Give the known treatments of the devices the allowance that counted when they began.
+
+    Where another treatment of its number is in the way, that one moves first; one that never gives way keeps both
+    where they are.
+    """
+    while execute(
         """
-        UPDATE rentals_treatment t SET allowance_id = p.allowance_id FROM span p
-        WHERE t.device_id = ANY(%s) AND p.device_id = t.device_id AND p.allowance_id <> t.allowance_id
-            AND t.started_corrected >= p.since AND t.started_corrected < p.until
+        UPDATE rentals_treatment t SET allowance_id = moving.allowance_id
+        FROM (
+            SELECT t.id, p.allowance_id, t.n, t.seconds,
+                row_number() OVER (PARTITION BY p.allowance_id, t.n, t.seconds > 0 ORDER BY t.id) AS turn
+            FROM rentals_treatment t
+            JOIN span p ON p.device_id = t.device_id AND p.allowance_id <> t.allowance_id
+                AND t.started_corrected >= p.since AND t.started_corrected < p.until
+            WHERE t.device_id = ANY(%s)
+        ) moving
+        WHERE moving.id = t.id AND (moving.seconds = 0 OR (moving.turn = 1 AND NOT EXISTS (
+            SELECT FROM rentals_treatment held
+            WHERE held.allowance_id = moving.allowance_id AND held.n = moving.n AND held.seconds > 0
+        )))
         """,
         [list(devices)],
-    )
+    ):
+        pass
 
 
 def drop(surplus: Sequence[Allowance]) -> None:
-    """Forget provisional allowances that late data has explained away."""
-    ids = [allowance.pk for allowance in surplus]
+    """Forget provisional allowances that late data has explained away; one that could not be emptied stays."""
+    full = {
+        id
+        for (id,) in rows(
+            "SELECT DISTINCT allowance_id FROM rentals_treatment WHERE allowance_id = ANY(%s)",
+            [[allowance.pk for allowance in surplus]],
+        )
+    }
+    ids = [allowance.pk for allowance in surplus if allowance.pk not in full]
+    # What was trusted there went down from what came before.
     execute(
         """
-        UPDATE devices_reading r SET allowance_id = p.allowance_id FROM span p
+        UPDATE devices_reading r SET allowance_id = p.allowance_id, trusted = r.trusted AND r.flag = '' FROM span p
         WHERE r.allowance_id = ANY(%s) AND p.device_id = r.device_id AND r.read_at >= p.since AND r.read_at < p.until
         """,
         [ids],
     )
     Allowance.objects.filter(pk__in=ids).delete()
+    for device in {allowance.device_id for allowance in surplus if allowance.pk in full}:
+        first, *others = Allowance.objects.filter(device=device).order_by("number")
+        save_in_order(first, others, [])
 
 
 def attach_readings(devices: Sequence[int]) -> None:
@@ -186,25 +237,31 @@ def begin_with_reading(devices: Sequence[int]) -> None:
     """A reading that went down between the last sign of the old counting and the first session tells the start."""
     execute(
         """
-        UPDATE devices_allowance a SET began_at = down.began_at
+        UPDATE devices_allowance a SET began_at = begun.began_at
         FROM (
-            SELECT a.id, min(r.read_at) AS began_at
+            SELECT a.id, coalesce(min(down.read_at), first.started_corrected) AS began_at
             FROM devices_allowance a
-            JOIN devices_reading r ON r.device_id = a.device_id AND r.read_at < a.began_at
-                AND NOT r.trusted AND r.flag = 'counter_down'
             JOIN LATERAL (
-                SELECT t.n, t.started_corrected FROM rentals_treatment t
-                WHERE t.device_id = a.device_id AND t.seconds > 0 AND t.started_corrected < a.began_at
-                ORDER BY t.started_corrected DESC LIMIT 1
-            ) last ON r.read_at > last.started_corrected AND r.counter < last.n
-            WHERE a.provisional AND a.device_id = ANY(%s)
-                AND r.read_at > coalesce((
+                SELECT started_corrected FROM rentals_treatment
+                WHERE allowance_id = a.id AND seconds > 0 ORDER BY started_corrected LIMIT 1
+            ) first ON true
+            JOIN LATERAL (
+                SELECT n, started_corrected FROM rentals_treatment
+                WHERE device_id = a.device_id AND seconds > 0 AND started_corrected < first.started_corrected
+                ORDER BY started_corrected DESC LIMIT 1
+            ) last ON true
+            LEFT JOIN devices_reading down ON down.device_id = a.device_id AND down.flag = 'counter_down'
+                AND down.read_at > last.started_corrected AND down.read_at < first.started_corrected
+                AND down.counter < last.n
+                AND down.read_at > coalesce((
                     SELECT max(o.read_at) FROM devices_reading o
-                    WHERE o.device_id = a.device_id AND o.trusted AND o.read_at < a.began_at
+                    WHERE o.device_id = a.device_id AND o.trusted AND o.counter >= last.n
+                        AND o.read_at < first.started_corrected
                 ), '-infinity')
-            GROUP BY a.id
-        ) down
-        WHERE down.id = a.id
+            WHERE a.provisional AND a.device_id = ANY(%s)
+            GROUP BY a.id, first.started_corrected
+        ) begun
+        WHERE begun.id = a.id AND a.began_at <> begun.began_at
         """,
         [list(devices)],
     )

@@ -31,3 +31,8 @@ IN_DOUBT = f"""(
     abs(extract(epoch FROM (o.read_out_at AT TIME ZONE c.time_zone) - o.device_clock)) >= 900
     AND abs(extract(epoch FROM (o.read_out_at AT TIME ZONE 'UTC') + least({_STANDARD}) - o.device_clock)) >= 900
 )"""
+
+# The latest word of a person on a read-out; its offset is NULL where Callus is to work it out again.
+LATEST_RULING = """
+    SELECT offset_seconds FROM rentals_clockruling WHERE read_out_id = {read_out} ORDER BY at DESC, id DESC LIMIT 1
+"""

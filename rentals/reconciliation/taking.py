@@ -17,6 +17,7 @@ from rentals.models import UsageImport
 from rentals.reconciliation import allowances, clock, discrepancies, readings
 from rentals.reconciliation.attribution import HELD_BY
 from rentals.reconciliation.formats import STAGED, Rejected
+from rentals.reconciliation.reconcile import correct_taken
 from rentals.reconciliation.sql import execute, rows, scratch_table
 
 MOST_REJECTED = 10_000
@@ -69,9 +70,11 @@ def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejec
     if others > new_sessions:
         discrepancies.open_conflicting_duplicates(at)
     new_pauses, all_pauses = insert_pauses()
+    correct_taken(devices)
     allowances.attach_readings(devices)
     new_readings = readings.keep_from_read_outs(at, actor)
     if new_read_outs or new_sessions or new_pauses or new_readings:
+        allowances.attach_readings(devices)
         allowances.recount(devices)
         discrepancies.detect(devices, at)
     return Taken(new_sessions + new_pauses, duplicates + all_pauses - new_pauses)

@@ -45,7 +45,7 @@ def test_clinic_a_gets_the_true_starts_where_no_clock_drifts(taken):
         wrong_by = abs(
             (treatment.started_corrected - datetime.fromisoformat(TRUTH["treatments"][name])).total_seconds()
         )
-        assert wrong_by <= (300 if treatment.device.serial in DRIFTING else 1), name
+        assert wrong_by <= (120 if treatment.device.serial in DRIFTING else 1), name
 
 
 def test_clinic_a_has_the_true_days(taken):
