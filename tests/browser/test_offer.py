@@ -4,13 +4,13 @@ from datetime import date
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from rentals.links import make_link
 from rentals.models import Rental
 from tests import make
 from tests.browser.desk import Watch, open_every_day
-from tests.browser.test_pages import WAYS_TO_LOOK, faults_of
+from tests.browser.faults import faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,31 +28,22 @@ def link_to(offer: Rental, live_server) -> str:
     return f"{live_server.url}/offers/{key}/"
 
 
-def faults_in_every_light(page: Page) -> list[str]:
-    found = []
-    for scheme, (width, height) in WAYS_TO_LOOK:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": height})
-        found += faults_of(page)
-    return found
-
-
 def test_a_patient_accepts_and_no_step_has_a_fault(browser: Browser, live_server, offer: Rental):
     page = browser.new_context(reduced_motion="reduce").new_page()
     watch = Watch(page)
     page.goto(link_to(offer, live_server))
-    assert faults_in_every_light(page) == []
+    assert faults_of(page) == {}
     page.get_by_label("Your date of birth").fill("1991-05-17")
     page.get_by_role("button", name="Show the offer").click()
     page.get_by_role("alert").wait_for()
-    assert faults_in_every_light(page) == []
+    assert faults_of(page) == {}
     page.get_by_label("Your date of birth").fill("1990-05-17")
     page.get_by_role("button", name="Show the offer").click()
     page.get_by_role("heading", name="A device is held for you").wait_for()
-    assert faults_in_every_light(page) == []
+    assert faults_of(page) == {}
     page.get_by_role("button", name="Yes, I would like it").click()
     page.get_by_text("The device is booked for you.").wait_for()
-    assert faults_in_every_light(page) == []
+    assert faults_of(page) == {}
     offer.refresh_from_db()
     assert (offer.state, offer.offer_expires_at) == ("reserved", None)
     assert watch.is_content(), (watch.complaints, watch.hosts)

@@ -1,0 +1,41 @@
+"""What is wrong with a page, in light and dark, at a desk's size and a phone's."""
+
+from itertools import product
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+# What reaches beyond the screen, unless it scrolls by itself; nothing where the page does not.
+TOO_WIDE = """() => {
+    const width = document.documentElement.clientWidth, needed = document.documentElement.scrollWidth
+    if (needed <= width) return []
+    const beyond = one =>
+        one.getBoundingClientRect().right > width && !one.parentElement.closest('.table-responsive')
+    const found = [...document.body.querySelectorAll('*')].filter(beyond).map(one => one.outerHTML.slice(0, 150))
+    return [`${needed} pixels`, ...found]
+}"""
+AXE = Axe().axe_script
+ASK_AXE = """async options => {
+    const found = await axe.run({resultTypes: ['violations'], ...options})
+    return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.html.slice(0, 150)}`))
+}"""
+CONTRAST_ONLY = {"runOnly": ["color-contrast"]}
+WAYS_TO_LOOK = list(product(("light", "dark"), ((1280, 900), (320, 640))))
+
+
+def faults_of(page: Page) -> dict[str, list[str]]:
+    """By each way to look: what axe finds on the page as it is now, and whether it is wider than the screen.
+
+    What a screen reader is told is the same in the dark, so there only the contrast is asked again.
+    """
+    found = {}
+    for scheme, (width, height) in WAYS_TO_LOOK:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        if not page.evaluate("typeof axe === 'object'"):
+            page.evaluate(AXE)
+        violations = page.evaluate(ASK_AXE, CONTRAST_ONLY if scheme == "dark" else {})
+        faults = violations + [f"wider than the screen: {one}" for one in page.evaluate(TOO_WIDE)]
+        if faults:
+            found[f"{scheme} {width}"] = faults
+    return found
