@@ -56,6 +56,11 @@ class DeviceOut(serializers.Serializer):
     promised_treatments = serializers.IntegerField()
     free_treatments = serializers.IntegerField(allow_null=True)
     last_reading_at = Moment(allow_null=True)
+    runs_out_on = serializers.DateField(
+        allow_null=True,
+        help_text="Day on which it will probably have no treatment left, at the pace of who has it now; null where "
+        "nobody has it, or nobody knows what it may deliver.",
+    )
     shelf_until = serializers.DateField(allow_null=True, help_text="Last day of its shelf life.")
     service_due_on = serializers.DateField(allow_null=True, help_text="Day before which it is back, to be serviced.")
 

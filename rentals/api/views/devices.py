@@ -1,5 +1,7 @@
 """Clinics, device models, devices, their readings and treatments, and which of them fit."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -28,6 +30,7 @@ from rentals.booking.capacity import with_availability, with_capacity
 from rentals.booking.finding import find_devices
 from rentals.booking.offers import poke_offers
 from rentals.booking.sentences import with_sentences
+from rentals.reconciliation.forecast import forecasts_of
 from rentals.reconciliation.readings import take_reading
 
 
@@ -55,6 +58,15 @@ def devices_for(view: Endpoint) -> DeviceQuerySet:
     return with_availability(with_capacity(devices), view.now)
 
 
+def with_forecast(devices: Iterable[Any], at: datetime) -> list[Any]:
+    """`devices` with the day `runs_out_on`, in a fixed number of queries."""
+    listed = list(devices)
+    forecasts = forecasts_of([device.pk for device in listed], at)
+    for device in listed:
+        device.runs_out_on = forecasts[device.pk].middle if device.pk in forecasts else None
+    return listed
+
+
 class Devices(BaseList):
     """The devices of your clinics; POST adds one."""
 
@@ -69,11 +81,14 @@ class Devices(BaseList):
     def rows(self) -> Any:
         return devices_for(self)
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        return with_forecast(super().paginate_queryset(queryset) or [], self.now)
+
     def act(self) -> Response:
         given = self.read()
         device = add_device(model=given.pop("part_number"), **given, at=self.now, actor=self.actor)
         poke_offers(device.clinic_id)
-        return self.answer(devices_for(self).get(pk=device.pk))
+        return self.answer(*with_forecast([devices_for(self).get(pk=device.pk)], self.now))
 
 
 class OneDevice(Endpoint):
@@ -82,7 +97,7 @@ class OneDevice(Endpoint):
     operations = {"GET": Operation("devices_get", "devices.read", DeviceOut)}
 
     def get(self, request: Request, pk: int) -> Response:
-        return self.answer(get_object_or_404(devices_for(self), pk=pk))
+        return self.answer(*with_forecast([get_object_or_404(devices_for(self), pk=pk)], self.now))
 
 
 class Treatments(BaseList):

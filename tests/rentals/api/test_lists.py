@@ -1,8 +1,10 @@
 """Lists: what they show, how they are narrowed down, and that rows cost no queries."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -194,3 +196,19 @@ def test_discrepancies_are_narrowed_down():
     assert ids(state="closed") == ids(kind="log_missing") == []
     assert ids(kind="silent_device", state="open") == [other.pk, opened.pk]
     assert [row["id"] for row in Api(make.manager(here)).rows("/usage/discrepancies/")] == [opened.pk]
+
+
+@time_machine.travel(make.NOW, tick=False)
+def test_devices_say_when_they_will_probably_run_out():
+    clinic = make.clinic()
+    now = make.NOW
+    shelf = make.device(clinic)
+    unknown = make.rental(State.ACTIVE, clinic, device=make.device(clinic, nominal=None), accept_unknown_capacity=True)
+    out = make.rental(State.ACTIVE, clinic, at=now - timedelta(days=3), device=make.device(clinic, nominal=42))
+    api = Api(make.auditor())
+    rows = {row["id"]: row["runs_out_on"] for row in api.rows("/devices/")}
+    ids = [rental.holdings.get().device_id for rental in (unknown, out)]
+    assert (rows[shelf.pk], rows[ids[0]]) == (None, None)
+    ahead = date.fromisoformat(rows[ids[1]]) - clinic.day_of(now)
+    assert timedelta(days=40) < ahead < timedelta(days=60)
+    assert api.get(f"/devices/{ids[1]}/")[1]["runs_out_on"] == rows[ids[1]]
