@@ -24,10 +24,10 @@ from config.models import User
 from config.refusals import Refusal
 from rentals.deciding import deciding
 from rentals.models import UsageImport
-from rentals.reconciliation.formats import Rejected, refuse_what_is_no_usage_data, staging_lines
+from rentals.reconciliation.formats import MOST_REJECTED, Rejected, refuse_what_is_no_usage_data, staging_lines
 from rentals.reconciliation.heartbeat import LEASE, Cancelled, Heartbeat, watched
 from rentals.reconciliation.sql import execute, rows
-from rentals.reconciliation.taking import MOST_REJECTED, Taken, stage, take_staged
+from rentals.reconciliation.taking import Taken, stage, take_staged
 
 MOST_ATTEMPTS = 5
 LOCK_TIMEOUT = "10min"  # an import may wait for another one; nobody stands at its desk

@@ -78,10 +78,20 @@ def keep_from_read_outs(at: datetime, actor: User | None) -> int:
     execute(
         """
         INSERT INTO candidate
-        SELECT DISTINCT b.device_id, coalesce(b.counter, (
-            SELECT l.n FROM log l WHERE l.read_out_id = b.read_out_id ORDER BY l.corrected DESC LIMIT 1
-        )), b.read_at, 'read_out'
-        FROM (SELECT *, read_out_at AS read_at FROM block) b WHERE b.device_id IS NOT NULL
+        SELECT DISTINCT b.device_id, coalesce(b.counter, last.n), b.read_out_at, 'read_out'
+        FROM block b LEFT JOIN (
+            SELECT DISTINCT ON (read_out_id) read_out_id, n
+            FROM (
+                SELECT read_out_id, n, corrected FROM fresh WHERE counter IS NULL AND seconds > 0
+                UNION ALL
+                SELECT t.read_out_id, t.n, t.started_corrected FROM rentals_treatment t
+                WHERE t.seconds > 0 AND (t.device_id, t.read_out_id) IN (
+                    SELECT device_id, read_out_id FROM block WHERE counter IS NULL
+                )
+            ) logged
+            ORDER BY read_out_id, corrected DESC, n DESC
+        ) last USING (read_out_id)
+        WHERE b.device_id IS NOT NULL
         """
     )
     return keep_candidates(at, actor)

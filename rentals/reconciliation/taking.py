@@ -1,11 +1,12 @@
 """Taking staged usage data: each good record once, each bad one named (I5, I6, I7).
 
 Set-based SQL in one transaction, after the devices' rows are locked. The steps share temporary tables:
-`staged` (the file's records), `block` (its read-outs), `log` (all sessions of the devices, known and
-new) and `span` (which allowance counted when).
+`staged` (the file's records), `block` (its read-outs), `fresh` (its treatments with corrected times),
+`tangled` and `log` (what must be compared, `comparing.py`), `span` (which allowance counted when) and
+`course` (that, and which rental).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,16 +15,11 @@ from django.db import connection
 from config.models import User
 from rentals.deciding import lock_devices
 from rentals.models import UsageImport
-from rentals.reconciliation import allowances, clock, discrepancies, readings
+from rentals.reconciliation import allowances, clock, comparing, discrepancies, readings
 from rentals.reconciliation.attribution import HELD_BY
-from rentals.reconciliation.formats import STAGED, Rejected
+from rentals.reconciliation.formats import COPY_OPTIONS, MOST_REJECTED, STAGED, Rejected
 from rentals.reconciliation.reconcile import correct_taken
 from rentals.reconciliation.sql import execute, rows, scratch_table
-
-MOST_REJECTED = 10_000
-# Two records of one number are the same session when they start this close together.
-SAME_SESSION = "interval '2 seconds'"
-SAME_SESSION_CORRECTED = "interval '60 seconds'"
 
 
 @dataclass(frozen=True)
@@ -34,40 +30,39 @@ class Taken:
     duplicate: int
 
 
-def stage(lines: Iterable[str]) -> None:
-    """Bring the records into the scratch table `staged`; the lines are streamed, not collected."""
+def stage(parts: Iterable[str]) -> None:
+    """Bring the records into the scratch table `staged`; what the parts hold is streamed, not collected."""
     scratch_table("staged", ", ".join(f"{name} {kind}" for name, kind in STAGED.items()))
-    with connection.cursor() as cursor, cursor.copy(f"COPY staged ({', '.join(STAGED)}) FROM STDIN") as copy:
-        batch: list[str] = []
-        for line in lines:
-            batch.append(line)
-            if len(batch) == 1000:
-                copy.write("".join(batch))
-                batch.clear()
-        copy.write("".join(batch))
-    execute("ANALYZE staged")
+    with connection.cursor() as cursor, cursor.copy(f"COPY staged FROM STDIN WITH ({COPY_OPTIONS})") as copy:
+        for part in parts:
+            copy.write(part)
+    execute("ANALYZE staged (block, n, seconds, serial, paused_from)")
 
 
 def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejected]) -> Taken:
-    """Take all that is staged; adds the records of unknown devices to `rejected`. Locks the devices."""
+    """Take all that is staged; adds the records of unknown devices and impossible ones to `rejected`.
+
+    Locks the devices.
+    """
     actor = usage_import.uploaded_by
     find_devices(actor)
     rejected.extend(records_without_device())
     discrepancies.open_unknown_devices(actor, at)
     devices = [device for (device,) in rows("SELECT DISTINCT device_id FROM block WHERE device_id IS NOT NULL")]
     lock_devices(devices)
+    last_known = last_treatment()
     new_read_outs = keep_read_outs()
-    compare_with_known()
+    comparing.gather_fresh()
+    rejected.extend(comparing.drop_what_had_not_come())
+    comparing.find_tangled()
+    comparing.compare_with_known()
     allowances.settle(devices)
-    new_sessions = insert_sessions()
+    fill_course()
+    plain_sessions, compared_sessions = insert_plain_sessions(), insert_compared_sessions()
+    new_sessions = plain_sessions + compared_sessions
     keep_empty_records()
-    [[duplicates, others]] = rows(
-        """
-        SELECT count(*) FILTER (WHERE standing = 'duplicate'), count(*) FILTER (WHERE standing IN ('new', 'conflict'))
-        FROM log
-        """
-    )
-    if others > new_sessions:
+    duplicates, conflicts = already_known(compared_sessions)
+    if conflicts:
         discrepancies.open_conflicting_duplicates(at)
     new_pauses, all_pauses = insert_pauses()
     correct_taken(devices)
@@ -77,6 +72,7 @@ def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejec
         allowances.attach_readings(devices)
         allowances.recount(devices)
         discrepancies.detect(devices, at)
+    note_late_for(usage_import, devices, last_known, at)
     return Taken(new_sessions + new_pauses, duplicates + all_pauses - new_pauses)
 
 
@@ -88,7 +84,7 @@ def find_devices(actor: User | None) -> None:
         """
         block integer, line integer, serial text, part_number text, read_out_at timestamptz,
         device_clock timestamp, counter integer, matches integer, device_id bigint, time_zone text,
-        offset_seconds integer, read_out_id bigint
+        offset_seconds integer, read_out_id bigint, first_block integer
         """,
     )
     execute(
@@ -101,7 +97,7 @@ def find_devices(actor: User | None) -> None:
         CROSS JOIN LATERAL (
             SELECT count(*) AS matches, min(d.id) AS device_id
             FROM devices_device d JOIN devices_devicemodel m ON m.id = d.model_id
-            WHERE d.serial = s.serial AND (s.part_number = '' OR m.part_number = s.part_number)
+            WHERE d.serial = s.serial AND (s.part_number IS NULL OR m.part_number = s.part_number)
                 AND (%(clinics)s::bigint[] IS NULL OR d.clinic_id = ANY(%(clinics)s))
         ) found
         LEFT JOIN devices_device d ON d.id = found.device_id
@@ -109,6 +105,13 @@ def find_devices(actor: User | None) -> None:
         WHERE s.serial IS NOT NULL
         """,
         {"clinics": clinics},
+    )
+    execute(
+        """
+        UPDATE block b SET first_block = first.block
+        FROM (SELECT device_id, min(block) AS block FROM block GROUP BY device_id) first
+        WHERE first.device_id = b.device_id
+        """
     )
     execute("ANALYZE block")
 
@@ -152,119 +155,104 @@ def keep_read_outs() -> int:
     return new
 
 
-def compare_with_known() -> None:
-    """Fill `log`: the sessions of the devices, known and new, in order, and how each new one stands.
+def last_treatment() -> int:
+    """The highest id given out to a treatment: those of this import will have higher ones."""
+    [[last]] = rows("SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('rentals_treatment', 'id')), 0)")
+    return int(last)
 
-    `standing`: known, new, duplicate (starts with another of its number), conflict (so too, but of
-    another length). `restarts`: the numbers start again here with later starts (I5): the number falls,
-    the next one goes on from there, and either the read-out's counter is below the earlier number or
-    this number was used before. A device whose clock was set back gives later starts to lower numbers
-    too, but neither of these.
-    """
-    execute("DROP TABLE IF EXISTS log")
+
+def fill_course() -> None:
+    """Fill `course`: from when until when the devices counted for which allowance and which rental, without a gap."""
+    scratch_table(
+        "course", "device_id bigint, allowance_id bigint, rental_id bigint, since timestamptz, until timestamptz"
+    )
     execute(
         f"""
-        CREATE TEMPORARY TABLE log ON COMMIT DROP AS
-        WITH sessions AS (
-            SELECT true AS fresh, s.line, b.device_id, b.read_out_id, b.counter, s.n, s.started, s.seconds,
-                s.outcome, s.code, shift.offset_seconds, b.offset_seconds IS NULL AS clock_unseen,
-                s.started + shift.offset_seconds * interval '1 second' AS corrected
-            FROM staged s JOIN block b USING (block)
-            CROSS JOIN LATERAL (SELECT {clock.offset("b", "s.started")} AS offset_seconds) shift
-            WHERE s.seconds > 0 AND b.device_id IS NOT NULL
-            UNION ALL
-            SELECT false, NULL, t.device_id, t.read_out_id, r.counter, t.n, t.started_device, t.seconds,
-                NULL, NULL, NULL, NULL, t.started_corrected AT TIME ZONE 'UTC'
-            FROM rentals_treatment t JOIN devices_readout r ON r.id = t.read_out_id
-            WHERE t.seconds > 0 AND t.device_id IN (SELECT device_id FROM block)
-        ), twins AS (
-            SELECT *,
-                lag(corrected) OVER twin IS NOT NULL AS number_used_before,
-                {starts_with("lag")} AND (fresh OR lag(fresh) OVER twin) AS follows_twin,
-                {starts_with("lead")} AND NOT lead(fresh) OVER twin AS precedes_known_twin,
-                seconds = lag(seconds) OVER twin AS long_as_before,
-                seconds = lead(seconds) OVER twin AS long_as_after
-            FROM sessions
-            WINDOW twin AS (PARTITION BY device_id, n ORDER BY corrected, fresh, line)
-        ), standings AS (
-            SELECT *, CASE
-                WHEN NOT fresh THEN 'known'
-                WHEN follows_twin THEN CASE WHEN long_as_before THEN 'duplicate' ELSE 'conflict' END
-                WHEN precedes_known_twin THEN CASE WHEN long_as_after THEN 'duplicate' ELSE 'conflict' END
-                ELSE 'new' END AS standing
-            FROM twins
-        ), neighbours AS (
-            SELECT *, lag(n) OVER course AS n_before, lead(n) OVER course AS n_after,
-                lag(corrected) OVER course AS corrected_before
-            FROM standings
-            WINDOW course AS (
-                PARTITION BY device_id, standing IN ('duplicate', 'conflict') ORDER BY corrected, n
-            )
-        )
-        SELECT standing, number_used_before, line, device_id, read_out_id, n, started, seconds, outcome, code,
-            offset_seconds, clock_unseen, corrected AT TIME ZONE 'UTC' AS corrected,
-            n_before, corrected_before AT TIME ZONE 'UTC' AS corrected_before,
-            standing IN ('known', 'new') AND n < n_before AND coalesce(n_after <= n_before, true)
-                AND (coalesce(counter < n_before, true) OR number_used_before) AS restarts
-        FROM neighbours
+        INSERT INTO course
+        SELECT piece.device_id, p.allowance_id, h.rental_id, piece.since, piece.until
+        FROM (
+            SELECT device_id, since,
+                coalesce(lead(since) OVER (PARTITION BY device_id ORDER BY since), 'infinity') AS until
+            FROM (
+                SELECT device_id, since FROM span
+                UNION SELECT device_id, lower(out) FROM rentals_holding
+                    WHERE device_id IN (SELECT device_id FROM span) AND out IS NOT NULL
+                UNION SELECT device_id, upper(out) FROM rentals_holding
+                    WHERE device_id IN (SELECT device_id FROM span) AND upper(out) IS NOT NULL
+            ) turning
+        ) piece
+        JOIN span p ON p.device_id = piece.device_id AND piece.since >= p.since AND piece.since < p.until
+        LEFT JOIN rentals_holding h ON {HELD_BY.format(device="piece.device_id", moment="piece.since")}
+        """
+    )
+    execute("ANALYZE course")
+
+
+# A treatment of the scratch table {source} with its allowance and rental.
+INSERT_TREATMENTS = """
+    INSERT INTO rentals_treatment (
+        device_id, read_out_id, n, started_device, seconds, outcome, code,
+        allowance_id, started_corrected, offset_seconds, method, rental_id
+    )
+    SELECT f.device_id, f.read_out_id, f.n, f.started, f.seconds, f.outcome, f.code,
+        c.allowance_id, f.corrected, f.offset_seconds, CASE WHEN f.clock_unseen THEN 'none' ELSE 'constant' END,
+        c.rental_id
+    FROM {source} f JOIN course c ON c.device_id = f.device_id AND f.corrected >= c.since AND f.corrected < c.until
+"""
+
+
+def insert_plain_sessions() -> int:
+    """The sessions of devices that only go on. None of their numbers was used before, so none is looked up."""
+    return execute(
+        f"""
+        {INSERT_TREATMENTS.format(source="fresh")}
+        WHERE f.seconds > 0 AND f.device_id NOT IN (SELECT device_id FROM tangled)
         """
     )
 
 
-def starts_with(neighbour: str) -> str:
-    """SQL for "starts together with the lag or lead of its number"."""
-    device, corrected = (f"{time} - {neighbour}({time}) OVER twin" for time in ("started", "corrected"))
-    return f"""
-        coalesce(
-            {device} BETWEEN -{SAME_SESSION} AND {SAME_SESSION}
-            OR {corrected} BETWEEN -{SAME_SESSION_CORRECTED} AND {SAME_SESSION_CORRECTED}, false
-        )
-    """
-
-
-def insert_sessions() -> int:
-    """The new sessions, each with its allowance and rental; of one number only the first stays."""
-    [[repeated]] = rows("SELECT EXISTS (SELECT FROM log WHERE standing = 'new' AND number_used_before)")
+def insert_compared_sessions() -> int:
+    """The new sessions of tangled devices; of one number only the first stays."""
     return execute(
         f"""
-        INSERT INTO rentals_treatment (
-            device_id, read_out_id, n, started_device, seconds, outcome, code,
-            allowance_id, started_corrected, offset_seconds, method, rental_id
-        )
-        SELECT l.device_id, l.read_out_id, l.n, l.started, l.seconds, l.outcome, l.code,
-            p.allowance_id, l.corrected, l.offset_seconds,
-            CASE WHEN l.clock_unseen THEN 'none' ELSE 'constant' END, h.rental_id
-        FROM log l
-        JOIN span p ON p.device_id = l.device_id AND l.corrected >= p.since AND l.corrected < p.until
-        LEFT JOIN rentals_holding h ON {HELD_BY.format(device="l.device_id", moment="l.corrected")}
-        WHERE l.standing = 'new'
-        {"ORDER BY l.corrected, l.line" if repeated else ""}
+        {INSERT_TREATMENTS.format(source="log")}
+        WHERE f.standing = 'new'
+        ORDER BY f.corrected, f.line
         ON CONFLICT (allowance_id, n) WHERE seconds > 0 DO NOTHING
         """
     )
 
 
+def already_known(inserted: int) -> tuple[int, bool]:
+    """How many sessions were duplicates, and whether some number came with another content."""
+    [[duplicates, others]] = rows(
+        """
+        SELECT count(*) FILTER (WHERE standing = 'duplicate'), count(*) FILTER (WHERE standing IN ('new', 'conflict'))
+        FROM log
+        """
+    )
+    return duplicates, others > inserted
+
+
 def keep_empty_records() -> None:
     """Records of 0 seconds: kept beside the real one of their number, never counted."""
+    execute(f"{INSERT_TREATMENTS.format(source='fresh')} WHERE f.seconds = 0 ON CONFLICT DO NOTHING")
+
+
+def note_late_for(usage_import: UsageImport, devices: Sequence[int], last_known: int, at: datetime) -> None:
+    """Remember the rentals that had ended and got treatments now (of ids beyond `last_known`)."""
     execute(
-        f"""
-        INSERT INTO rentals_treatment (
-            device_id, read_out_id, n, started_device, seconds, outcome, code,
-            allowance_id, started_corrected, offset_seconds, method, rental_id
-        )
-        SELECT b.device_id, b.read_out_id, s.n, s.started, 0, s.outcome, s.code,
-            p.allowance_id, shift.corrected, shift.offset_seconds,
-            CASE WHEN b.offset_seconds IS NULL THEN 'none' ELSE 'constant' END, h.rental_id
-        FROM staged s JOIN block b USING (block)
-        CROSS JOIN LATERAL (
-            SELECT offset_seconds, (s.started + offset_seconds * interval '1 second') AT TIME ZONE 'UTC' AS corrected
-            FROM (SELECT {clock.offset("b", "s.started")} AS offset_seconds) o
-        ) shift
-        JOIN span p ON p.device_id = b.device_id AND shift.corrected >= p.since AND shift.corrected < p.until
-        LEFT JOIN rentals_holding h ON {HELD_BY.format(device="b.device_id", moment="shift.corrected")}
-        WHERE s.seconds = 0
-        ON CONFLICT DO NOTHING
         """
+        INSERT INTO rentals_usageimport_late_for (usageimport_id, rental_id)
+        SELECT %(import)s, r.id FROM rentals_rental r
+        WHERE r.ended_at <= %(at)s
+            AND r.id IN (SELECT rental_id FROM rentals_holding WHERE device_id = ANY(%(devices)s))
+            AND EXISTS (
+                SELECT FROM rentals_treatment t
+                WHERE t.rental_id = r.id AND t.id > %(last)s AND t.seconds > 0 AND t.device_id = ANY(%(devices)s)
+            )
+        """,
+        {"import": usage_import.pk, "at": at, "devices": list(devices), "last": last_known},
     )
 
 
