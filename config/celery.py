@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
     "sweep offers": {"task": "rentals.tasks.sweep_offers", "schedule": 60, "options": {"expires": 55}},
     "sweep imports": {"task": "rentals.tasks.sweep_imports", "schedule": 60, "options": {"expires": 55}},
     "sweep silence": {"task": "rentals.tasks.sweep_silence", "schedule": 3600, "options": {"expires": 3500}},
+    "fetch usage": {"task": "rentals.tasks.fetch_all_usage", "schedule": 60, "options": {"expires": 55}},
     "forget answers": {"task": "rentals.tasks.forget_stored_answers", "schedule": 3600, "options": {"expires": 3500}},
 }
 

@@ -13,6 +13,7 @@ from rentals import retention
 from rentals.booking import offers, replan
 from rentals.models import Rental
 from rentals.reconciliation import discrepancies, imports
+from rentals.reconciliation.routes import fetching
 from rentals.reminders import outbox, plan
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,16 @@ def run_import(import_id: int) -> None:
 @shared_task
 def sweep_imports() -> None:
     imports.sweep_imports(datetime.now(UTC))
+
+
+@shared_task
+def fetch_all_usage() -> None:
+    fetching.poke(fetching.routes_due(datetime.now(UTC)))
+
+
+@shared_task
+def fetch_usage(route: str) -> None:
+    fetching.fetch(route, at=datetime.now(UTC))
 
 
 # A sweep pokes again what may still stand in the queue, so it pokes no more than the workers can send till the next.
