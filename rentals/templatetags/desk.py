@@ -9,8 +9,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from config.models import Clinic
+from config.models import Clinic, User
+from rentals.desk.next_steps import NextStep
+from rentals.desk.next_steps import next_steps as steps_of
 from rentals.desk.once import FIELD
+from rentals.models import Discrepancy
 from rentals.models.states import State
 
 register = template.Library()
@@ -79,6 +82,13 @@ def days_since(value: date, today: date) -> int:
 
 
 @register.filter
+def age(since: datetime, now: datetime) -> str:
+    """How long ago `since` was: `today`, `1 day ago`, `12 days ago`."""
+    days = (now - since).days
+    return f"{days} day{'' if days == 1 else 's'} ago" if days else "today"
+
+
+@register.filter
 def aud(amount: Decimal) -> str:
     """An amount in AUD, a negative one with its sign before the dollar."""
     return f"−${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
@@ -88,6 +98,18 @@ def aud(amount: Decimal) -> str:
 def spoken(code: str) -> str:
     """A code of ours (`stress_fatigue`) in words."""
     return str(code).replace("_", " ").capitalize()
+
+
+@register.filter
+def next_steps(discrepancy: Discrepancy, user: User) -> list[NextStep]:
+    """The pages on which `user` can put the discrepancy right."""
+    return steps_of(discrepancy, user)
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """The words of `text`."""
+    return text.split()
 
 
 @register.filter

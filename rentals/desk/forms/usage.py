@@ -1,10 +1,14 @@
 """Usage data at the desk: a file to send, and what was found out about a discrepancy."""
 
+from typing import Any
+
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from config.limits import LARGEST_FORM
+from config.models import User
 from rentals.desk.forms.fields import NoteField
+from rentals.models import Discrepancy
 
 
 class UsageFileForm(forms.Form):
@@ -24,4 +28,28 @@ class UsageFileForm(forms.Form):
 
 
 class ResolutionForm(forms.Form):
+    closed_as = forms.ChoiceField(
+        label="Why it is closed",
+        choices=[
+            ("corrected", "What was wrong has been put right"),
+            ("accepted", "It is so, and nothing can be put right"),
+            ("mistaken", "It was not so"),
+        ],
+        initial=Discrepancy.ClosedAs.ACCEPTED,
+        required=False,
+    )
     note = NoteField(label="What was found", help_text="It stays with the discrepancy.")
+
+    def clean_closed_as(self) -> str:
+        return self.cleaned_data["closed_as"] or Discrepancy.ClosedAs.ACCEPTED
+
+
+class OwnerForm(forms.Form):
+    """Into whose hands a discrepancy goes: one of `colleagues`, or nobody's; `seen` is whose it was on the page."""
+
+    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="Nobody")
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *data: Any, **kwargs: Any) -> None:
+        super().__init__(*data, **kwargs)
+        self.fields["owner"].queryset = User.objects.all()  # type: ignore[attr-defined]

@@ -19,12 +19,14 @@ from rentals.booking.offers import poke_offers
 from rentals.custody import TO_INSPECT, inspect_unit
 from rentals.desk.forms.custody import InspectionForm
 from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
+from rentals.desk.outlook import picture
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.tables import DeviceTable
 from rentals.device_dates import set_dates
 from rentals.models import Discrepancy, Rental
 from rentals.models.states import State
 from rentals.overview import with_overview
+from rentals.reconciliation.forecast import forecasts_of
 from rentals.reconciliation.readings import take_reading
 from rentals.templatetags.desk import spoken
 from rentals.templatetags.devices import doubt
@@ -86,7 +88,13 @@ class BaseDevicePage(BasePage):
         had_by = {holding.rental.patient_id for holding in holdings}
         named = {discrepancy.rental.patient_id for discrepancy in opened if discrepancy.rental}
         self.record(had_by | named, Access.Action.LISTED)
+        forecast = forecasts_of([device.pk], self.now).get(device.pk)
         return {
+            "picture": picture(forecast, device, device.clinic.day_of(self.now)) if forecast else None,
+            "forecast": forecast,
+            "rulings": device.discrepancies.filter(
+                kind=Discrepancy.Kind.COUNTER_DOWN, closed_as=Discrepancy.ClosedAs.CORRECTED
+            ).select_related("closed_by")[:MOST_SHOWN],
             "device": device,
             "holdings": holdings,
             "discrepancies": opened,
@@ -201,7 +209,8 @@ class AddDevice(BaseFormPage):
     form_class = AddDeviceForm
 
     def form_arguments(self) -> dict[str, Any]:
-        return {"clinics": self.actor.visible_clinics(), "initial": {"clinic": self.site}}
+        serial = self.request.GET.get("serial", "")  # of a device that sent data and is not known
+        return {"clinics": self.actor.visible_clinics(), "initial": {"clinic": self.site, "serial": serial}}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         device = add_device(**given, at=self.now, actor=self.actor)

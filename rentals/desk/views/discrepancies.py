@@ -2,31 +2,42 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django_filters import ChoiceFilter, FilterSet
+from django_filters import CharFilter, ChoiceFilter, FilterSet
 
+from config.models import User
+from config.refusals import Refusal
 from patients.models import Access
-from rentals.desk.forms.usage import ResolutionForm
+from rentals.desk.forms.usage import OwnerForm, ResolutionForm
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.models import Discrepancy
-from rentals.reconciliation.discrepancies import resolve
+from rentals.reconciliation.discrepancies import possible_owners, resolve, take_on
 from rentals.templatetags.desk import spoken
 
 ROWS_A_PAGE = 25
 
 
 class DiscrepancyFilter(FilterSet):
+    OWNERS = [("mine", "Mine"), ("nobody", "Nobody’s")]
+
     state = ChoiceFilter(choices=Discrepancy.State.choices, empty_label="Open and closed")
     kind = ChoiceFilter(choices=[(kind, spoken(kind)) for kind in Discrepancy.Kind.values], empty_label="Any kind")
+    owner = ChoiceFilter(choices=OWNERS, method="owned_by", empty_label="Everybody’s")
+    device = CharFilter(field_name="device__serial", lookup_expr="icontains", label="Serial", max_length=40)
+    rental = CharFilter(field_name="rental__reference", lookup_expr="icontains", label="Rental", max_length=20)
 
     class Meta:
         model = Discrepancy
         fields: list[str] = []
+
+    def owned_by(self, rows: Any, name: str, whose: str) -> Any:
+        return rows.filter(owner=self.request.user if whose == "mine" else None)
 
 
 class Discrepancies(BasePage):
@@ -37,12 +48,46 @@ class Discrepancies(BasePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         here = Discrepancy.objects.filter(Q(clinic=self.site) | Q(clinic__isnull=True))
-        rows = here.select_related("clinic", "device", "rental", "closed_by")
-        narrowed = DiscrepancyFilter({"state": Discrepancy.State.OPEN, **request.GET.dict()}, rows)
+        rows = here.select_related("clinic", "device", "rental", "closed_by", "owner")
+        asked = {"state": Discrepancy.State.OPEN, **request.GET.dict()}
+        narrowed = DiscrepancyFilter(asked, rows, request=request)
         right = narrowed.is_valid()
         shown = Paginator(narrowed.qs if right else rows.none(), ROWS_A_PAGE).get_page(request.GET.get("page"))
         self.record({row.rental.patient_id for row in shown if row.rental}, Access.Action.LISTED)
-        return self.show(shown=shown, filter=narrowed, form=ResolutionForm(), status=200 if right else 422)
+        return self.show(
+            shown=shown,
+            filter=narrowed,
+            form=ResolutionForm(),
+            colleagues=possible_owners(Discrepancy(clinic=self.site)),
+            status=200 if right else 422,
+        )
+
+
+def about(user: User, pk: int) -> Discrepancy:
+    """The discrepancy with all that is shown of it, if `user` may see it; else 404."""
+    seen = Discrepancy.objects.visible_to(user)
+    return get_object_or_404(seen.select_related("clinic", "device__clinic", "rental", "closed_by", "owner"), pk=pk)
+
+
+class TakeOn(BasePage):
+    """In whose hands a discrepancy is: one's own, a colleague's, nobody's again."""
+
+    action = "usage.resolve"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        discrepancy = about(self.actor, pk)
+        form = OwnerForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, "Choose a colleague from the list.")
+            return self.go(reverse("discrepancies"))
+        discrepancy.owner_id = form.cleaned_data["seen"]
+        try:
+            taken = take_on(discrepancy, owner=form.cleaned_data["owner"], at=self.now, actor=self.actor)
+        except Refusal as refusal:
+            messages.error(request, refusal.message)
+            return self.go(reverse("discrepancies"))
+        whose = f"{taken.owner} has it in hand" if taken.owner else "It is nobody’s again"
+        return self.go(reverse("discrepancies"), f"{whose}: {taken.why}")
 
 
 class Resolve(BaseFormPage):
@@ -53,9 +98,7 @@ class Resolve(BaseFormPage):
     form_class = ResolutionForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        discrepancies = Discrepancy.objects.visible_to(request.user)  # type: ignore[arg-type]
-        about = discrepancies.select_related("clinic", "device__clinic", "rental", "closed_by")
-        self.discrepancy = get_object_or_404(about, pk=kwargs["pk"])
+        self.discrepancy = about(request.user, kwargs["pk"])  # type: ignore[arg-type]
         return super().dispatch(request, *args, **kwargs)
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:

@@ -1,6 +1,7 @@
 """Rentals at the desk: the list, one with everything about it, and a message that was sent."""
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,9 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet
 from config.refusals import Refusal
 from patients.models import Access
 from rentals import ledger
+from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
+from rentals.desk.calendar import LEGEND, is_adherent, weeks_of
 from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
@@ -19,8 +22,12 @@ from rentals.models import Message, Rental
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_open_money, with_overview
 from rentals.reconciliation.days import counted, day_statuses
+from rentals.reconciliation.forecast import forecasts_of
 from rentals.reminders.decide import decide
 from rentals.reminders.judge import why_not_rental
+
+if TYPE_CHECKING:
+    from rentals.overview import RentalInView
 
 
 class RentalFilter(FilterSet):
@@ -75,13 +82,26 @@ class OneRental(BasePage):
             steps=steps(rental),
             actions=possible(rental, self.actor),
             to_phone=has_to_be_phoned(seen.patient, mail_about_offer(rental.reminders.all())),
+            weeks=weeks_of(days),
             days=days,
+            legend=LEGEND,
             adherence=counted(days),
+            adherent=is_adherent(counted(days), rental.clinic),
+            late_imports=rental.late_imports.order_by("created_at", "pk") if rental.returned_at or rental.ended_at else (),
+            outlook=outlook_of(rental, self.now),
             reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),
             bond_due=ledger.bond_due(rental),
             bond_held=ledger.bond_held(rental),
         )
+
+
+def outlook_of(rental: "RentalInView", at: datetime) -> str:
+    """When the device that the patient has runs out, in words; "" where there is nothing to say."""
+    if rental.state != State.ACTIVE or rental.device_id is None:
+        return ""
+    found = forecasts_of([rental.device_id], at).get(rental.device_id)
+    return outlook.in_words(found, rental.clinic.day_of(at)) if found else ""
 
 
 class OneMessage(BasePage):

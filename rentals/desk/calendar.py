@@ -1,0 +1,61 @@
+"""The days of a rental as a calendar, a week a row and a sign a day, and what the clinic's rule says of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from config.models import Clinic
+from rentals.reconciliation.days import Adherence, Day
+
+# Status, its sign (so that nobody needs the colour), and what it means.
+LEGEND = (
+    ("done", "✓", "done"),
+    ("short", "◐", "less than prescribed"),
+    ("none", "✕", "no treatment"),
+    ("paused", "Ⅱ", "paused"),
+    ("unknown", "?", "nothing is known"),
+)
+SIGNS = {status: sign for status, sign, _ in LEGEND}
+MEANINGS = {status: meaning for status, _, meaning in LEGEND}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One day: its status, sign and meaning, and how many treatments there were."""
+
+    date: date
+    status: str
+    treatments: int
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.status]
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self.status]
+
+
+@dataclass(frozen=True)
+class Week:
+    """Monday to Sunday; None for a day that is not of the rental."""
+
+    monday: date
+    cells: list[Cell | None]
+
+
+def weeks_of(days: Sequence[Day]) -> list[Week]:
+    """The weeks that hold `days`, which follow each other without a gap."""
+    weeks: list[Week] = []
+    for day in days:
+        monday = day.date - timedelta(days=day.date.weekday())
+        if not weeks or weeks[-1].monday != monday:
+            weeks.append(Week(monday, [None] * 7))
+        weeks[-1].cells[day.date.weekday()] = Cell(day.date, day.status, day.treatments)
+    return weeks
+
+
+def is_adherent(adherence: Adherence, clinic: Clinic) -> bool | None:
+    """Whether the share of days done reaches the clinic's rule; None while no day can be judged."""
+    judged = adherence.done + adherence.short + adherence.none
+    return 100 * adherence.done >= clinic.adherent_from_percent * judged if judged else None
