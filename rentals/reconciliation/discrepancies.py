@@ -145,7 +145,8 @@ def open_conflicting_duplicates(at: datetime) -> None:
         JOIN span p ON p.device_id = l.device_id AND l.corrected >= p.since AND l.corrected < p.until
         JOIN rentals_treatment t ON t.allowance_id = p.allowance_id AND t.n = l.n AND t.seconds > 0
         JOIN devices_device d ON d.id = l.device_id
-        WHERE l.standing IN ('new', 'conflict') AND (l.started, l.seconds) <> (t.started_device, t.seconds)
+        WHERE l.standing IN ('new', 'conflict')
+            AND (l.seconds <> t.seconds OR abs(extract(epoch FROM l.started - t.started_device)) > 2)
         ON CONFLICT DO NOTHING
         """,
         {"at": at},
