@@ -21,16 +21,48 @@ def offset(read_out: str, time: str) -> str:
     return OFFSET.format(read_out=read_out, time=time)
 
 
-# Whether the clock at the read-out `o` of the clinic `c` is 15 minutes or more from both its local and its standard
-# time. Standard is the smaller of the year's offsets: daylight saving only ever adds.
+# How far the clock at the read-out `o` of the clinic `c` is ahead, in seconds, of the clinic's local and of its
+# standard time. Standard is the smaller of the year's offsets: daylight saving only ever adds.
 _JANUARY, _JULY = (
     f"date_trunc('year', o.read_out_at AT TIME ZONE 'UTC') + interval '{months} months'" for months in (0, 6)
 )
 _STANDARD = " , ".join(f"(({day}) AT TIME ZONE 'UTC' AT TIME ZONE c.time_zone) - ({day})" for day in (_JANUARY, _JULY))
-IN_DOUBT = f"""(
-    abs(extract(epoch FROM (o.read_out_at AT TIME ZONE c.time_zone) - o.device_clock)) >= 900
-    AND abs(extract(epoch FROM (o.read_out_at AT TIME ZONE 'UTC') + least({_STANDARD}) - o.device_clock)) >= 900
-)"""
+OF_LOCAL = "extract(epoch FROM o.device_clock - (o.read_out_at AT TIME ZONE c.time_zone))::integer"
+OF_STANDARD = f"extract(epoch FROM o.device_clock - (o.read_out_at AT TIME ZONE 'UTC') - least({_STANDARD}))::integer"
+
+# In doubt is what is 15 minutes or more from both.
+DOUBTFUL = 900
+# What a clock that was set otherwise right may have drifted.
+CLOSE = 300
+
+# What somebody did who set a clock that is `standard` seconds ahead of standard and `local` of local time. The time of
+# the day tells: wrong by half hours it was set in another zone, and right on another day its date was set wrongly.
+WHAT_IS_WRONG = f"""
+    SELECT CASE
+        WHEN abs(standard) <= 14 * 3600 AND abs(standard - 1800 * round(standard / 1800.0)) <= {CLOSE}
+            THEN 'a wrong zone, by ' || long
+        WHEN abs(standard - 86400 * round(standard / 86400.0)) >= {DOUBTFUL}
+            AND abs(local - 86400 * round(local / 86400.0)) >= {DOUBTFUL} THEN 'a wrong time, by ' || long
+        WHEN days < 28 THEN format('a wrong day, by %%s day%%s', days, CASE WHEN days > 1 THEN 's' ELSE '' END)
+        WHEN months BETWEEN 1 AND 11 AND abs(days - months * 30.44) <= 2.5
+            THEN format('a wrong month, by %%s month%%s', months, CASE WHEN months > 1 THEN 's' ELSE '' END)
+        WHEN abs(days - years * 365.25) <= 1
+            THEN format('a wrong year, by %%s year%%s', years, CASE WHEN years > 1 THEN 's' ELSE '' END)
+        ELSE format('a wrong date, by %%s days', days)
+    END AS wrong
+    FROM (
+        SELECT *, round(days / 30.44) AS months, round(days / 365.25) AS years, concat_ws(' ',
+            CASE WHEN minutes >= 1440 THEN minutes / 1440 || ' d' END,
+            CASE WHEN minutes %% 1440 >= 60 THEN minutes %% 1440 / 60 || ' h' END,
+            CASE WHEN minutes %% 60 > 0 THEN minutes %% 60 || ' min' END) AS long
+        FROM (
+            SELECT standard, local, abs(round(standard / 86400.0))::integer AS days,
+                round(abs(standard) / 60.0)::integer AS minutes
+            FROM (SELECT {OF_STANDARD} AS standard, {OF_LOCAL} AS local) ahead
+        ) counted
+    ) told
+    WHERE least(abs(standard), abs(local)) >= {DOUBTFUL}
+"""
 
 # The latest word of a person on a read-out; its offset is NULL where Callus is to work it out again.
 LATEST_RULING = """

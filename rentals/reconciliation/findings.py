@@ -6,7 +6,7 @@ so that a finding that is not there any more has been explained by later data.
 """
 
 from rentals.reconciliation.attribution import HELD_BY
-from rentals.reconciliation.clock import IN_DOUBT
+from rentals.reconciliation.clock import LATEST_RULING, WHAT_IS_WRONG
 
 # What counts as a number seen: a logged session, or a trusted reading of the counter. `missing` numbers lie
 # between one and the next; for a reading the number it shows is not logged by that.
@@ -190,11 +190,13 @@ PAST_NOMINAL = f"""
 
 CLOCK_IN_DOUBT = f"""
     SELECT 'read-out ' || o.id AS subject, o.device_id, {held_last("o.device_id", "o.read_out_at")} AS rental_id,
-        format('The clock of device %%s showed %%s at its read-out on %%s.',
-            d.serial, to_char(o.device_clock, 'FMDD FMMonth YYYY, HH24:MI'), {local("o.read_out_at")}) AS why,
+        format('The clock of device %%s showed %%s at its read-out on %%s: %%s.', d.serial,
+            to_char(o.device_clock, 'FMDD FMMonth YYYY, HH24:MI'), {local("o.read_out_at")}, told.wrong) AS why,
         'Set the clock of the device; its times are corrected by the difference seen at this read-out.' AS action
     FROM devices_readout o {NAMED.format(device="o.device_id")}
-    WHERE o.device_id = ANY(%(devices)s) AND {IN_DOUBT}
+    CROSS JOIN LATERAL ({WHAT_IS_WRONG}) told
+    LEFT JOIN LATERAL ({LATEST_RULING.format(read_out="o.id")}) ruling ON true
+    WHERE o.device_id = ANY(%(devices)s) AND ruling.offset_seconds IS NULL
 """
 
 # About time that has passed, so it is looked for by the clock too: nothing was heard of a device that is out since the
