@@ -97,11 +97,16 @@ def extend_and_repair(rental: Rental, wish: Extension, refusal: Refusal, *, at: 
         let_clash()
         stretch(rental, holding, wish)
         write_extension(rental, wish, at=at, actor=actor)
-        repaired = repair(rental.clinic, cause=f"rental {rental.reference} was extended", at=at, actor=actor)
+        repaired = repair(rental.clinic, cause=extended(rental), at=at, actor=actor)
         # What a manager has promised already may stay too much; it becomes no more.
         if repaired.at_risk or free_on_device_of(rental) < min(before, 0):
             raise refusal
     return rental
+
+
+def extended(rental: Rental) -> str:
+    """The cause that is written down with each reservation that an extension of `rental` moved."""
+    return f"rental {rental.reference} was extended"
 
 
 def free_on_device_of(rental: Rental) -> int:

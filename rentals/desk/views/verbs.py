@@ -23,7 +23,7 @@ from rentals.desk.forms import rental as forms
 from rentals.desk.offers import entries_of, offers_for, only_looks
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
-from rentals.models import LedgerEntry, Rental
+from rentals.models import LedgerEntry, Move, Rental
 from rentals.models.states import State
 from rentals.templatetags.desk import aud
 from rentals.templatetags.devices import doubt
@@ -230,6 +230,15 @@ class Extend(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return change.extend(self.rental, **given, **self.who_and_when())
+
+    def said(self, given: dict[str, Any]) -> str:
+        """With the reservations that were moved to make room: their patients come for another device now."""
+        written = Move.objects.filter(new_state=State.RESERVED, at=self.now, verb="replan")
+        moved = written.filter(reason__startswith=change.extended(self.rental)).order_by("rental__reference")
+        references = list(moved.values_list("rental__reference", flat=True))
+        return self.done + (
+            f" To make room, another device was given to {', '.join(references)}." if references else ""
+        )
 
 
 class ConfirmHealed(BaseVerbPage):

@@ -180,6 +180,20 @@ def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fi
     assert rental.due_on == due_on
 
 
+def test_an_extension_says_which_reservation_was_moved_to_make_room():
+    rental = active()
+    make.device(rental.clinic, at=make.NOW - 30 * DAY)
+    later = make.rental(
+        device=rental.holdings.get().device, at=make.NOW, starts_on=rental.clinic.next_open_day(rental.due_on + 7 * DAY)
+    )
+    desk = Desk(make.reception(rental.clinic))
+    for days, is_moved in ((1, False), (14, True)):
+        due_on = rental.clinic.next_open_day(rental.due_on + days * DAY)
+        assert desk.fill_in(f"{home(rental)}extend/", due_on=due_on.isoformat()) == 302
+        desk.see(home(rental))
+        assert (f"another device was given to {later.reference}." in desk.page) == is_moved
+
+
 def test_a_swap_offers_only_what_fits_and_exchanges_the_devices():
     rental = active()
     old = rental.holdings.get().device
