@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 
 from config.models import Clinic
 from devices.models import Device
+from rentals.reconciliation.routes import ROUTES
 from rentals.templatetags.desk import day, local
 from rentals.templatetags.devices import free, remaining, standing
 
@@ -125,6 +126,7 @@ class ImportTable(BaseTable):
         '<a href="{% url "usage-import" record.pk %}">{{ record.name|default:"without a name" }}</a>',
         verbose_name="File",
     )
+    route = tables.Column("Came by")
     uploaded_by = tables.Column("Sent by", accessor="uploaded_by__username", default="–")
     created_at = tables.Column("Sent")
     status = tables.TemplateColumn(template_name="rentals/desk/usage_status.html")
@@ -139,6 +141,9 @@ class ImportTable(BaseTable):
     def __init__(self, imports: Any, clinic: Clinic) -> None:
         self.clinic = clinic
         super().__init__(imports)
+
+    def render_route(self, value: str) -> str:
+        return ROUTES[value].title if value in ROUTES else "upload"
 
     def render_created_at(self, value: datetime) -> str:
         return local(value, self.clinic)

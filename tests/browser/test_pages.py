@@ -25,7 +25,17 @@ from tests.browser.faults import faults_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
-BY_POST_ONLY = {"choose-site", "offers", "decide", "resolve", "take-reading", "usage-send"}
+BY_POST_ONLY = {
+    "choose-site",
+    "offers",
+    "decide",
+    "resolve",
+    "take-reading",
+    "usage-send",
+    "usage-cancel",
+    "usage-again",
+    "usage-fetch",
+}
 NO_PAGES = {"fleet-export"}
 
 

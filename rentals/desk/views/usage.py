@@ -3,16 +3,21 @@
 from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.db.models import F, Func, IntegerField
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from rentals.desk.forms.sources import FetchForm
 from rentals.desk.forms.usage import UsageFileForm
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.tables import ImportTable, RejectedTable
-from rentals.models import UsageImport
-from rentals.reconciliation.imports import queue_import
+from rentals.models import Rental, UsageImport
+from rentals.reconciliation.heartbeat import READING
+from rentals.reconciliation.imports import cancel_import, queue_import, run_again
+from rentals.reconciliation.routes import ROUTES
+from rentals.reconciliation.routes.fetching import fetch_now, sources
 
 STATUS = UsageImport.Status
 PATIENCE = timedelta(minutes=1)  # a worker takes a file within seconds, or after the sweep of the next minute
@@ -58,11 +63,51 @@ class SendUsage(BaseFormPage):
 
 
 def surroundings(page: BasePage) -> dict[str, Any]:
-    """What stands around the form: earlier files, and what a file looks like."""
+    """What stands around the form: earlier files, what comes by itself, and what a file looks like."""
     rejected_lines = Func(F("rejected"), function="jsonb_array_length", output_field=IntegerField())
     imports = UsageImport.objects.visible_to(page.actor).select_related("uploaded_by").defer("rejected")
     table = ImportTable(imports.annotate(rejected_lines=rejected_lines), page.site)
-    return {"table": table.for_request(page.request), "columns": COLUMNS}
+    return {"table": table.for_request(page.request), "columns": COLUMNS, "sources": sources(page.now)}
+
+
+class Fetch(BaseFormPage):
+    """Have a source looked at now, however often it failed; all of it again where that is asked."""
+
+    action = "usage.import"
+    template = "rentals/desk/usage.html"
+    form_class = FetchForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        name = self.kwargs["route"]
+        if name not in ROUTES:
+            raise Http404
+        fetch_now(name, at=self.now, from_the_start=given["again"])
+        return self.go(reverse("usage"), f"The {ROUTES[name].title} is being asked; what it brings stands below soon.")
+
+    def show_form(self, form: Any, status: int = 200) -> HttpResponse:
+        return self.show(form=UsageFileForm(), refusal=self.refusal, status=status, **surroundings(self))
+
+
+def state_of(page: BasePage, pk: int) -> dict[str, Any]:
+    """An import and how far it is, for its page; the patients whose rentals it names are recorded (I10)."""
+    imports = UsageImport.objects.visible_to(page.actor).select_related("uploaded_by")
+    usage_import = get_object_or_404(imports, pk=pk)
+    waits = usage_import.status == STATUS.QUEUED
+    age = page.now - usage_import.created_at
+    late_for = list(Rental.objects.visible_to(page.actor).filter(late_imports=usage_import).order_by("reference"))
+    page.record({rental.patient_id for rental in late_for})
+    return {
+        "usage_import": usage_import,
+        "record": usage_import,
+        "route": ROUTES.get(usage_import.route),
+        "under_way": waits or usage_import.status == STATUS.RUNNING,
+        "is_read": usage_import.progress >= READING,
+        "seconds": int(age.total_seconds()),
+        # One that was put back into the queue has waited since then.
+        "nobody_takes_it": waits and page.now - (usage_import.lease_until or usage_import.created_at) > PATIENCE,
+        "late_for": late_for,
+        "table": RejectedTable(usage_import.rejected).for_request(page.request),
+    }
 
 
 class OneImport(BasePage):
@@ -72,16 +117,38 @@ class OneImport(BasePage):
     template = "rentals/desk/usage_import.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        imports = UsageImport.objects.visible_to(self.actor).select_related("uploaded_by")
-        usage_import = get_object_or_404(imports, pk=pk)
-        age = self.now - usage_import.created_at
-        waits = usage_import.status == STATUS.QUEUED
-        return self.show(
-            template="rentals/desk/usage_import_progress.html" if self.request.htmx else "",
-            usage_import=usage_import,
-            record=usage_import,
-            under_way=waits or usage_import.status == STATUS.RUNNING,
-            seconds=int(age.total_seconds()),
-            nobody_takes_it=waits and age > PATIENCE,
-            table=RejectedTable(usage_import.rejected).for_request(request),
-        )
+        part = "rentals/desk/usage_import_progress.html" if self.request.htmx else ""
+        return self.show(template=part, **state_of(self, pk))
+
+
+class BaseImportVerb(BaseFormPage):
+    """A button on the page of an import; a no is shown there too."""
+
+    action = "usage.import"
+    template = "rentals/desk/usage_import.html"
+    form_class = forms.Form
+
+    def asked(self) -> UsageImport:
+        return get_object_or_404(UsageImport.objects.visible_to(self.actor), pk=self.kwargs["pk"])
+
+    def back(self) -> HttpResponseRedirect:
+        return self.go(reverse("usage-import", args=[self.kwargs["pk"]]))
+
+    def context(self) -> dict[str, Any]:
+        return state_of(self, self.kwargs["pk"])
+
+
+class CancelImport(BaseImportVerb):
+    """Stop a file that waits or is being read; nothing of it is taken."""
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        cancel_import(self.asked(), at=self.now, actor=self.actor)
+        return self.back()
+
+
+class ReadImportAgain(BaseImportVerb):
+    """Have a file that failed read once more."""
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        run_again(self.asked(), at=self.now)
+        return self.back()

@@ -7,6 +7,7 @@ still stands as this run left it.
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -30,6 +31,30 @@ def routes_due(at: datetime) -> list[str]:
     resting = UsageRoute.objects.filter(Q(next_try_at__gt=at) | Q(lease_until__gt=at)).values_list("name", flat=True)
     left_alone = set(resting)
     return [name for name, route in ROUTES.items() if route.is_set_up() and name not in left_alone]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as the desk shows it; `read` is None for one that was never asked."""
+
+    route: Route
+    is_set_up: bool
+    is_being_read: bool
+    read: UsageRoute | None
+
+
+def sources(at: datetime) -> list[Source]:
+    """Every source that could bring usage data, and how it went."""
+    read = {row.name: row for row in UsageRoute.objects.all()}
+    return [
+        Source(
+            route,
+            route.is_set_up(),
+            name in read and (read[name].lease_until or at) > at,
+            read.get(name),
+        )
+        for name, route in ROUTES.items()
+    ]
 
 
 def fetch(name: str, *, at: datetime) -> int:

@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rentals.models import Treatment, UsageImport
+from patients.models import Access
+from rentals.models import Treatment, UsageImport, UsageRoute
 from rentals.reconciliation.imports import run_import
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -78,14 +79,15 @@ class TestSending:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (b"\x89PNG\r\n", "This text is not UTF-8; send a CSV file"),
-            (b"PK\x03\x04", "This is a workbook or an archive, not a text file; send a CSV file"),
-            (HEADER.replace(",", ";").encode(), "The columns are not separated by commas; send a CSV file"),
+            (b"\x89PNG\r\n", "This text is not UTF-8"),
+            (b"PK\x03\x04", "This is a workbook or an archive, not a text file"),
+            (b"a,b,c\n", "The first line names “a”, which is no column of usage data"),
         ],
     )
     def test_what_is_no_usage_data_comes_back_with_what_to_send(self, site, desk, content, said):
         assert desk.send("/usage/send/", file=upload(content)) == 400
         assert desk.problems()["file"][0].startswith(said)
+        assert "send a CSV file" in desk.problems()["file"][0]
         assert not UsageImport.objects.exists()
 
     @pytest.mark.parametrize("entries", [{}, {"file": upload(b"", "empty.csv")}, {"file": "a text"}])
@@ -136,6 +138,17 @@ class TestProgress:
         desk.see(f"/usage/{queued.pk}/")
         assert anew not in desk.page
 
+    def test_its_progress_stands_there_as_a_bar_and_in_words(self, site, desk):
+        queued = sent(desk, daily(make.device(site)))
+        assert "<progress" not in desk.page
+        UsageImport.objects.update(status="running", attempts=1, progress=41)
+        assert '<progress class="w-100" max="100" value="41" aria-labelledby="how-far">' in part(desk, queued)
+        assert "41 % done: the file is read." in part(desk, queued)
+        UsageImport.objects.update(progress=60)
+        assert "60 % done: its treatments are compared with what is known." in part(desk, queued)
+        UsageImport.objects.update(cancelled_by=queued.uploaded_by)
+        assert "It is being cancelled; nothing of it is taken." in part(desk, queued)
+
     def test_one_that_is_being_read_says_so_and_whether_it_was_interrupted(self, site, desk):
         queued = sent(desk, daily(make.device(site)))
         UsageImport.objects.update(status="running", attempts=1)
@@ -158,6 +171,94 @@ class TestProgress:
         assert f"It is being read, sent {seconds} seconds ago." in desk.page
 
 
+class TestCancelling:
+    def test_one_that_waits_is_cancelled_by_its_button_and_read_again_by_another(self, site, desk):
+        queued = sent(desk, daily(make.device(site)))
+        assert "Cancel it, and take nothing" in desk.page
+        assert desk.send(f"/usage/{queued.pk}/cancel/") == 302
+        desk.see(desk.led_to)
+        assert "cancelled it; nothing was taken." in desk.page
+        assert "Correct it" not in desk.page
+        assert "Cancel it" not in desk.page
+        assert desk.send(f"/usage/{queued.pk}/again/") == 302
+        desk.see(desk.led_to)
+        assert "It waits to be read" in desk.page
+        run_import(queued.pk, at=make.NOW)
+        assert Treatment.objects.count() == 4
+
+    def test_one_put_back_after_days_has_not_waited_for_days(self, site, desk):
+        queued = sent(desk, daily(make.device(site)))
+        desk.send(f"/usage/{queued.pk}/cancel/")
+        with time_machine.travel(make.NOW + 3 * DAY, tick=False):
+            desk.send(f"/usage/{queued.pk}/again/")
+            desk.see(f"/usage/{queued.pk}/")
+            assert "seems to rest" not in desk.page
+
+    def test_one_that_is_read_is_past_cancelling_and_its_page_says_so(self, site, desk):
+        done = taken(desk, daily(make.device(site)))
+        assert "/cancel/" not in desk.page
+        assert desk.send(f"/usage/{done.pk}/cancel/") == 409
+        assert "This file is not being read any more" in desk.page
+        assert desk.send(f"/usage/{done.pk}/again/") == 409
+        assert "Only a file that failed can be read again" in desk.page
+
+    def test_the_button_goes_when_the_end_has_come(self, site, desk):
+        queued = sent(desk, daily(make.device(site)))
+        assert 'id="stop"' not in part(desk, queued)
+        run_import(queued.pk, at=make.NOW)
+        assert '<div id="stop" hx-swap-oob="true"></div>' in part(desk, queued)
+
+    def test_nobody_else_may_touch_it(self, site, desk):
+        queued = sent(desk, daily(make.device(site)))
+        auditor, elsewhere = Desk(make.auditor(site)), Desk(make.reception(make.clinic()))
+        auditor.see(f"/usage/{queued.pk}/")
+        assert "Cancel it" not in auditor.page
+        for verb in ("cancel", "again"):
+            assert auditor.send(f"/usage/{queued.pk}/{verb}/") == 403
+            assert elsewhere.send(f"/usage/{queued.pk}/{verb}/") == 404
+        queued.refresh_from_db()
+        assert queued.status == "queued"
+
+
+class TestSources:
+    def test_what_is_not_set_up_says_who_can_open_it(self, site, desk, settings):
+        settings.USAGE_INBOX = settings.USAGE_GATEWAY_URL = ""
+        desk.see("/usage/")
+        assert desk.page.count("Not set up") == 2
+        assert "Whoever runs Callus opens it by setting USAGE_INBOX." in desk.page
+        assert "Fetch now" not in desk.page
+        assert desk.send("/usage/routes/folder/") == 400
+        assert "The watched folder is not set up" in desk.page
+
+    def test_a_failing_one_says_why_since_when_and_when_it_is_tried_again(self, site, desk, settings):
+        settings.USAGE_GATEWAY_URL = "http://127.0.0.1:9"
+        words = {"failures": 2, "failure": "The gateway is in trouble (HTTP 500)."}
+        UsageRoute.objects.create(
+            name="gateway", succeeded_at=make.NOW - DAY, next_try_at=make.NOW + timedelta(minutes=4), **words
+        )
+        desk.see("/usage/")
+        assert "The gateway is in trouble (HTTP 500)." in desk.page
+        said = "Last went well Sun 1 Mar 2026, 12:00 pm · failed 2 times since · tried again Mon 2 Mar 2026, 12:04 pm"
+        assert said in desk.page
+
+    def test_asked_now_it_is_not_left_alone_any_longer(self, site, desk, settings):
+        settings.USAGE_GATEWAY_URL = "http://127.0.0.1:9"
+        UsageRoute.objects.create(name="gateway", cursor="c", failures=2, next_try_at=make.NOW + DAY)
+        assert desk.send("/usage/routes/gateway/") == 302
+        source = UsageRoute.objects.get()
+        assert (source.next_try_at, source.cursor) == (None, "c")
+        assert desk.send("/usage/routes/gateway/", again="on") == 302
+        assert UsageRoute.objects.get().cursor == ""
+        UsageRoute.objects.update(lease_until=make.NOW + DAY)
+        assert desk.send("/usage/routes/gateway/", again="on") == 409
+        assert "is being read just now" in desk.page
+        assert "Being read" in desk.page
+
+    def test_one_that_there_is_not_is_not_found_and_an_auditor_asks_none(self, site, desk):
+        assert desk.send("/usage/routes/pigeon/") == 404
+        assert Desk(make.auditor(site)).send("/usage/routes/gateway/") == 403
+
+
 class TestResult:
     def test_it_counts_what_was_new_known_already_and_not_taken(self, site, desk):
         device = make.device(site)
@@ -172,6 +273,16 @@ class TestResult:
         (row,) = desk.answer.context["table"].rows
         assert (row.get_cell("line"), row.get_cell("reason")) == (6, second.rejected[0]["reason"])
         assert str(second.rejected[0]["reason"]) in desk.page
+
+    def test_it_names_the_rentals_that_had_ended_and_the_reader_is_recorded(self, site, desk):
+        done = taken(desk, daily(make.device(site)))
+        here, elsewhere = make.rental("active", site), make.rental("active")
+        done.late_for.set([here, elsewhere])
+        desk.see(f"/usage/{done.pk}/")
+        assert "arrived after the end of" in desk.page
+        assert f'href="/rentals/{here.reference}/"' in desk.page
+        assert elsewhere.reference not in desk.page
+        assert Access.objects.filter(patient=here.patient, user=done.uploaded_by).exists()
 
     def test_a_file_that_could_not_be_taken_says_why_and_what_to_do(self, site, desk, monkeypatch):
         monkeypatch.setattr("rentals.reconciliation.imports.MOST_REJECTED", 0)
@@ -204,6 +315,7 @@ class TestSentLately:
         assert desk.see("/usage/") == 200
         (row,) = desk.answer.context["table"].paginated_rows
         counted = [row.get_cell(name) for name in ("accepted", "duplicate", "rejected_lines")]
+        assert row.get_cell("route") == "upload"
         assert (counted, row.get_cell("created_at")) == ([4, 0, 0], "Mon 2 Mar 2026, 12:00 pm")
         assert "Done" in row.get_cell("status")
 
