@@ -60,7 +60,8 @@ def shape_of(head: bytes) -> Shape:
         if head.startswith(beginning):
             raise BadRecord(problem)
     encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    lines = re.split("\r\n|\r|\n", codecs.getincrementaldecoder(encoding)(errors="replace").decode(head))
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    lines = re.split("\r\n|\r|\n", decoder.decode(head, final=len(head) < HEAD))
     number, first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), (1, ""))
     refuse_what_is_no_text(first, encoding)
     if first.lstrip().startswith("{"):
