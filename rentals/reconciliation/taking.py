@@ -46,7 +46,7 @@ def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejec
     """
     actor = usage_import.uploaded_by
     find_devices(actor)
-    rejected.extend(records_without_device())
+    rejected.extend(records_without_device(actor))
     discrepancies.open_unknown_devices(actor, at)
     devices = [device for (device,) in rows("SELECT DISTINCT device_id FROM block WHERE device_id IS NOT NULL")]
     lock_devices(devices)
@@ -78,7 +78,6 @@ def take_staged(usage_import: UsageImport, *, at: datetime, rejected: list[Rejec
 
 def find_devices(actor: User | None) -> None:
     """Fill `block`: each read-out with its device, if the uploader's clinics have exactly one that fits."""
-    clinics = list(actor.visible_clinics().values_list("pk", flat=True)) if actor else None
     scratch_table(
         "block",
         """
@@ -104,7 +103,7 @@ def find_devices(actor: User | None) -> None:
         LEFT JOIN config_clinic c ON c.id = d.clinic_id
         WHERE s.serial IS NOT NULL
         """,
-        {"clinics": clinics},
+        {"clinics": clinics_of(actor)},
     )
     execute(
         """
@@ -116,22 +115,37 @@ def find_devices(actor: User | None) -> None:
     execute("ANALYZE block")
 
 
-def records_without_device() -> list[Rejected]:
+def clinics_of(actor: User | None) -> list[int] | None:
+    """The clinics whose devices the uploader may name; None is every one."""
+    return list(actor.visible_clinics().values_list("pk", flat=True)) if actor else None
+
+
+def records_without_device(actor: User | None) -> list[Rejected]:
     """Each treatment and pause, or bare reading, whose device could not be told."""
     found = rows(
         """
-        SELECT coalesce(s.line, b.line), b.serial, b.part_number, b.matches
+        SELECT coalesce(s.line, b.line), b.serial, b.part_number, b.matches, d.serial
         FROM block b LEFT JOIN staged s ON s.block = b.block AND s.serial IS NULL
-        WHERE b.device_id IS NULL ORDER BY 1 LIMIT %s
+        LEFT JOIN (
+            SELECT ltrim(serial, '0') AS bare, min(serial) AS serial FROM devices_device
+            WHERE serial LIKE '0%%' AND (%(clinics)s::bigint[] IS NULL OR clinic_id = ANY(%(clinics)s)) GROUP BY 1
+        ) d ON d.bare = ltrim(b.serial, '0') AND length(d.serial) > length(b.serial)
+        WHERE b.device_id IS NULL ORDER BY 1 LIMIT %(most)s
         """,
-        [MOST_REJECTED + 1],
+        {"clinics": clinics_of(actor), "most": MOST_REJECTED + 1},
     )
-    return [Rejected(line, unknown(serial, part_number, matches)) for line, serial, part_number, matches in found]
+    return [Rejected(line, unknown(*about)) for line, *about in found]
 
 
-def unknown(serial: str, part_number: str, matches: int) -> str:
+def unknown(serial: str, part_number: str | None, matches: int, with_zeros: str | None) -> str:
+    """Why the device of a read-out cannot be told, and what to do."""
     if matches:
         return f"Several devices have the serial {serial}; add the part_number."
+    if with_zeros:
+        return (
+            f"No device here has the serial {serial}, but one has {with_zeros}: a spreadsheet has eaten the zero it "
+            "begins with. Send the file as it was exported, unopened."
+        )
     part = f" and the part_number {part_number}" if part_number else ""
     return f"No device here has the serial {serial}{part}; correct it, or add the device first."
 
