@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config.models import Clinic
 from devices.models import Device, DeviceQuerySet
+from rentals.desk.swaps import Proposal, swap_proposals
 from rentals.models import Discrepancy, Message, Rental
 from rentals.models.rental import WAITING_ORDER
 from rentals.models.states import State
@@ -36,6 +37,7 @@ class Work:
     offered: list["RentalInView"] = field(default_factory=list)
     open_money: list["RentalInView"] = field(default_factory=list)
     units_to_inspect: list[Device] = field(default_factory=list)
+    to_swap: list[Proposal] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     discrepancies: int = 0
 
@@ -50,6 +52,7 @@ class Work:
         lists = (self.at_risk, self.pick_ups, self.tomorrow, self.due_today, self.overdue)
         more = (self.to_inspect, self.to_settle, self.waiting, self.offered, self.open_money)
         shown = {rental.patient_id for rentals in (*lists, *more) for rental in rentals}
+        shown |= {proposal.rental.patient_id for proposal in self.to_swap}
         return shown | {message.patient_id for message in self.messages}
 
 
@@ -58,6 +61,7 @@ def work_of(site: Clinic, at: datetime) -> Work:
     work = Work(
         open_money=list(open_money(site, at)[:MOST_MONEY]),
         units_to_inspect=list(units_to_inspect(site, at)),
+        to_swap=swap_proposals(site, at),
         messages=list(Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")),
         discrepancies=Discrepancy.objects.filter(clinic=site, state=Discrepancy.State.OPEN).count(),
     )

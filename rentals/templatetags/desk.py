@@ -13,8 +13,10 @@ from config.models import Clinic, User
 from rentals.desk.next_steps import NextStep
 from rentals.desk.next_steps import next_steps as steps_of
 from rentals.desk.once import FIELD
+from rentals.desk.outlook import in_words
 from rentals.models import Discrepancy
 from rentals.models.states import State
+from rentals.reconciliation.forecast import Forecast
 
 register = template.Library()
 
@@ -104,6 +106,12 @@ def spoken(code: str) -> str:
 def next_steps(discrepancy: Discrepancy, user: User) -> list[NextStep]:
     """The pages on which `user` can put the discrepancy right."""
     return steps_of(discrepancy, user)
+
+
+@register.filter
+def outlook(forecast: Forecast, today: date) -> str:
+    """When a device runs out, in words."""
+    return in_words(forecast, today)
 
 
 @register.filter

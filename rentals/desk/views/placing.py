@@ -64,6 +64,7 @@ class Swap(BaseOtherDevicePage):
 
     def make_form(self, *data: Any) -> Any:
         form = super().make_form(*data)
+        form.initial["device"] = self.request.GET.get("device")  # as a proposal of today's page names it
         form.offer(self.others[0])
         return form
 

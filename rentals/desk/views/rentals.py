@@ -1,5 +1,6 @@
 """Rentals at the desk: the list, one with everything about it, and a message that was sent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from rentals.desk.calendar import LEGEND, is_adherent, weeks_of
 from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
-from rentals.models import Message, Rental
+from rentals.models import Message, Rental, UsageImport
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_open_money, with_overview
 from rentals.reconciliation.days import counted, day_statuses
@@ -87,13 +88,19 @@ class OneRental(BasePage):
             legend=LEGEND,
             adherence=counted(days),
             adherent=is_adherent(counted(days), rental.clinic),
-            late_imports=rental.late_imports.order_by("created_at", "pk") if rental.returned_at or rental.ended_at else (),
+            late_imports=late_imports_of(rental),
             outlook=outlook_of(rental, self.now),
             reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),
             bond_due=ledger.bond_due(rental),
             bond_held=ledger.bond_held(rental),
         )
+
+
+def late_imports_of(rental: "RentalInView") -> Iterable[UsageImport]:
+    """The imports that brought treatments of a rental after it had ended."""
+    has_ended = rental.returned_at or rental.ended_at
+    return rental.late_imports.order_by("created_at", "pk") if has_ended else ()
 
 
 def outlook_of(rental: "RentalInView", at: datetime) -> str:

@@ -1,5 +1,6 @@
 """Discrepancies at the desk: found, narrowed down, resolved with a note."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -193,3 +194,110 @@ class TestResolve:
         assert desk.send(f"/discrepancies/{theirs.pk}/resolve/", note="x") == 404
         assert desk.send(f"/discrepancies/{nobodys.pk}/resolve/", note="x") == 302
         assert list(Discrepancy.objects.filter(state="closed")) == [nobodys]
+
+
+class TestOwner:
+    def taken(self, desk, one, owner, seen="") -> Discrepancy:
+        assert desk.send(f"/discrepancies/{one.pk}/owner/", owner=getattr(owner, "pk", ""), seen=seen) == 302
+        one.refresh_from_db()
+        return one
+
+    def test_one_takes_it_on_and_finds_it_among_ones_own(self, site):
+        ann = make.reception(site)
+        desk, others = Desk(ann), Desk(make.clinician(site))
+        mine, theirs = opened(site), opened(site)
+        assert self.taken(desk, mine, ann).owner == ann
+        assert found(desk, owner="mine") == [mine]
+        assert found(desk, owner="nobody") == found(others, owner="nobody") == [theirs]
+        assert found(others, owner="mine") == []
+        found(desk)
+        assert f"in the hands of {ann}" in desk.page
+        assert "nobody’s hands" in desk.page
+
+    def test_it_is_handed_to_a_colleague_and_given_back(self, site, desk):
+        bob, one = make.clinician(site), opened(site)
+        assert self.taken(desk, one, bob).owner == bob
+        assert self.taken(desk, one, None, seen=bob.pk).owner is None
+
+    def test_what_a_colleague_has_taken_meanwhile_is_said(self, site, desk):
+        ann, bob, one = make.reception(site), make.clinician(site), opened(site)
+        self.taken(desk, one, bob)
+        assert self.taken(desk, one, ann).owner == bob
+        desk.see("/discrepancies/")
+        assert f"Meanwhile {bob} has taken it on" in desk.page
+
+    @pytest.mark.parametrize("entries", [{"owner": "x"}, {"owner": "999999"}, {"seen": "x"}])
+    def test_what_means_nobody_is_refused(self, site, desk, entries):
+        one = opened(site)
+        assert desk.send(f"/discrepancies/{one.pk}/owner/", **entries) == 302
+        one.refresh_from_db()
+        assert one.owner is None
+
+
+class TestNarrowing:
+    def test_by_device_and_by_rental(self, site, desk):
+        rental = make.rental(State.ACTIVE, site)
+        device = rental.holdings.get().device
+        one = opened(site, rental=rental, device=device)
+        opened(site, device=make.device(site))
+        assert found(desk, device=device.serial) == [one]
+        assert found(desk, rental=rental.reference.lower()) == [one]
+
+    def test_it_says_how_old_one_is(self, site, desk):
+        one = opened(site)
+        Discrepancy.objects.filter(pk=one.pk).update(opened_at=make.NOW - timedelta(days=3))
+        found(desk)
+        assert "3 days ago" in desk.page
+
+
+class TestNextSteps:
+    @pytest.mark.parametrize(
+        ("kind", "subject", "leads_to"),
+        [
+            ("counter_jump", "reading 7", ["#readings", "/renew/", "/readings/7/trust/"]),
+            ("counter_down", "allowance 7", ["/restarts/7/"]),
+            ("counter_log_mismatch", "1", ["/usage/", "#readings"]),
+            ("log_missing", "2", ["/usage/", "#readings"]),
+            ("usage_outside_rental", "3", ["#rentals"]),
+            ("over_prescribed", "4", ["#days"]),
+            ("clock_in_doubt", "read-out 7", []),
+            ("conflicting_duplicate", "5", ["#rentals"]),
+            ("past_nominal", "6", ["/swap/", "/renew/"]),
+            ("silent_device", "holding 7", ["/usage/", "#readings"]),
+        ],
+    )
+    def test_each_kind_leads_to_where_it_is_put_right(self, site, desk, kind, subject, leads_to):
+        rental = make.rental(State.ACTIVE, site)
+        one = opened(site, kind, rental, device=rental.holdings.get().device)
+        Discrepancy.objects.filter(pk=one.pk).update(subject=subject)
+        found(desk)
+        rows = desk.page.partition('id="found"')[2]
+        assert [part for part in leads_to if f'{part}"' not in rows] == []
+
+    def test_an_unknown_device_is_added_by_its_serial_by_those_who_may(self, site):
+        make.device_model()
+        one = opened(site, "unknown_device")
+        Discrepancy.objects.filter(pk=one.pk).update(subject="serial 0222400136", clinic=None)
+        manager, reception = Desk(make.manager(site)), Desk(make.reception(site))
+        for desk in (manager, reception):
+            found(desk)
+        assert 'href="/devices/add/?serial=0222400136"' in manager.page
+        assert "/devices/add/" not in reception.page.partition('id="found"')[2]
+        manager.see("/devices/add/", serial="0222400136")
+        assert 'value="0222400136"' in manager.page
+
+    def test_an_auditor_is_shown_what_may_be_looked_at_only(self, site):
+        rental = make.rental(State.ACTIVE, site)
+        opened(site, "past_nominal", rental, device=rental.holdings.get().device)
+        auditor = Desk(make.auditor(site))
+        found(auditor)
+        assert not [door for door in ("/swap/", "/renew/", "/owner/", "/resolve/") if door in auditor.page]
+
+
+def test_it_is_closed_for_the_reason_that_was_chosen(site, desk):
+    one = opened(site)
+    assert desk.send(f"/discrepancies/{one.pk}/resolve/", note="Misread.", closed_as="mistaken") == 302
+    one.refresh_from_db()
+    assert one.closed_as == "mistaken"
+    found(desk, state="closed")
+    assert "mistaken: " in desk.page

@@ -10,7 +10,7 @@ from django.urls import URLPattern, reverse
 
 from config.models import User
 from config.roles import MATRIX
-from devices.models import Device
+from devices.models import Allowance, Device
 from patients.models import Access, Patient
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
@@ -51,6 +51,8 @@ class Things:
         self.rental = make.rental(State.ACTIVE, self.clinic)
         self.patient = self.rental.patient
         self.device = self.rental.holdings.get().device
+        restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
+        self.restart = Allowance.objects.create(device=self.device, began_at=make.NOW, **restart)
         self.message = Message.objects.create(patient=self.patient, created_at=make.NOW, next_attempt_at=make.NOW)
         self.usage_import = UsageImport.objects.create(created_at=make.NOW, uploaded_by=make.reception(self.clinic))
         self.discrepancy = Discrepancy.objects.create(
@@ -66,6 +68,10 @@ class Things:
         route = str(pattern.pattern)
         if name == "reverse":
             return reverse(name, args=[self.rental.reference, self.rental.ledger.first().pk])
+        if name == "rule-on-restart":
+            return reverse(name, args=[self.device.pk, self.restart.pk])
+        if name == "trust-reading":
+            return reverse(name, args=[self.device.pk, self.device.readings.first().pk])
         if "<slug:reference>" in route:
             return reverse(name, args=[self.rental.reference])
         if "<int:pk>" not in route:
