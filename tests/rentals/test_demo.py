@@ -45,6 +45,7 @@ from rentals.reconciliation.days import counted, days_of
 from tests import make
 from tests.rentals import never
 
+pytestmark = pytest.mark.xdist_group("demo")  # one worker makes the clinic
 AT = datetime(2026, 10, 11, 22, 30, tzinfo=UTC)
 MONDAY = date(2026, 10, 12)
 

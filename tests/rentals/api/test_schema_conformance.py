@@ -19,7 +19,7 @@ from rentals.models import UsageImport
 from rentals.models.states import State
 from tests import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("schema")]
 
 # What the description cannot say: ids that exist, days in order, times that have come, texts that are not blank.
 BEYOND_THE_DESCRIPTION = {

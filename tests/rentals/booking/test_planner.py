@@ -12,6 +12,8 @@ from rentals.booking.planner.neighbourhood import choices
 from tests.rentals.booking import exact
 from tests.rentals.booking.sites import TODAY, running_site, small_site
 
+pytestmark = pytest.mark.xdist_group("planner")  # one worker plans the large sites
+
 ROOMY = PlannedDevice(
     id=1,
     free=100,
