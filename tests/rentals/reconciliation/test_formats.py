@@ -222,3 +222,74 @@ def test_one_bad_treatment_of_a_json_line_leaves_the_others():
     staged, rejected = read(json_line(treatments=[{**good, "n": "x"}, good]))
     assert [(bad.line, bad.reason[:12]) for bad in rejected] == [(1, "Treatment 1:")]
     assert [fields[2] for fields in staged] == ["", "8"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("announced", ["", "sep={}\r\n", '"sep={}"\r\n'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_whose_header_is_parted_otherwise_or_in_utf_16_is_read_the_same(separator, announced, encoding):
+    text = f"{HEADER}\r\n{GOOD}\r\n".replace(",", separator)
+    first = announced.format(separator)
+    content = (first + text).encode(encoding)
+    refuse_what_is_no_usage_data(io.BytesIO(content))
+    staged, rejected = read(content)
+    assert (staged[0][9:], rejected) == (read(f"{HEADER}\n{GOOD}\n")[0][0][9:], [])
+    assert staged[0][0] == ("3" if announced else "2")
+
+
+def test_a_file_of_quoted_cells_is_read_the_same():
+    quoted = "\n".join('"' + line.replace(",", '","') + '"' for line in (HEADER, GOOD))
+    assert read(quoted) == read(f"{HEADER}\n{GOOD}\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("2026-02-28 18:00:00", "28/02/2026 18:00", "write it like 2026-01-31 18:05:00. A spreadsheet seems to have"),
+        ("2026-02-28 18:00:00", "2026-02-28 18:00", "write it like 2026-01-31 18:05:00. A spreadsheet seems to have"),
+        ("2026-03-01T10:00:00+11:00", "01/03/2026 10:00", "write it like 2026-01-31T18:05:00+11:00. A spreadsheet"),
+        ("1121000001", "1.12E+09", "serial “1.12E+09” is none; write it like 1121000001. A spreadsheet seems to"),
+        ("71034400", "7.1E+07", "part_number “7.1E+07” is none; write it like 71034400. A spreadsheet seems to"),
+        (",7,7,", ",7,7E+0,", "write it like 12. A spreadsheet seems to"),
+        ("1200", "20 min", "seconds “20 min” is not a whole number between 0 and 86400; write it like 1200."),
+        ("1200", "\u0661\u0662", "is not a whole number"),
+        ("1121000001", " 1121000001", "serial “ 1121000001” is none"),
+        ("1121000001", "1121\ufffd01", "serial"),
+    ],
+)  # fmt: skip
+def test_what_a_spreadsheet_has_rewritten_is_refused_with_an_example_of_what_is_right(field, value, said):
+    assert said in reason_for(GOOD.replace(field, value, 1))
+
+
+def test_a_line_with_other_separators_than_the_header_is_told_so():
+    assert "names 12. Separate its columns by commas too, not by semicolons." in reason_for(GOOD.replace(",", ";"))
+
+
+def test_a_number_with_a_comma_in_a_file_of_semicolons_is_refused_and_not_parted():
+    content = f"{HEADER}\n{GOOD}\n".replace(",", ";").replace("1121000001", "1,12E+09")
+    staged, rejected = read(content)
+    assert not staged
+    assert "serial “1,12E+09” is none" in rejected[0].reason
+
+
+def test_bytes_that_are_no_characters_are_named_in_their_line_and_never_kept():
+    good, latin = f"{GOOD}\n".encode(), GOOD.replace("completed,,", "completed,\xe9,").encode("latin-1")
+    staged, rejected = read(HEADER.encode() + b"\n" + good + latin + b"\n" + good)
+    assert [bad.line for bad in rejected] == [3]
+    assert [fields[0] for fields in staged[1:]] == ["2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"serial": "1", "serial": "2"}', "“serial” stands twice in one object"),
+        (json_line(serial=["1121000001"]), "serial is neither text nor a whole number"),
+        (json_line(counter=7.0), "counter “7.0” is neither text nor a whole number"),
+        (json_line().replace('"n": 7', '"n": 1e999'), "n “inf” is neither text nor a whole number"),
+        (json_line().replace('"code": ""', '"code": []'), "code is neither text nor a whole number"),
+    ],
+)
+def test_json_that_says_something_twice_or_in_another_kind_is_named(line, said):
+    _, [bad] = read(json_line() + line + "\n" + json_line())
+    assert bad.line == 2
+    assert said in bad.reason

@@ -132,5 +132,6 @@ class TestLate:
         device = make.device(at=MORNING - timedelta(days=60))
         rental = make.rental("closed", device=device, at=MORNING - timedelta(hours=12), days=60)
         log = Log(device, MORNING + timedelta(days=1), counter=1).session(1, MORNING)
+        assert rental.ended_at
         early = import_logs(log, at=rental.ended_at - timedelta(seconds=1))
         assert not early.late_for.exists()
