@@ -42,6 +42,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "usage.import":         frozenset({R,        C,         M}),
     "usage.read":           frozenset({R,        C,         M,       A}),
     "usage.resolve":        frozenset({R,        C,         M}),
+    "usage.rule_clock":     frozenset({          C,         M}),  # by how much a device's clock was off
     "reports.read":         frozenset({                     M,       A}),
 }  # fmt: skip
 

@@ -82,7 +82,8 @@ def unknown_steps(discrepancy: Discrepancy) -> list[NextStep]:
 
 
 def clock_steps(discrepancy: Discrepancy) -> list[NextStep]:
-    return log_steps(discrepancy)[:1]
+    clock = NextStep("Its clock", reverse("device-clock", args=[discrepancy.device_id]), "usage.read")
+    return [*log_steps(discrepancy)[:1], clock]
 
 
 STEPS: dict[Kind, Callable[[Discrepancy], list[NextStep]]] = {

@@ -4,6 +4,7 @@ from django.urls import path
 
 from rentals.desk.views import (
     booking,
+    clock,
     correction,
     counting,
     devices,
@@ -67,6 +68,8 @@ urlpatterns = [
     path("devices/<int:pk>/", devices.OneDevice.as_view(), name="device"),
     path("devices/<int:pk>/reading/", devices.TakeReading.as_view(), name="take-reading"),
     path("devices/<int:pk>/inspect/", devices.InspectUnit.as_view(), name="inspect-unit"),
+    path("devices/<int:pk>/clock/", clock.DeviceClock.as_view(), name="device-clock"),
+    path("read-outs/<int:pk>/clock/", clock.RuleClock.as_view(), name="rule-clock"),
     path("devices/<int:pk>/renew/", counting.Renew.as_view(), name="renew"),
     path("devices/<int:pk>/restarts/<int:allowance>/", counting.RuleOnRestart.as_view(), name="rule-on-restart"),
     path("devices/<int:pk>/readings/<int:reading>/trust/", counting.TrustReading.as_view(), name="trust-reading"),

@@ -13,7 +13,7 @@ from rentals.deciding import deciding, lock_devices
 from rentals.models import ClockRuling, Rental
 from rentals.reconciliation.reconcile import reconcile_whole
 
-LONGEST_NOTE = 1000
+LONGEST_NOTE = 2000
 
 
 def rule_clock(read_out: ReadOut, offset_seconds: int | None, *, note: str, at: datetime, actor: User) -> ClockRuling:

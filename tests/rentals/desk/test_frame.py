@@ -10,7 +10,7 @@ from django.urls import URLPattern, reverse
 
 from config.models import User
 from config.roles import MATRIX
-from devices.models import Allowance, Device
+from devices.models import Allowance, Device, ReadOut
 from patients.models import Access, Patient
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
@@ -53,6 +53,7 @@ class Things:
         self.device = self.rental.holdings.get().device
         restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
         self.restart = Allowance.objects.create(device=self.device, began_at=make.NOW, **restart)
+        self.read_out = ReadOut.objects.create(device=self.device, read_out_at=make.NOW)
         self.message = Message.objects.create(patient=self.patient, created_at=make.NOW, next_attempt_at=make.NOW)
         self.usage_import = UsageImport.objects.create(created_at=make.NOW, uploaded_by=make.reception(self.clinic))
         self.discrepancy = Discrepancy.objects.create(
@@ -79,6 +80,7 @@ class Things:
         things = {
             "patients": self.patient,
             "devices": self.device,
+            "read-outs": self.read_out,
             "messages": self.message,
             "usage": self.usage_import,
             "discrepancies": self.discrepancy,
