@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 
 from config.models import Clinic
 from devices.models import Device
+from rentals.models import UsageImport
 from rentals.reconciliation.routes import ROUTES
 from rentals.templatetags.desk import day, local
 from rentals.templatetags.devices import free, remaining, standing
@@ -142,8 +143,8 @@ class ImportTable(BaseTable):
         self.clinic = clinic
         super().__init__(imports)
 
-    def render_route(self, value: str) -> str:
-        return ROUTES[value].title if value in ROUTES else "upload"
+    def render_route(self, record: UsageImport) -> str:
+        return ROUTES[record.route].title if record.route in ROUTES else "upload"
 
     def render_created_at(self, value: datetime) -> str:
         return local(value, self.clinic)

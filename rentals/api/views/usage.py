@@ -1,6 +1,5 @@
 """Usage data coming in, what disagrees with it, and recalls."""
 
-import json
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -26,7 +25,7 @@ from rentals.api.serializers.usage import (
 from rentals.models import Discrepancy, UsageImport
 from rentals.recall import start_recall
 from rentals.reconciliation.discrepancies import resolve
-from rentals.reconciliation.imports import queue_import
+from rentals.reconciliation.imports import json_lines, queue_import
 
 
 class Imports(Endpoint):
@@ -48,8 +47,7 @@ class Imports(Endpoint):
 
     def written_out(self) -> tuple[Any, str]:
         """The read-outs of the body as the JSON lines that the importer knows."""
-        lines = "".join(f"{json.dumps(readout)}\n" for readout in self.read()["readouts"])
-        return ContentFile(lines.encode()), "readouts.jsonl"
+        return ContentFile(json_lines(self.read()["readouts"])), "readouts.jsonl"
 
 
 class OneImport(Endpoint):

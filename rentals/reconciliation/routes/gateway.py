@@ -44,7 +44,7 @@ class Gateway(Route):
             content = json_lines(readouts)
             stands_still = after in seen
             if readouts and not (stands_still and came_last(content)):
-                yield Delivery(f"gateway {at:%Y-%m-%d %H:%M}, page {number}.jsonl", io.BytesIO(content), after)
+                yield Delivery(f"page {number}.jsonl", io.BytesIO(content), after)
             elif not stands_still:
                 yield Delivery("", None, after)
             if stands_still:

@@ -143,9 +143,9 @@ class TestProgress:
         assert "<progress" not in desk.page
         UsageImport.objects.update(status="running", attempts=1, progress=41)
         assert '<progress class="w-100" max="100" value="41" aria-labelledby="how-far">' in part(desk, queued)
-        assert "41 % done: the file is read." in part(desk, queued)
+        assert "41 % done: reading the file." in part(desk, queued)
         UsageImport.objects.update(progress=60)
-        assert "60 % done: its treatments are compared with what is known." in part(desk, queued)
+        assert "60 % done: comparing its treatments with what is known." in part(desk, queued)
         UsageImport.objects.update(cancelled_by=queued.uploaded_by)
         assert "It is being cancelled; nothing of it is taken." in part(desk, queued)
 
@@ -318,6 +318,17 @@ class TestSentLately:
         assert row.get_cell("route") == "upload"
         assert (counted, row.get_cell("created_at")) == ([4, 0, 0], "Mon 2 Mar 2026, 12:00 pm")
         assert "Done" in row.get_cell("status")
+
+    def test_it_says_by_which_route_each_came(self, site, desk):
+        sent(desk, daily(make.device(site)))
+        for route in ("folder", "gateway"):
+            UsageImport.objects.create(route=route, created_at=make.NOW)
+        all_sites = Desk(make.manager())
+        all_sites.see("/usage/")
+        shown = [row.get_cell("route") for row in all_sites.answer.context["table"].paginated_rows]
+        assert shown == ["HTTP gateway", "watched folder", "upload"]
+        all_sites.see(f"/usage/{UsageImport.objects.latest('pk').pk}/")
+        assert "Came by the HTTP gateway Mon 2 Mar 2026, 12:00 pm" in all_sites.page
 
     def test_one_of_another_site_is_not_there(self, site, desk):
         theirs = sent(Desk(make.reception(make.clinic())), daily(make.device(site)))
