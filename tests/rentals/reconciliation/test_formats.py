@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -293,3 +294,14 @@ def test_json_that_says_something_twice_or_in_another_kind_is_named(line, said):
     _, [bad] = read(json_line() + line + "\n" + json_line())
     assert bad.line == 2
     assert said in bad.reason
+
+
+def test_the_examples_of_the_format_page_are_right():
+    page = Path("docs/usage-data.md").read_text()
+    examples = [line.strip() for line in page.splitlines() if line.startswith("    ")]
+    as_csv = "\n".join(line for line in examples if not line.startswith("{"))
+    as_json = "\n".join(line for line in examples if line.startswith("{"))
+    assert as_csv.startswith(HEADER)
+    for text, records in ((as_csv, 2 + 3), (as_json, 1 + 2)):
+        staged, rejected = read(text)
+        assert (len(staged), rejected) == (records, [])
