@@ -9,7 +9,7 @@ from rentals.demo.sites import Site
 from rentals.demo.usage import Reader, bring_in, device_time, session_record
 from rentals.models import Discrepancy
 from rentals.recall import start_recall
-from rentals.reconciliation.discrepancies import resolve
+from rentals.reconciliation.discrepancies import resolve, take_on
 from rentals.reconciliation.readings import take_reading
 from rentals.transfer import send
 
@@ -59,6 +59,13 @@ def copied_log(reader: Reader, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
     lines = [f"{unit.device.serial},,{read_out},{session_record(shorter, unit.shift)}"]
     lines += [f"{WRONG_SERIAL},,{read_out},{session_record(other, unit.shift)}" for other in others]
     bring_in(lines, "copied by hand.csv", site, at)
+
+
+def taken_on(site: Site) -> Iterator[datetime]:
+    """The oldest discrepancy that is still open is in somebody's hands."""
+    yield (at := site.at(site.day(-1), 17, 10))
+    oldest = Discrepancy.objects.filter(clinic=site.clinic, state=Discrepancy.State.OPEN).earliest("opened_at", "pk")
+    take_on(oldest, owner=site.staff.clinician, at=at, actor=site.staff.clinician)
 
 
 def looked_into(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:

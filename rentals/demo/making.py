@@ -11,13 +11,14 @@ from config.models import Clinic, User
 from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend
 from rentals.demo.fleet import add_fleet, say_when_service_is_due
-from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall, sent_away
+from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall, sent_away, taken_on
 from rentals.demo.mornings import mornings, nights
 from rentals.demo.people import people
 from rentals.demo.scenes import Scenes, Telling, ask, play
 from rentals.demo.sites import PERTH, SYDNEY, Site, Staff, open_site
 from rentals.demo.stories import stories
 from rentals.demo.usage import Reader
+from rentals.reconciliation.discrepancies import sweep_silence
 from rentals.reminders import outbox
 from rentals.reminders.plan import plan_reminders
 
@@ -40,6 +41,7 @@ def make_demo_clinic(at: datetime) -> dict[str, str]:
         play(tellings(sites, at))
         mend(at)
         sweep_offers(at)
+        sweep_silence(at)
         outbox.sweep(at)
         plan_reminders(at)
     return {role.value: password for role, (_, password) in logins.items()}
@@ -69,5 +71,6 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
     yield sydney, sent_away(sydney, perth, fleet)
     yield perth, mistyped_reading(perth, fleet)
     yield sydney, copied_log(readers[SYDNEY], fleet)
+    yield sydney, taken_on(sydney)
     yield sydney, nights(sydney)
     yield sydney, mornings(sydney, at)
