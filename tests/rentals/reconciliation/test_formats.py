@@ -37,7 +37,7 @@ def reason_for(line: str) -> str:
 def workbook() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr(zipfile.ZipInfo("xl/workbook.xml"), "<workbook/>")
     return content.getvalue()
 
 

@@ -34,7 +34,7 @@ def read(content: bytes) -> tuple[list[Row], list[Rejected]]:
     return found, rejected
 
 
-@pytest.mark.parametrize("made", hostile_files(), ids=lambda made: made.name)
+@pytest.mark.parametrize("made", list(hostile_files()), ids=lambda made: made.name)
 def test_what_is_read_is_what_a_slow_and_obvious_reader_finds(made):
     try:
         good, bad = reference(made.content)
