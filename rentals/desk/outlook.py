@@ -98,7 +98,7 @@ def picture(forecast: Forecast, device: Device, today: date) -> Picture:
         fan=points([now, early, late]),
         ends_x=ends_x,
         label_x=min(max(ends_x, 40), WIDTH - 40),
-        runs_out_x=min(max(x(middle[0]), 60), WIDTH - 60),
+        runs_out_x=min(max(x(middle[0]), 125), WIDTH - 25),
         left=highest,
         first_day=clinic.day_of(begins),
         words=in_words(forecast, today),
