@@ -260,7 +260,7 @@ class TestNextSteps:
             ("log_missing", "2", ["/usage/", "#readings"]),
             ("usage_outside_rental", "3", ["#rentals"]),
             ("over_prescribed", "4", ["#days"]),
-            ("clock_in_doubt", "read-out 7", []),
+            ("clock_in_doubt", "read-out 7", ["/clock/"]),
             ("conflicting_duplicate", "5", ["#rentals"]),
             ("past_nominal", "6", ["/swap/", "/renew/"]),
             ("silent_device", "holding 7", ["/usage/", "#readings"]),
