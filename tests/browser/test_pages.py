@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from config.models import Clinic
-from devices.models import Device, Recall
+from devices.models import Allowance, Device, Recall
 from patients.models import Patient
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
@@ -30,6 +30,7 @@ BY_POST_ONLY = {
     "offers",
     "decide",
     "resolve",
+    "take-on",
     "take-reading",
     "usage-send",
     "usage-cancel",
@@ -63,6 +64,8 @@ def busy_site() -> Clinic:
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
     about = {"clinic": site, "device": held.device, "rental": held.rental}
     Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
+    restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
+    Allowance.objects.create(device=held.device, began_at=now, **restart)
     return site
 
 
@@ -113,6 +116,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "patient": Patient.objects.filter(clinic=site).latest("pk"),
         "device": held.device,
         "send-device": held.device,
+        "renew": held.device,
         "device-dates": held.device,
         "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
         "message": held.rental.patient.messages.latest("pk"),
@@ -128,6 +132,10 @@ def addresses(site: Clinic) -> dict[str, str]:
             continue
         if name == "reverse":
             found[name] = reverse(name, args=[held.rental.reference, held.rental.ledger.first().pk])
+        elif name == "rule-on-restart":
+            found[name] = reverse(name, args=[held.device.pk, held.device.allowances.latest("number").pk])
+        elif name == "trust-reading":
+            found[name] = reverse(name, args=[held.device.pk, held.device.readings.latest("pk").pk])
         elif "<slug:reference>" in str(pattern.pattern):
             one = of_offers.get(name) or rental[states.get(name, State.ACTIVE)]
             found[name] = reverse(name, args=[one.reference])
