@@ -1,9 +1,4 @@
-"""Simulated fleets with the truth about them: what the desk recorded, what the devices say, what really happened.
-
-One number makes one fleet, the same each time. A device lives through rentals one after the other; its character is
-the fault that is planted in it. The truth is kept apart from what the device writes down, so nothing of the rules
-under test is used to make it.
-"""
+"""The making of one fleet, day by day."""
 
 import json
 from collections import Counter, defaultdict
@@ -13,7 +8,8 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-COLUMNS = "serial,part_number,read_out_at,device_clock,counter,n,started,seconds,outcome,code,paused_from,paused_to"
+from tests.fleets.truth import Fleet, Session
+
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 ZONES = {"Australia/Sydney": 10 * HOUR, "Australia/Brisbane": 10 * HOUR, "Australia/Adelaide": 9.5 * HOUR}
 # 120 days from each of these hold the end, the beginning, or no change of summer time in Sydney.
@@ -27,73 +23,6 @@ WRONG_CLOCKS = {
     "month": (-31 * DAY, -28 * DAY, DAY),
     "year": (-366 * DAY, -365 * DAY, DAY),
 }
-CHARACTERS = (
-    "plain",
-    "drift ahead",
-    "zone behind",
-    "reset at a read-out",
-    "log missing",
-    "over prescribed",
-    "drift behind",
-    "zone ahead",
-    "reset in a rental",
-    "log ends early",
-    "used outside",
-    "past nominal",
-    "day",
-    "clock set in a rental",
-    "reset seen at a hand-over only",
-    "zero-length",
-    "read out again",
-    "drift ahead",
-    "month",
-    "summer time by hand",
-    "reset seen in the log only",
-    "new card",
-    "misread down",
-    "misread up",
-    "year",
-    "clock set at the desk",
-    "conflicting duplicate",
-    "two a day",
-    "drift behind",
-    "log missing",
-)
-
-
-@dataclass(frozen=True)
-class Session:
-    """One treatment as it was: `rental` is the key of the rental that had the device, or None."""
-
-    serial: str
-    n: int
-    counting: int
-    start: datetime
-    shown: datetime
-    seconds: int
-    rental: str | None
-
-
-@dataclass
-class Fleet:
-    """What there is to load and to import, and the truth: faults are (kind, serial, rental or None)."""
-
-    document: dict[str, Any]
-    lines: list[str]  # of the CSV file, without its header
-    jsonl: str
-    sessions: list[Session]
-    days: dict[str, Counter[str]]
-    faults: Counter[tuple[str, str | None, str | None]]
-    rejected: int
-    duplicates: int
-    used: dict[str, int]
-    rough: set[str]  # serials whose clock was wrong by what no record tells
-    cards: list[tuple[str, datetime]]
-
-    def csv(self, *pieces: slice) -> list[bytes]:
-        """The CSV file, or the pieces of it."""
-        parts = [self.lines[piece] for piece in pieces] or [self.lines]
-        return ["\n".join([COLUMNS, *part, ""]).encode() for part in parts]
 
 
 @dataclass
@@ -134,14 +63,13 @@ class Simulation:
         self.rejected = self.duplicates = 0
         self.paused: defaultdict[str, set[date]] = defaultdict(set)
         self.used: dict[str, int] = {}
+        self.counter_at_start: dict[str, int] = {}
         self.rough: set[str] = set()
         self.cards: list[tuple[str, datetime]] = []
         self.sessions: list[Session] = []
         self.units = [self.unit(position, character) for position, character in enumerate(characters)]
         for unit in self.units:
             self.live(unit)
-
-    # ----- devices
 
     def unit(self, position: int, character: str) -> Unit:
         serial = (
@@ -177,9 +105,8 @@ class Simulation:
         self.set_clock_for_summer(unit)
         day = self.began.date() + DAY * self.chance.randint(0, 6)
         number = 0
-        first_counter = unit.counter
-        self.counter_at_start = {**getattr(self, "counter_at_start", {}), unit.serial: first_counter}
-        used = [first_counter]
+        self.counter_at_start[unit.serial] = unit.counter
+        used = [unit.counter]
         while True:
             length = self.chance.randint(24, 40)
             if day + DAY * (length + 3) > self.began.date() + DAY * self.days:
@@ -206,8 +133,6 @@ class Simulation:
             )
             if change := after.utcoffset() - before.utcoffset():  # type: ignore[operator]
                 unit.steps.append((after - 4 * HOUR, change))
-
-    # ----- one rental
 
     def rent(self, unit: Unit, number: int, day: date, length: int, used: list[int]) -> None:
         key = f"{self.prefix}-{unit.serial}-{number}"
@@ -332,8 +257,6 @@ class Simulation:
             }
         )
 
-    # ----- what the device says
-
     def read_out(self, unit: Unit, at: datetime, sessions: list[Session], key: str | None, again: int = 0) -> None:
         clock = self.shown(unit, at)
         self.note_clock(unit, at, clock, key)
@@ -352,10 +275,7 @@ class Simulation:
             rows.append(f"{head},{s.n},{s.shown},{s.seconds + 60},completed,,,")
             self.faults["conflicting_duplicate", unit.serial, key] += 1
         days = sorted(self.paused.get(key or "", ()))
-        pauses = []
-        if days and key and key.endswith("-1"):
-            pauses = [(self.shown(unit, self.local(day, 12)).date() for day in (days[0], days[-1]))]
-        pairs = [tuple(pause) for pause in pauses]
+        pairs = [[self.shown(unit, self.local(day, 12)).date() for day in (days[0], days[-1])]] if days else []
         rows += [f"{head},,,,,,{first},{last}" for first, last in pairs]
         self.lines += rows or [f"{head},,,,,,,"]
         self.json.append(
@@ -380,8 +300,6 @@ class Simulation:
         truths = at.astimezone(UTC).replace(tzinfo=None) + self.standard, at.replace(tzinfo=None)
         if all(abs(clock - truth) >= 15 * MINUTE for truth in truths):
             self.faults["clock_in_doubt", unit.serial, key] += 1
-
-    # ----- the whole
 
     def fleet(self) -> Fleet:
         for unit in self.units:
@@ -476,14 +394,3 @@ class Simulation:
         lines = [*self.lines, *strange, *garbage]
         self.chance.shuffle(lines)
         return lines
-
-
-def make_fleet(number: int, *, devices: int = 6, days: int = 120) -> Fleet:
-    """A fleet with faults, planted and of transport: each character comes up in five fleets of six devices."""
-    characters = tuple(CHARACTERS[(number * devices + each) % len(CHARACTERS)] for each in range(devices))
-    return Simulation(number, characters, days).fleet()
-
-
-def make_faultless_fleet(number: int, *, devices: int = 6, days: int = 120) -> Fleet:
-    """A fleet of which there is nothing to find."""
-    return Simulation(1000 + number, ("plain", "two a day", "drift ahead") * (devices // 3), days, faulty=False).fleet()
