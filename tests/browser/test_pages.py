@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from config.models import Clinic
-from devices.models import Allowance, Device, Recall
+from devices.models import Allowance, Device, ReadOut, Recall
 from patients.models import Patient
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
@@ -62,6 +62,9 @@ def busy_site() -> Clinic:
     make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
+    ReadOut.objects.create(
+        device=held.device, read_out_at=now, device_clock=now.replace(tzinfo=None) - timedelta(days=31), counter=0
+    )
     about = {"clinic": site, "device": held.device, "rental": held.rental}
     Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
     restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
@@ -118,6 +121,8 @@ def addresses(site: Clinic) -> dict[str, str]:
         "send-device": held.device,
         "renew": held.device,
         "device-dates": held.device,
+        "device-clock": held.device,
+        "rule-clock": ReadOut.objects.get(),
         "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
         "message": held.rental.patient.messages.latest("pk"),
         "usage-import": UsageImport.objects.get(),

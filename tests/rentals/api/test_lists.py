@@ -103,7 +103,7 @@ def test_rentals_are_narrowed_down():
     api = Api(make.manager())
     now = timezone.now()
     active = make.rental(State.ACTIVE, here, external_reference="K-7")
-    reserved = make.rental(State.RESERVED, there, at=now)
+    reserved = make.rental(State.RESERVED, there, at=now, starts_on=there.next_open_day(there.day_of(now)))
     device = active.holdings.get().device
     every = {active.reference, reserved.reference}
     only = {active.reference}
