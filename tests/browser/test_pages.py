@@ -14,7 +14,7 @@ from devices.models import Allowance, Device, ReadOut, Recall
 from patients.models import Patient
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
-from rentals.models import CalendarFeed, Discrepancy, Holding, Rental, UsageImport
+from rentals.models import CalendarFeed, ClockRuling, Discrepancy, Holding, Rental, UsageImport
 from rentals.models.states import State
 from rentals.recall import start_recall
 from rentals.reminders import outbox, plan
@@ -62,11 +62,12 @@ def busy_site() -> Clinic:
     make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
-    ReadOut.objects.create(
-        device=held.device, read_out_at=now, device_clock=now.replace(tzinfo=None) - timedelta(days=31), counter=0
-    )
     about = {"clinic": site, "device": held.device, "rental": held.rental}
     Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
+    clock = (now - DAY).replace(tzinfo=None)
+    read_out = ReadOut.objects.create(device=held.device, read_out_at=now - DAY, device_clock=clock, counter=3)
+    word = {"note": "It was set to the time of Greenwich.", "at": now, "by": make.manager()}
+    ClockRuling.objects.create(read_out=read_out, offset_seconds=0, **word)
     restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
     Allowance.objects.create(device=held.device, began_at=now, **restart)
     return site
@@ -122,7 +123,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "renew": held.device,
         "device-dates": held.device,
         "device-clock": held.device,
-        "rule-clock": ReadOut.objects.get(),
+        "rule-clock": held.device.read_outs.get(),
         "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
         "message": held.rental.patient.messages.latest("pk"),
         "usage-import": UsageImport.objects.get(),
