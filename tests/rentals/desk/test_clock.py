@@ -51,6 +51,7 @@ def test_each_read_out_says_how_far_off_the_clock_was_and_what_was_done(device, 
         ("right", [("between two read-outs, drift spread evenly", 9)]),
         ("right", []),
     ]
+    assert "2025-06-21 16:30:00" in desk.page
     assert f'href="/devices/{device.pk}/clock/"' in (desk.see(f"/devices/{device.pk}/") and desk.page)
 
 
