@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -51,6 +52,20 @@ def check_email(**_: Any) -> list[CheckMessage]:
             "EMAIL_URL is not set, so no reminder would reach a patient.",
             hint="Set EMAIL_URL, for example smtp+tls://user:password@mail.example:587.",
             id="callus.E003",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_gateway(**_: Any) -> list[CheckMessage]:
+    url = urlsplit(settings.USAGE_GATEWAY_URL)
+    if url.scheme in {"", "https"} or url.hostname in {"localhost", "127.0.0.1", "::1"}:
+        return []
+    return [
+        Error(
+            "USAGE_GATEWAY_URL is not https, so its token and what patients did would be read on the way.",
+            hint="Set USAGE_GATEWAY_URL to the gateway's https address.",
+            id="callus.E007",
         )
     ]
 

@@ -43,6 +43,7 @@ def test_right_set_up_passes_the_deployment_check_without_a_word(tmp_path: Path)
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS does not say"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS does not say"),
         ({"EMAIL_URL": ""}, "EMAIL_URL is not set"),
+        ({"USAGE_GATEWAY_URL": "http://gateway.example"}, "USAGE_GATEWAY_URL is not https"),
     ],
 )
 def test_wrong_set_up_does_not_start(tmp_path: Path, changed: dict[str, str], said: str):
