@@ -1,5 +1,6 @@
 """The API against its own description: whatever the description allows or forbids is sent, and answered as it says."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,8 @@ BEYOND_THE_DESCRIPTION = {
     "unstorable",
 }  # Keys are tested one by one in test_access.py; here every request carries a good one.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance, schemathesis.checks.ignored_auth]
+
+EXAMPLES = int(os.environ.get("CALLUS_EXAMPLES", "8"))  # of each operation; `make drill` sends many more
 
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
 schema.app = get_wsgi_application()
@@ -89,7 +92,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
     database=None,

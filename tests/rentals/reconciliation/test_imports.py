@@ -358,7 +358,8 @@ class TestTogether:
             worker.percent = 10
             assert eventually(lambda: row(queued).progress == 10, 5)
             others = "datname = current_database() AND pid <> pg_backend_pid()"
-            assert sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}") == 1
+            its_own = f"SELECT pid FROM pg_stat_activity WHERE {others} ORDER BY backend_start DESC LIMIT 1"
+            assert sql(f"SELECT pg_terminate_backend(pid) FROM ({its_own}) newest") == 1
             worker.percent = 20
             assert eventually(lambda: row(queued).progress == 20, 5)
 

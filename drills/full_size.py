@@ -1,0 +1,30 @@
+"""T2, T3: random lives of rentals, and random requests against the API's description, many more than the suite has.
+
+CALLUS_LIVES lives (100 unless set) of 60 steps, CALLUS_EXAMPLES requests (100 unless set) of each operation.
+"""
+
+import os
+import subprocess
+import sys
+
+from tests.running import CHECKOUT
+
+TESTS = ("tests/rentals/test_life_of_a_rental.py", "tests/rentals/api/test_schema_conformance.py")
+
+
+def drill() -> dict[str, str]:
+    size = {name: os.environ.get(name, "100") for name in ("CALLUS_LIVES", "CALLUS_EXAMPLES")}
+    # The tests choose their own servers, beside those of the drill.
+    others = {name: value for name, value in os.environ.items() if name != "CALLUS_STATE_DIR"}
+    figures = {}
+    for test in TESTS:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+            cwd=CHECKOUT,
+            env={**others, **size},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-5000:]
+        figures[test] = done.stdout.splitlines()[-1]
+    return size | figures
