@@ -29,13 +29,24 @@ def queue_file(content: bytes, at: datetime) -> UsageImport:
 def import_and_kill(usage_import: UsageImport, at: datetime, seconds: float) -> bool:
     """Let a process of its own run the import and kill it (`kill -9`) after `seconds`; whether it had not ended."""
     connections.close_all()  # or both would speak over one
-    worker = FORK.Process(target=imports.run_import, args=(usage_import.pk,), kwargs={"at": at})
+    worker = FORK.Process(target=import_in_a_fork, args=(usage_import.pk, at))
     worker.start()
     worker.join(seconds)
     alive = worker.is_alive()
     worker.kill()
     worker.join()
     return alive
+
+
+def import_in_a_fork(import_id: int, at: datetime) -> None:
+    """Run the import over a connection of this process.
+
+    Where a browser's event loop ran in the parent, Django hides the connections made before it from the parent and
+    shows them to its child: to speak over them would be to speak in the parent's name.
+    """
+    for inherited in connections.all(initialized_only=True):
+        del connections[inherited.alias]
+    imports.run_import(import_id, at=at)
 
 
 @dataclass
