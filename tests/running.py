@@ -58,8 +58,8 @@ class Run:
     def _listen(self) -> None:
         self.said.extend(self.process.stdout or [])
 
-    def until_ready(self) -> "Run":
-        assert eventually(lambda: any("Callus is ready" in line for line in self.said), SECONDS_TO_START), self.text
+    def until_ready(self, seconds: float = SECONDS_TO_START) -> "Run":
+        assert eventually(lambda: any("Callus is ready" in line for line in self.said), seconds), self.text
         return self
 
     @property
