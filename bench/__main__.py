@@ -7,6 +7,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from django.core import management
+
 import bench
 from bench import Measurement
 from tests.running import fresh_database
@@ -26,7 +28,10 @@ def main(wanted: list[str]) -> None:
 
 def _measure(name: str) -> list[Measurement]:
     print(f"measuring {name} ...", flush=True)
-    return list(importlib.import_module(f"bench.{name}").measure())
+    try:
+        return list(importlib.import_module(f"bench.{name}").measure())
+    finally:
+        management.call_command("flush", interactive=False, verbosity=0)  # the next one begins with nothing
 
 
 def _print(measured: list[Measurement]) -> None:
