@@ -1,9 +1,12 @@
 """The Celery application: the schedule of the desk, and the signs of life that /readyz reads."""
 
 import os
-import time
+from typing import TYPE_CHECKING
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
+
+if TYPE_CHECKING:
+    from celery.worker.consumer import Consumer
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,7 +28,28 @@ app.conf.beat_schedule = {
 }
 
 SECONDS_BETWEEN_SIGNS = 10
-_next_sign = 0.0
+
+
+class SignsOfLife(bootsteps.StartStopStep):
+    """A worker's main process gives a sign while it has a connection, also while all its children are busy.
+
+    Celery's own heartbeat events stay off (`--without-heartbeat`): without a broker a worker that is to end
+    tries to send them for ever.
+    """
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, parent: "Consumer") -> None:
+        from config.health import give_sign
+
+        give_sign("workers")
+        self.timer = parent.timer.call_repeatedly(SECONDS_BETWEEN_SIGNS, give_sign, ("workers",))
+
+    def stop(self, parent: "Consumer") -> None:
+        self.timer.cancel()
+
+
+app.steps["consumer"].add(SignsOfLife)
 
 
 @signals.worker_init.connect
@@ -34,18 +58,6 @@ def refuse_a_wrong_set_up(**_: object) -> None:
     from config.checks import refuse_wrong_set_up
 
     refuse_wrong_set_up()
-
-
-@signals.worker_ready.connect
-@signals.heartbeat_sent.connect
-def worker_lives(**_: object) -> None:
-    """Called every two seconds by the worker's main process, also while all its children are busy."""
-    global _next_sign
-    from config.health import give_sign
-
-    if time.monotonic() >= _next_sign:
-        give_sign("workers")
-        _next_sign = time.monotonic() + SECONDS_BETWEEN_SIGNS
 
 
 @signals.beat_init.connect

@@ -120,8 +120,9 @@ def children_of_the_desk(port: int, *, demo: bool) -> list[Child]:
     ours = {"CALLUS_DEMO": str(int(demo)), "CALLUS_PORT": str(port)}
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "REMAP_SIGTERM": "SIGQUIT", **ours}
     celery = [python, "-m", "celery", "-A", "config.celery"]
+    alone = ["--without-mingle", "--without-gossip", "--without-heartbeat"]  # no talk between workers
     return [
         Child("web", [python, "-m", "gunicorn", "-c", "config/gunicorn.py", "-b", f"127.0.0.1:{port}"], environment),
-        Child("worker", [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip"], environment),
+        Child("worker", [*celery, "worker", "--concurrency", "2", *alone], environment),
         Child("scheduler", [*celery, "beat", "--pidfile="], environment),
     ]

@@ -31,7 +31,8 @@ from tests.running import CHECKOUT, environment_on_this_database, eventually
 from tests.sink import Sink
 
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery"]
-WORKER = [*CELERY, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip", "--loglevel", "critical"]
+ALONE = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+WORKER = [*CELERY, "worker", "--concurrency", "2", *ALONE, "--loglevel", "critical"]
 ENOUGH_TO_DO, MORE_TO_DO = 60, 100  # messages
 SINK_SECONDS = 0.02
 
