@@ -69,6 +69,8 @@ class Patient(models.Model):
     phone = models.CharField(max_length=40, blank=True)
     phone_digits = models.GeneratedField(expression=Digits("phone"), output_field=models.TextField(), db_persist=True)
     email_reminders = models.BooleanField(default=True)
+    wants_advice = models.BooleanField(default=True, help_text="Mail that is not strictly about the hire.")
+    language = models.CharField(max_length=8, default="en", help_text="Of the mail to the patient.")
     state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     external_key = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
@@ -100,6 +102,87 @@ class Patient(models.Model):
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}"
+
+
+@pghistory.track()
+class Contact(models.Model):
+    """Who is told instead of, or beside, the patient: a parent, a carer. A guardian signs for a minor."""
+
+    class Receives(models.TextChoices):
+        INSTEAD = "instead", "Instead of the patient"
+        BESIDE = "beside", "As well as the patient"
+        NOTHING = "nothing", "No mail"
+
+    patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="contact")
+    name = models.CharField(max_length=240)
+    relation = models.CharField(max_length=80, blank=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    receives = models.CharField(max_length=7, choices=Receives, default=Receives.INSTEAD)
+    is_guardian = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(receives__in=["instead", "beside", "nothing"]), name="contact_receives_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"contact of {self.patient}"
+
+
+@pghistory.track()
+class Payer(models.Model):
+    """Who pays instead of the patient: an insurer, a club, a parent."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="payers")
+    name = models.CharField(max_length=240)
+    email = models.EmailField(blank=True)
+    address = models.TextField(blank=True)
+    reference = models.CharField(max_length=80, blank=True, help_text="A claim or purchase order number.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"payer of {self.patient}"
+
+
+@pghistory.track()
+class SuppressedAddress(models.Model):
+    """An e-mail address to which nothing is sent any more: it does not exist, or its owner complained."""
+
+    class Why(models.TextChoices):
+        BOUNCED = "bounced", "Mail to it came back"
+        COMPLAINED = "complained", "Its owner called our mail unwanted"
+
+    address = models.EmailField(help_text="In lower case.")
+    why = models.CharField(max_length=10, choices=Why)
+    since = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name_plural = "suppressed addresses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(lifted_at__isnull=True), name="suppressed_address_once"
+            ),
+            models.CheckConstraint(condition=Q(address=models.functions.Lower("address")), name="suppressed_lower"),
+            models.CheckConstraint(condition=Q(why__in=["bounced", "complained"]), name="suppressed_why_known"),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True, lifted_by__isnull=True)
+                | Q(lifted_at__isnull=False, lifted_by__isnull=False),
+                name="suppressed_lifted_has_who",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"suppressed address {self.pk}"
 
 
 class Injury(models.Model):

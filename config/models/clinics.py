@@ -16,6 +16,8 @@ from holidays import list_supported_countries
 from config.public_holidays import public_holidays
 from config.refusals import Refusal
 
+ABN_WEIGHTS = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
+
 
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
@@ -29,6 +31,16 @@ def validate_holiday_region(region: str) -> None:
         raise ValidationError(f"{region} is not a region with known public holidays; write one like AU-NSW.")
 
 
+def validate_abn(number: str) -> None:
+    """An Australian Business Number: eleven digits whose weighted sum, the first one less by one, divides by 89."""
+    digits = [int(digit) for digit in number.replace(" ", "") if digit.isdigit()]
+    if len(digits) == len(number.replace(" ", "")) == len(ABN_WEIGHTS):
+        first, *rest = digits
+        if sum(weight * digit for weight, digit in zip(ABN_WEIGHTS, (first - 1, *rest), strict=True)) % 89 == 0:
+            return
+    raise ValidationError(f"{number} is not an ABN; it has eleven digits, as in 51 824 753 556.")
+
+
 @pghistory.track()
 class Clinic(models.Model):
     """One site: its time zone decides what a day is, its settings what the rules count."""
@@ -38,6 +50,12 @@ class Clinic(models.Model):
     phone = models.CharField(max_length=40, blank=True)
     email = models.EmailField(blank=True)
     address = models.TextField(blank=True)
+    legal_name = models.CharField(max_length=240, blank=True, help_text="Who lets the devices; empty: the name.")
+    abn = models.CharField(max_length=14, blank=True, validators=[validate_abn])
+    charges_gst = models.BooleanField(default=False, help_text="Amounts include 10 % GST, which tax invoices show.")
+    sender_email = models.EmailField(
+        blank=True, help_text="Where this site's mail comes from; the mail server has to allow it."
+    )
 
     turnaround_days = models.PositiveSmallIntegerField(
         default=1, help_text="Days a device needs after the due day for inspection and cleaning."
@@ -80,6 +98,9 @@ class Clinic(models.Model):
     )
     reminders_from = models.TimeField(default=time(8), help_text="No reminder leaves before this local time.")
     reminders_until = models.TimeField(default=time(18), help_text="No reminder leaves from this local time on.")
+    quiet_when_closed = models.BooleanField(
+        default=True, help_text="No reminder leaves on a day the doors stay closed."
+    )
 
     class Meta:
         ordering = ("name",)
@@ -215,6 +236,17 @@ class Terms(models.Model):
     minimum_weeks = models.PositiveSmallIntegerField(default=2)
     bond = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("300.00"))
     late_fee_per_day = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("10.00"))
+    replacement_price = models.DecimalField(
+        max_digits=8, decimal_places=2, default=Decimal("4500.00"), help_text="What a device that is kept costs, AUD."
+    )
+    hire_credit_percent = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text="Share of the hire paid that is taken off the price of a device that is kept.",
+    )
+    deemed_kept_after_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, default=14, help_text="Days overdue after which keeping it is proposed; empty: never."
+    )
 
     class Meta:
         ordering = ("clinic", "-version")
@@ -224,6 +256,9 @@ class Terms(models.Model):
             models.CheckConstraint(
                 condition=Q(weekly_hire__gte=0, bond__gte=0, late_fee_per_day__gte=0),
                 name="terms_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(replacement_price__gte=0, hire_credit_percent__lte=100), name="terms_price_in_range"
             ),
         ]
         triggers = [

@@ -33,20 +33,47 @@ class CalendarFeed(models.Model):
 
 
 class PatientLink(models.Model):
-    """A key, mailed to a patient, to a page about one rental, which then asks for the date of birth.
+    """A key, mailed to a patient, to the pages about one rental, which then ask for the date of birth.
 
-    `wrong_tries` is counted in the row, so that no parallel guesses get past the lock-out.
+    `wrong_tries` is counted in the row, so that no parallel guesses get past the lock-out. One to an offer lasts
+    as long as the offer.
     """
 
+    class Purpose(models.TextChoices):
+        OFFER = "offer", "An offer"
+        PORTAL = "portal", "The patient's page"
+
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="links")
+    purpose = models.CharField(max_length=6, choices=Purpose, default=Purpose.OFFER)
     key_hash = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     wrong_tries = models.PositiveSmallIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [
+            models.CheckConstraint(condition=models.Q(purpose__in=["offer", "portal"]), name="patient_link_purpose"),
+        ]
+
+    def __str__(self) -> str:
+        return f"link {self.pk}"
+
+
+class PortalSession(models.Model):
+    """A short stay on the patient's page after the right date of birth; its key lives in a cookie of its own."""
+
+    link = models.ForeignKey(PatientLink, on_delete=models.PROTECT, related_name="sessions")
+    key_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("pk",)
 
     def __str__(self) -> str:
-        return f"link {self.pk}"
+        return f"portal session {self.pk}"

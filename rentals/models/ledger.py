@@ -20,13 +20,16 @@ class LedgerEntry(models.Model):
     """One entry in AUD. Charges are positive, what the patient paid or gets back by credit is negative.
 
     A bond is no income: `bond_payment` (negative) comes with `bond_held` (positive), so holding it
-    leaves the balance alone; `bond_applied` and `refund_due` (both negative) let go of it.
+    leaves the balance alone; `bond_applied` and `refund_due` (both negative) let go of it. `purchase`
+    is the price of a device that is kept, `hire_credit` (negative) the share of the hire taken off it.
     """
 
     class Kind(models.TextChoices):
         HIRE = "hire"
         LATE_FEE = "late_fee"
         FEE = "fee"
+        PURCHASE = "purchase"
+        HIRE_CREDIT = "hire_credit"
         HIRE_PAYMENT = "hire_payment"
         FEE_PAYMENT = "fee_payment"
         BOND_PAYMENT = "bond_payment"
@@ -58,9 +61,16 @@ class LedgerEntry(models.Model):
         verbose_name_plural = "ledger entries"
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["hire", "late_fee", "fee", "bond_held", "refund"], amount__gt=0)
+                condition=Q(kind__in=["hire", "late_fee", "fee", "purchase", "bond_held", "refund"], amount__gt=0)
                 | Q(
-                    kind__in=["hire_payment", "fee_payment", "bond_payment", "bond_applied", "refund_due"],
+                    kind__in=[
+                        "hire_credit",
+                        "hire_payment",
+                        "fee_payment",
+                        "bond_payment",
+                        "bond_applied",
+                        "refund_due",
+                    ],
                     amount__lt=0,
                 )
                 | Q(kind="reversal"),

@@ -1,147 +1,20 @@
-"""Reminders and the messages that carry them (I8).
+"""Reminders: what is to be told, once an occasion, and when a site wants it told (I8).
 
-A reminder belongs to an occasion, not to a night; a message is one mail with claim, state and
-Message-ID of its own. Rows are the truth, a task is only a poke.
+A reminder belongs to an occasion, not to a night; the message that carries it is one mail.
 """
 
 from datetime import datetime
-from email.utils import parseaddr
 from typing import Self
-from uuid import uuid4
 
 import pghistory
-import pgtrigger
-from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from config.models import User
-from patients.models import Patient
+from config.models import Clinic
 from rentals.models.holdings import Holding
+from rentals.models.messages import Message
 from rentals.models.rental import Rental
-
-
-class MessageQuerySet(models.QuerySet["Message"]):
-    def visible_to(self, user: User) -> Self:
-        """Those to patients of the user's clinics."""
-        return self.filter(patient__clinic__in=user.visible_clinics())
-
-    def to_decide(self) -> Self:
-        """Those that did not arrive, or may not have, and that no person has dealt with yet; oldest first."""
-        return self.filter(state__in=Message.TO_DECIDE, decided_at__isnull=True).order_by("pk")
-
-
-# What a mail says is kept once, not in every version of its row.
-@pghistory.track(exclude=["subject", "text", "html"])
-class Message(models.Model):
-    """One mail to one recipient.
-
-    queued → sending → sent | retry | failed | unknown | void; retry → sending. `unknown`: it was handed
-    to the mail server and nobody can tell whether it arrived; never silently sent again. A person decides
-    what becomes of a failed or unknown one. `subject`, `text` and `html` are what the last attempt said.
-    """
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "Waiting to be sent"
-        SENDING = "sending", "Being sent"
-        RETRY = "retry", "Will be tried again"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Could not be sent"
-        UNKNOWN = "unknown", "May not have arrived"
-        VOID = "void", "Not sent"
-
-    class Decision(models.TextChoices):
-        """What a person decided about one that did not arrive."""
-
-        TOLD = "told", "Told by phone instead"
-        NOT_NEEDED = "not_needed", "Not needed any more"
-
-    TO_SEND = (State.QUEUED, State.RETRY)
-    TO_DECIDE = (State.FAILED, State.UNKNOWN)
-
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="messages")
-    channel = models.CharField(max_length=5, default="email")
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
-    created_at = models.DateTimeField()
-    next_attempt_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was claimed.")
-    claim = models.UUIDField(null=True, help_text="Names the one attempt that owns the message while sending.")
-    lease_until = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
-    why = models.CharField(max_length=240, blank=True, help_text="Why it was not sent; no patient data.")
-    mail_key = models.UUIDField(
-        default=uuid4, help_text="Random part of the Message-ID, so that ids used again after a restore do not clash."
-    )
-    subject = models.TextField(blank=True)
-    text = models.TextField(blank=True)
-    html = models.TextField(blank=True)
-    decision = models.CharField(max_length=10, choices=Decision, blank=True)
-    decided_at = models.DateTimeField(null=True, blank=True)
-    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-
-    objects = MessageQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("pk",)
-        indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(state__in=["queued", "retry"]), name="message_to_send"
-            ),
-            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_sending"),
-            models.Index(
-                fields=["id"],
-                condition=Q(state__in=["failed", "unknown"], decided_at__isnull=True),
-                name="message_to_decide",
-            ),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=["queued", "sending", "retry", "sent", "failed", "unknown", "void"]),
-                name="message_state_known",
-            ),
-            models.CheckConstraint(
-                condition=Q(state="sending", claim__isnull=False, lease_until__isnull=False)
-                | (~Q(state="sending") & Q(claim__isnull=True, lease_until__isnull=True)),
-                name="message_sending_is_claimed",
-            ),
-            models.CheckConstraint(
-                condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
-                name="message_sent_has_time",
-            ),
-            models.CheckConstraint(
-                condition=Q(decision="", decided_at__isnull=True, decided_by__isnull=True)
-                | Q(
-                    state__in=["failed", "unknown"],
-                    decision__in=["told", "not_needed"],
-                    decided_at__isnull=False,
-                    decided_by__isnull=False,
-                ),
-                name="message_decided_has_who",
-            ),
-        ]
-        triggers = [
-            pgtrigger.FSM(
-                name="message_moves_along_the_table",
-                field="state",
-                transitions=[
-                    ("queued", "sending"),
-                    ("retry", "sending"),
-                    *(("sending", end) for end in ("sent", "retry", "failed", "unknown", "void")),
-                ],
-            ),
-            pgtrigger.Protect(
-                name="message_begins_queued", operation=pgtrigger.Insert, condition=~pgtrigger.Q(new__state="queued")
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"message {self.pk}"
-
-    @property
-    def message_id(self) -> str:
-        """The Message-ID of its mail, the same at every attempt."""
-        domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
-        return f"<{self.pk}.{self.mail_key.hex}@{domain}>"
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
@@ -162,11 +35,25 @@ class Reminder(models.Model):
     """
 
     class Kind(models.TextChoices):
+        AGREEMENT_TO_SIGN = "agreement_to_sign", "Agreement to sign"
         COLLECT_TOMORROW = "collect_tomorrow", "Collect tomorrow"
-        DUE_SOON = "due_soon", "Due in three days"
+        FIRST_DAYS = "first_days", "How the first days went"
+        DAYS_MISSED = "days_missed", "Days without treatment"
+        TREATMENTS_LOW = "treatments_low", "Treatments running low"
+        GEL_LOW = "gel_low", "Gel running low"
+        IMAGING_DUE = "imaging_due", "Follow-up imaging due"
+        DUE_SOON = "due_soon", "Due soon"
         DUE_TODAY = "due_today", "Due today"
         OVERDUE = "overdue", "Overdue"
         OFFER = "offer", "Offer from the waiting list"
+        HOW_TO_RETURN = "how_to_return", "Healed: how to return"
+        RETURNED_THANKS = "returned_thanks", "Returned, with thanks"
+        BOND_REFUNDED = "bond_refunded", "Bond refunded"
+        RECEIPT = "receipt", "Receipt"
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        PHONE = "phone", "Phone"
 
     class Why(models.TextChoices):
         """Why a reminder will not be sent."""
@@ -182,13 +69,23 @@ class Reminder(models.Model):
         WITHDRAWN = "withdrawn", "The patient has withdrawn"
         DECEASED = "deceased", "The patient has died"
         OPTED_OUT = "opted_out", "The patient wants no reminders by e-mail"
-        NO_EMAIL = "no_email", "The patient has no usable e-mail address"
+        NO_EMAIL = "no_email", "There is no usable e-mail address"
+        BOUNCED = "bounced", "Mail to this address came back"
+        COMPLAINED = "complained", "The owner of this address wants no mail from us"
+        NO_ADVICE = "no_advice", "The patient wants only what is about the hire"
+        SWITCHED_OFF = "switched_off", "The clinic does not send this kind"
+        SIGNED = "signed", "The agreement is signed"
+        TREATED = "treated", "The treatments go on"
+        RENEWED = "renewed", "There is enough again"
+        IMAGED = "imaged", "The day of the imaging has changed or passed"
+        PAUSED = "paused", "The treatment is paused"
+        TASK_DONE = "task_done", "Staff have told it by phone"
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="reminders")
     kind = models.CharField(max_length=20, choices=Kind)
     occasion = models.CharField(max_length=40)
-    recipient = models.CharField(max_length=10, default="patient")
-    channel = models.CharField(max_length=5, default="email")
+    recipient = models.CharField(max_length=10, choices=Message.Recipient, default=Message.Recipient.PATIENT)
+    channel = models.CharField(max_length=5, choices=Channel, default=Channel.EMAIL)
     due_at = models.DateTimeField()
     void = models.BooleanField(default=False)
     why = models.CharField(max_length=20, choices=Why, blank=True)
@@ -237,3 +134,34 @@ class Reminder(models.Model):
         if self.void:
             return self.get_why_display()
         return self.message.why if self.message else ""
+
+
+@pghistory.track()
+class ReminderRule(models.Model):
+    """When a site wants one kind told; without a row the defaults of `rentals.reminders.rules` count.
+
+    `days` are before (negative) or after the day that the kind is about, in calendar or open days. `threshold`:
+    unused days in a row for `days_missed`, treatments left for `treatments_low` and `gel_low`.
+    """
+
+    class Days(models.TextChoices):
+        CALENDAR = "calendar", "Calendar days"
+        OPEN = "open", "Days the doors are open"
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="reminder_rules")
+    kind = models.CharField(max_length=20, choices=Reminder.Kind)
+    enabled = models.BooleanField(default=True)
+    days = ArrayField(models.SmallIntegerField(), default=list, blank=True)
+    counted_in = models.CharField(max_length=8, choices=Days, default=Days.CALENDAR)
+    at = models.TimeField(null=True, blank=True, help_text="Local time; empty: when the sending hours begin.")
+    threshold = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("clinic", "kind")
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "kind"], name="reminder_rule_once_a_kind"),
+            models.CheckConstraint(condition=Q(counted_in__in=["calendar", "open"]), name="reminder_rule_days_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic} {self.kind}"

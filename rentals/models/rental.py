@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 from config.models import Clinic, Terms, User
 from devices.models import Inspection
-from patients.models import Injury, Patient, Screening
+from patients.models import Injury, Patient, Payer, Screening
 from rentals.models.states import FIRST, MOVES, State
 
 WAITING_ORDER = ("priority", "created_at", "pk")
@@ -66,6 +66,13 @@ class Rental(models.Model):
     handed_over_at = models.DateTimeField(null=True, blank=True)
     healed_on = models.DateField(null=True, blank=True)
     healed_imaging = models.CharField(max_length=120, blank=True)
+    imaging_due_on = models.DateField(null=True, blank=True, help_text="When follow-up imaging is planned.")
+    return_expected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the patient means to bring it back: a slot chosen, or told to staff."
+    )
+    payer = models.ForeignKey(
+        Payer, on_delete=models.PROTECT, null=True, blank=True, related_name="rentals", help_text="Empty: the patient."
+    )
     returned_at = models.DateTimeField(null=True, blank=True)
     inspection = models.OneToOneField(
         Inspection, on_delete=models.PROTECT, null=True, blank=True, related_name="rental"
@@ -86,6 +93,16 @@ class Rental(models.Model):
             models.Index(fields=["patient", "state"], name="rental_patient_state"),
             models.Index(
                 fields=["clinic", "priority", "created_at"], condition=Q(state="enquiry"), name="rental_waiting"
+            ),
+            models.Index(
+                fields=["clinic", "imaging_due_on"],
+                condition=Q(imaging_due_on__isnull=False),
+                name="rental_imaging_due",
+            ),
+            models.Index(
+                fields=["clinic", "return_expected_at"],
+                condition=Q(return_expected_at__isnull=False),
+                name="rental_return_expected",
             ),
             models.Index(
                 fields=["offer_expires_at"], condition=Q(offer_expires_at__isnull=False), name="rental_offered"
@@ -177,24 +194,3 @@ class Move(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rental} {self.verb}"
-
-
-class Signature(models.Model):
-    """The patient's agreement to one version of the terms, witnessed by a member of staff."""
-
-    rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="signatures")
-    terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=240)
-    signed_at = models.DateTimeField()
-    witnessed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["rental", "terms"], name="signature_once_a_version"),
-        ]
-        triggers = [
-            pgtrigger.Protect(name="signature_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-        ]
-
-    def __str__(self) -> str:
-        return f"signature {self.pk}"

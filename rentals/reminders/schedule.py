@@ -48,8 +48,8 @@ class Series:
 
 
 def suffix(days: int) -> str:
-    """What follows the anchor day in an occasion: nothing up to that day, `+3` three days after it."""
-    return f"+{days}" if days > 0 else ""
+    """What follows the anchor day in an occasion: nothing on that day, `-1` the day before, `+3` three days after."""
+    return f"{days:+d}" if days else ""
 
 
 def occasion(anchor: date, days: int) -> str:
