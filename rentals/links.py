@@ -5,7 +5,7 @@ birth, and a few wrong ones close it for good.
 """
 
 import secrets
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F
@@ -15,13 +15,26 @@ from config.keys import digest_of
 from rentals.models import PatientLink, Rental
 
 MOST_TRIES = 5
+PORTAL_LINK_LASTS = timedelta(days=365)
 
 
 def make_link(rental: Rental, *, expires_at: datetime, at: datetime) -> str:
-    """A new key to the rental until `expires_at`; what was mailed about it before opens nothing from now on."""
-    PatientLink.objects.filter(rental=rental, revoked_at=None).update(revoked_at=at)
+    """A new key to the rental's offer until `expires_at`; one mailed about it before opens nothing from now on."""
+    offers = PatientLink.objects.filter(rental=rental, purpose=PatientLink.Purpose.OFFER)
+    offers.filter(revoked_at=None).update(revoked_at=at)
+    return add_link(rental, PatientLink.Purpose.OFFER, expires_at=expires_at, at=at)
+
+
+def make_portal_link(rental: Rental, *, at: datetime) -> str:
+    """A new key to the patient's pages about the rental; those in earlier mails go on opening them."""
+    return add_link(rental, PatientLink.Purpose.PORTAL, expires_at=at + PORTAL_LINK_LASTS, at=at)
+
+
+def add_link(rental: Rental, purpose: PatientLink.Purpose, *, expires_at: datetime, at: datetime) -> str:
     key = secrets.token_urlsafe(32)
-    PatientLink.objects.create(rental=rental, key_hash=digest_of(key), created_at=at, expires_at=expires_at)
+    PatientLink.objects.create(
+        rental=rental, purpose=purpose, key_hash=digest_of(key), created_at=at, expires_at=expires_at
+    )
     return key
 
 

@@ -1,0 +1,62 @@
+"""What staff are asked to do, and that it was done."""
+
+from datetime import datetime
+from typing import Any
+
+from config.models import User
+from config.refusals import Refusal
+from patients.access import record_access
+from patients.models import Access
+from rentals.deciding import deciding
+from rentals.models import Reminder, Rental, StaffTask
+
+
+def ask_staff(
+    kind: StaffTask.Kind,
+    subject: str,
+    *,
+    rental: Rental,
+    words: str,
+    at: datetime,
+    due_at: datetime | None = None,
+    for_role: StaffTask.For = StaffTask.For.RECEPTION,
+    asked: dict[str, Any] | None = None,
+    reminder: Reminder | None = None,
+) -> StaffTask:
+    """Ask staff of the rental's clinic for one thing; the same `subject` of a kind is asked for once, done or not.
+
+    `words` say what to do, or are what the patient wrote; `asked` holds what the patient asked for as values.
+    Due at once when `due_at` is not given. The caller holds the transaction.
+    """
+    task, _ = StaffTask.objects.get_or_create(
+        kind=kind,
+        subject=subject,
+        defaults={
+            "clinic": rental.clinic,
+            "patient": rental.patient,
+            "rental": rental,
+            "reminder": reminder,
+            "words": words,
+            "opened_at": at,
+            "due_at": due_at or at,
+            "for_role": for_role,
+            "asked": asked or {},
+        },
+    )
+    return task
+
+
+def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTask:
+    """Write down that a task is done, by whom and with what result. A change of the patient's record (I10).
+
+    Raises `already_done` the second time.
+    """
+    with deciding():
+        done = StaffTask.objects.filter(pk=task.pk, done_at=None)
+        mine = done.update(done_at=at, done_by=actor, note=note.strip())
+        task = StaffTask.objects.select_related("done_by").get(pk=task.pk)
+        if not mine:
+            who = str(task.done_by) if task.done_by else "Callus, for it was not needed any more"
+            raise Refusal("already_done", f"This was done already by {who}; nothing is left to do.")
+        record_access(actor, [task.patient_id], Access.Action.CHANGED, at)
+    return task
