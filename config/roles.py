@@ -15,6 +15,8 @@ MATRIX: dict[str, frozenset[str]] = {
     "readings.trust":       frozenset({R,        C,         M}),  # one in doubt, found right
     "patients.search":      frozenset({R,        C,         M,       A}),
     "patients.register":    frozenset({R,        C,         M}),
+    "patients.contact":     frozenset({R,        C,         M}),  # contact persons, payers, preferences
+    "patients.silence":     frozenset({R,        C,         M}),  # withdrawn or died: nothing is sent any more
     "rentals.read":         frozenset({R,        C,         M,       A}),
     "rentals.book":         frozenset({R,        C,         M}),
     "rentals.override_capacity":     frozenset({            M}),
@@ -32,10 +34,19 @@ MATRIX: dict[str, frozenset[str]] = {
     "rentals.take_back":    frozenset({R,        C,         M}),
     "rentals.inspect":      frozenset({R,        C,         M}),
     "rentals.tell":         frozenset({R,        C,         M}),  # by phone, where a message did not arrive
+    "rentals.resend":       frozenset({R,        C,         M}),  # a message once more
+    "rentals.plan_imaging": frozenset({          C,         M}),
+    "rentals.give_gel":     frozenset({R,        C,         M}),
+    "rentals.invoice":      frozenset({R,                   M}),
     "rentals.cancel":       frozenset({R,        C,         M}),
     "rentals.write_off":    frozenset({                     M}),  # lost or kept
     "rentals.correct":      frozenset({                     M}),  # recorded wrongly: another device or patient
     "rentals.backdate":     frozenset({                     M}),  # more than three days
+    "tasks.read":           frozenset({R,        C,         M,       A}),
+    "tasks.do":             frozenset({R,        C,         M}),
+    "messages.watch":       frozenset({                     M,       A}),  # what is late, failed or in doubt
+    "messages.write":       frozenset({                     M}),  # the site's words and when they leave
+    "terms.write":          frozenset({                     M}),
     "recalls.start":        frozenset({                     M}),
     "recalls.read":         frozenset({R,        C,         M,       A}),  # whom to phone
     "feeds.manage":         frozenset({                     M}),  # lets data out of the house without a sign-in
