@@ -1,7 +1,8 @@
-"""Links by which a patient answers an offer without an account (reliability: patient links).
+"""Links by which a patient answers an offer, or sees the pages about a hire, without an account (reliability: patient
+links).
 
 The key has 256 random bits and only its hash is kept. It opens nothing by itself: the page asks for the date of
-birth, and a few wrong ones close it for good.
+birth. A few wrong ones close a link to an offer for good, and one to the patient's pages for a while.
 """
 
 import secrets
@@ -43,6 +44,11 @@ def address_of(key: str) -> str:
     return settings.PUBLIC_URL + reverse("offer", args=[key])
 
 
+def address_of_portal(key: str) -> str:
+    """Where the patient's pages open, as it stands in a mail."""
+    return settings.PUBLIC_URL + reverse("portal", args=[key])
+
+
 def address_without_key(rental: Rental) -> str:
     """What stands for that address in what we keep of the mail."""
     return address_of(f"key-of-{rental.reference}")
@@ -56,6 +62,7 @@ def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:
     at the same moment are more than `MOST_TRIES`; one with the right date is taken off again.
     """
     links = PatientLink.objects.filter(key_hash=digest_of(key), revoked_at=None, expires_at__gt=at)
+    links = links.filter(purpose=PatientLink.Purpose.OFFER)
     if not links.filter(wrong_tries__lt=MOST_TRIES).update(wrong_tries=F("wrong_tries") + 1):
         return None
     link = links.select_related("rental__clinic", "rental__patient").get()

@@ -2,8 +2,10 @@
 
 from django.urls import path
 
-from rentals.portal import views
+from rentals.portal.door import door
+from rentals.portal.offer import offer_page
 
 urlpatterns = [
-    path("offers/<str:key>/", views.offer_page, name="offer"),
+    path("offers/<str:key>/", offer_page, name="offer"),
+    path("p/<str:key>/", door, name="portal"),
 ]

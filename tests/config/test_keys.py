@@ -38,6 +38,8 @@ def test_each_address_that_holds_a_key_is_one_that_is_written_down_without_it():
         (f"Not Found: //Calendar//{KEY}.ics", "Not Found: //Calendar/(key)"),
         (f"GET /offers/{KEY}/?x=1 HTTP/1.1", "GET /offers/(key)?x=1 HTTP/1.1"),
         (f"{{'path': 'calendar/{KEY}.ics'}}", "{'path': 'calendar/(key)'}"),
+        (f"GET /p/{KEY}/ HTTP/1.1", "GET /p/(key) HTTP/1.1"),
+        ("GET http://localhost/help/me HTTP/1.1", "GET http://localhost/help/me HTTP/1.1"),
         ("GET /patients/3/offers/ 200 3ms", "GET /patients/3/offers/ 200 3ms"),
         ('File "/lib/icalendar/cal/calendar.py"', 'File "/lib/icalendar/cal/calendar.py"'),
     ],

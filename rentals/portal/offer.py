@@ -1,0 +1,58 @@
+"""The page of an offer, opened by the link in its mail and the date of birth, without a sign-in."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views import View
+
+from config.refusals import Refusal
+from rentals.booking.offers import accept_offer, decline_offer
+from rentals.links import open_link
+from rentals.models import Rental
+from rentals.portal.page import BirthForm, for_patients, show
+
+ANSWERS = {"accept": accept_offer, "decline": decline_offer}
+
+
+class OfferPage(View):
+    """An offer, and the answer to it. Opening the link changes nothing and shows nothing: mail scanners do that.
+
+    Whatever is wrong (the date, the key, an offer that is over, too many tries), the page says the same. The date is
+    sent along with the answer as well, so that nothing of the patient is kept between.
+    """
+
+    request: HttpRequest
+
+    def get(self, request: HttpRequest, key: str) -> HttpResponse:
+        return show(request, "ask", form=BirthForm())
+
+    def post(self, request: HttpRequest, key: str) -> HttpResponse:
+        form = BirthForm(request.POST)
+        if not form.is_valid():
+            return show(request, "ask", form=form)
+        rental = open_link(key, form.cleaned_data["date_of_birth"], at=timezone.now())
+        answer = request.POST.get("answer", "")
+        if rental is None:
+            return self.refuse()
+        return self.take(answer, rental) if answer in ANSWERS else self.show_rental("offer", rental, form=form)
+
+    def take(self, answer: str, rental: Rental) -> HttpResponse:
+        try:
+            answered = ANSWERS[answer](rental, at=timezone.now(), actor=None)
+        except Refusal:
+            return self.refuse()
+        return self.show_rental("answered", answered)
+
+    def refuse(self) -> HttpResponse:
+        return show(self.request, "ask", form=BirthForm(), refused=True)
+
+    def show_rental(self, name: str, rental: Rental, **context: Any) -> HttpResponse:
+        """A page that says something of the rental, by its clinic's clock."""
+        clinic = rental.clinic
+        with timezone.override(clinic.zone):
+            hours = clinic.hours_on(rental.starts_on)
+            return show(self.request, name, rental=rental, clinic=clinic, hours=hours, **context)
+
+
+offer_page = for_patients(OfferPage.as_view())
