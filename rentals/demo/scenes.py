@@ -10,7 +10,8 @@ from devices.models import Device
 from rentals import custody
 from rentals.agreement import sign
 from rentals.booking.book import Booking, book
-from rentals.booking.change import cancel, confirm_healed, extend, pin, swap
+from rentals.booking.change import cancel, confirm_healed, pin, swap
+from rentals.booking.extension import extend
 from rentals.booking.offers import accept_offer, decline_offer, see_to_offers
 from rentals.booking.waiting import enquire, prioritise
 from rentals.demo.chance import chance_of
@@ -211,7 +212,7 @@ class Telling:
             planned_treatments=self.rental.planned_treatments + more,
             at=at,
             actor=self.site.desk,
-        )
+        ).rental
 
     def swapped(self) -> Scenes:
         other = self.fleet[self.story.swapped_to]

@@ -6,7 +6,7 @@ import pytest
 
 from devices.models import Device
 from devices.readings import record_reading
-from rentals.booking import change
+from rentals.booking import change, extension
 from rentals.booking.availability import fitting_devices, judged_devices
 from rentals.booking.capacity import with_availability, with_capacity
 from tests import make
@@ -144,7 +144,7 @@ class TestBookingWithinCapacity:
         due_on, more = rental.due_on + 7 * DAY, rental.planned_treatments + 1
         refused_as(
             "capacity_exceeded",
-            change.extend,
+            extension.extend,
             rental,
             due_on=due_on,
             planned_treatments=more,
@@ -165,10 +165,11 @@ class TestMoreTreatmentsLater:
         rental = make.rental("active", device=device, planned_treatments=28)
         details = {"due_on": date(2026, 4, 27), "planned_treatments": planned, "at": make.NOW, "actor": make.manager()}
         if allowed:
-            assert change.extend(rental, **details).planned_treatments == 60
+            assert extension.extend(rental, **details).rental.planned_treatments == 60
             assert make.capacity_of(device).free_treatments == 0
         else:
-            assert refused_as("capacity_exceeded", change.extend, rental, **details).conflict == {"free_treatments": 32}
+            refusal = refused_as("capacity_exceeded", extension.extend, rental, **details)
+            assert refusal.conflict == {"free_treatments": 32}
             assert make.capacity_of(device).promised_treatments == 68
 
     def test_treatments_already_given_beyond_the_plan_are_not_asked_for_again(self, clinic):
@@ -177,8 +178,8 @@ class TestMoreTreatmentsLater:
         rental = make.rental("active", device=device, planned_treatments=28)
         read(device, 40, make.NOW + 20 * DAY)
         details = {"due_on": date(2026, 4, 13), "at": make.NOW + 20 * DAY, "actor": make.manager()}
-        assert change.extend(rental, planned_treatments=42, **details).planned_treatments == 42
-        refused_as("capacity_exceeded", change.extend, rental, planned_treatments=43, **details)
+        assert extension.extend(rental, planned_treatments=42, **details).rental.planned_treatments == 42
+        refused_as("capacity_exceeded", extension.extend, rental, planned_treatments=43, **details)
 
 
 class TestAvailability:

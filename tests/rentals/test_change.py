@@ -7,7 +7,7 @@ import pytest
 from config.models import Closure
 from devices.models import Device
 from rentals.agreement import is_signed, sign
-from rentals.booking import change
+from rentals.booking import change, extension
 from rentals.ledger import balance
 from rentals.models import Holding, Rental, Signature
 from tests import make
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 def extend(rental, due_on, *, at=make.NOW, **details):
-    return change.extend(rental, due_on=due_on, at=at, actor=make.manager(), **details)
+    return extension.extend(rental, due_on=due_on, at=at, actor=make.manager(), **details).rental
 
 
 def swap(rental, device, *, counter_out=10, counter_in=0, at=make.NOW + 10 * DAY, **details):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
 from config.models import Clinic
-from rentals.booking import change
+from rentals.booking import extension
 from rentals.feeds import DAYS_AHEAD, calendar_of, make_feed, read_feed, revoke_feed
 from rentals.models import CalendarFeed, Rental
 from rentals.models.states import State
@@ -132,7 +132,7 @@ class TestSays:
         uid = f"{rental.reference}-return@callus"
         before, at = events(feed)[uid], make.NOW + timedelta(hours=5)
         assert raw(feed) == raw(feed, at)
-        change.extend(rental, due_on=rental.due_on + timedelta(days=7), at=at, actor=manager)
+        extension.extend(rental, due_on=rental.due_on + timedelta(days=7), at=at, actor=manager)
         after = events(feed, at)[uid]
         assert after["sequence"] > before["sequence"]
         assert (before["dtstamp"].dt, after["dtstamp"].dt) == (make.NOW, at)

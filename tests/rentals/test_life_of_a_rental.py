@@ -25,7 +25,7 @@ from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
 from rentals import agreement, custody, ledger
-from rentals.booking import book, change, offers, waiting
+from rentals.booking import book, change, extension, offers, waiting
 from rentals.booking.capacity import with_capacity
 from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend, place_at_risk
@@ -369,7 +369,7 @@ class Desk(RuleBasedStateMachine):
         details = {"due_on": due_on, "planned_treatments": rental.planned_treatments + more, **self.mark}
         before = self.holding(rental)
         free_before = self.free(before) if before and before.device_id else 0
-        if self.attempt("extend", lambda: change.extend(rental, **details), rental) and before.device_id:
+        if self.attempt("extend", lambda: extension.extend(rental, **details).rental, rental) and before.device_id:
             assert self.free(before) >= min(free_before, 0)  # I2: no more is promised than was free
 
     def swap(self, rental, chance):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rentals import agreement, custody, ledger, lifecycle
-from rentals.booking import change, offers, waiting
+from rentals.booking import change, extension, offers, waiting
 from rentals.correction import correct_device, correct_patient_of
 from rentals.models import Move, Priority, Rental
 from rentals.models.states import MOVES, State
@@ -29,9 +29,9 @@ VERBS = {
     "hand_over": lambda rental, actor: custody.hand_over(
         make.prepare(rental, actor=actor), counter=0, parts=[], **a_moment(actor)
     ),
-    "extend": lambda rental, actor: change.extend(
+    "extend": lambda rental, actor: extension.extend(
         rental, due_on=rental.due_on + timedelta(days=7), at=LATER, actor=actor
-    ),
+    ).rental,
     "swap": lambda rental, actor: change.swap(
         rental, counter_out=14, device=make.device(rental.clinic), counter_in=0, **a_moment(actor)
     ),

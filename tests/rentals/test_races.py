@@ -18,7 +18,7 @@ from devices.models import Device
 from patients.models import Patient
 from rentals import custody, ledger
 from rentals.booking import book as booking_verbs
-from rentals.booking import change
+from rentals.booking import change, extension
 from rentals.models import Holding, LedgerEntry, Rental
 from rentals.recall import start_recall
 from tests import make
@@ -91,7 +91,7 @@ class TestOneWins:
         for _ in range(ROUNDS):
             rental = make.rental("active")
             device = rental.holdings.get().device
-            extend = partial(change.extend, rental, due_on=date(2026, 5, 11), at=make.NOW, actor=make.manager())
+            extend = partial(extension.extend, rental, due_on=date(2026, 5, 11), at=make.NOW, actor=make.manager())
             book = bookings(rental.clinic, 1, device=device, starts_on=date(2026, 4, 13))
             assert sorted(race(extend, *book)) == ["device_unavailable", "won"]
 
@@ -101,7 +101,7 @@ class TestOneWins:
         device = make.device(clinic, nominal=100)
         rentals = [make.book(clinic, device=device, starts_on=day) for day in (date(2026, 3, 2), date(2026, 6, 1))]
         actions = [
-            partial(change.extend, rental, due_on=rental.due_on, planned_treatments=60, **at_moment())
+            partial(extension.extend, rental, due_on=rental.due_on, planned_treatments=60, **at_moment())
             for rental in rentals
         ]
         assert sorted(race(*actions)) == ["capacity_exceeded", "won"]
@@ -193,7 +193,7 @@ class TestOneOrTheOther:
             rental = make.rental("active")
             moment = make.NOW + 35 * DAY
             take_back = partial(custody.take_back, rental, counter=14, parts=[], **at(moment))
-            extend = partial(change.extend, rental, due_on=date(2026, 5, 4), at=moment, actor=make.manager())
+            extend = partial(extension.extend, rental, due_on=date(2026, 5, 4), at=moment, actor=make.manager())
             returned, extended = race(take_back, extend)
             late_fees = LedgerEntry.objects.filter(rental=rental, kind="late_fee").count()
             assert returned == "won"

@@ -9,7 +9,7 @@ from devices.models import Device, Reading
 from devices.register import add_device
 from patients.register import search_patients
 from rentals import custody
-from rentals.booking import change
+from rentals.booking import change, extension
 from rentals.recall import start_recall
 from tests import make
 from tests.refusals import refused_as
@@ -144,7 +144,7 @@ def test_an_extension_that_clashes_is_offered_what_fits_the_rest():
     at = make.NOW + 10 * DAY
     device.readings.create(allowance=device.allowances.get(), counter=10, read_at=at, source="desk", recorded_at=at)
     refusal = refused_as(
-        "device_unavailable", change.extend, rental, due_on=date(2026, 4, 10), at=at, actor=make.manager()
+        "device_unavailable", extension.extend, rental, due_on=date(2026, 4, 10), at=at, actor=make.manager()
     )
     last_day, other = refusal.alternatives
     assert last_day == {"due_on": "2026-04-04"}  # a Saturday, and a day to turn it around

@@ -12,6 +12,7 @@ from rentals.api.serializers import verbs
 from rentals.api.serializers.rentals import RentalDetail
 from rentals.api.views.rentals import rental_seen
 from rentals.booking import change
+from rentals.booking.extension import extend
 from rentals.booking.offers import accept_offer
 from rentals.lifecycle import require
 from rentals.models import Rental
@@ -81,7 +82,7 @@ class Extend(BaseVerb):
     operations = operation("extend", verbs.Extend)
 
     def do(self, rental: Rental, given: dict[str, Any]) -> object:
-        return change.extend(rental, **given, **self.who_and_when())
+        return extend(rental, **given, **self.who_and_when())
 
 
 class Swap(BaseVerb):

@@ -16,6 +16,7 @@ from devices.models import Device, Reading
 from rentals import agreement, custody, ledger
 from rentals.booking import change
 from rentals.booking.availability import search
+from rentals.booking.extension import extend
 from rentals.booking.waiting import days_from, later_start, need_of, reserve
 from rentals.desk.actions import steps
 from rentals.desk.forms import custody as checklists
@@ -23,7 +24,7 @@ from rentals.desk.forms import rental as forms
 from rentals.desk.offers import entries_of, offers_for, only_looks
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
-from rentals.models import LedgerEntry, Move, Rental
+from rentals.models import LedgerEntry, Rental
 from rentals.models.states import State
 from rentals.templatetags.desk import aud
 from rentals.templatetags.devices import doubt
@@ -228,17 +229,13 @@ class Extend(BaseVerbPage):
     title, button, done = "Change the due day", "Change", "The due day is changed."
     form_class = forms.ExtendForm
 
-    def do(self, given: dict[str, Any]) -> object:
-        return change.extend(self.rental, **given, **self.who_and_when())
+    def do(self, given: dict[str, Any]) -> None:
+        self.moved = extend(self.rental, **given, **self.who_and_when()).moved
 
     def said(self, given: dict[str, Any]) -> str:
         """With the reservations that were moved to make room: their patients come for another device now."""
-        written = Move.objects.filter(new_state=State.RESERVED, at=self.now, verb="replan")
-        moved = written.filter(reason__startswith=change.extended(self.rental)).order_by("rental__reference")
-        references = list(moved.values_list("rental__reference", flat=True))
-        return self.done + (
-            f" To make room, another device was given to {', '.join(references)}." if references else ""
-        )
+        references = ", ".join(sorted(rental.reference for rental in self.moved))
+        return self.done + (f" To make room, another device was given to {references}." if references else "")
 
 
 class ConfirmHealed(BaseVerbPage):

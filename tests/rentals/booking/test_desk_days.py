@@ -9,7 +9,7 @@ import pytest
 from config.models import Clinic, Closure
 from config.refusals import Refusal
 from rentals.booking import book as booking_verbs
-from rentals.booking import change, desk_days, waiting
+from rentals.booking import change, desk_days, extension, waiting
 from rentals.booking.alternatives import next_start
 from rentals.models import Rental
 from tests import make
@@ -120,7 +120,7 @@ class TestExtensions:
         clinic = clinic_taking(returns=1)
         make.book(clinic, due_on=DUE)
         rental = make.rental("active", clinic)
-        refusal = refused_as("desk_full", change.extend, rental, due_on=DUE, at=make.NOW, actor=make.manager())
+        refusal = refused_as("desk_full", extension.extend, rental, due_on=DUE, at=make.NOW, actor=make.manager())
         assert (refusal.field, refusal.alternatives) == ("due_on", [{"due_on": "2026-04-11"}])
         assert again(rental).due_on == rental.due_on
 
@@ -129,17 +129,17 @@ class TestExtensions:
         clinic = clinic_taking(returns=1)
         rental = make.rental("active", clinic)
         make.book(clinic, due_on=DUE)
-        in_the_way, wish = Refusal("device_unavailable", "Booked"), change.Extension(DUE, 28)
+        in_the_way, wish = Refusal("device_unavailable", "Booked"), extension.Extension(DUE, 28)
         who = {"at": make.NOW, "actor": make.manager()}
-        refused_as("desk_full", change.extend_and_repair, rental, wish, in_the_way, **who)
+        refused_as("desk_full", extension.extend_and_repair, rental, wish, in_the_way, **who)
 
     def test_a_rental_keeps_its_own_place_also_where_fewer_are_taken_now(self):
         clinic = clinic_taking()
         rentals = [make.book(clinic, due_on=DUE) for _ in range(2)]
         limit(clinic, returns=1)
-        extended = change.extend(
+        extended = extension.extend(
             again(rentals[0]), due_on=DUE, planned_treatments=30, at=make.NOW, actor=make.manager()
-        )
+        ).rental
         assert (extended.due_on, extended.planned_treatments) == (DUE, 30)
 
 
@@ -234,7 +234,7 @@ class TestRaces:
             waits = waiting.enquire(make.booking(clinic, **days), at=make.NOW, actor=actor)
             made = partial(booking_verbs.book, make.booking(clinic, **days), at=make.NOW, actor=actor)
             given = partial(waiting.reserve, waits, starts_on=FRIDAY, at=make.NOW, actor=actor)
-            extended = partial(change.extend, active, due_on=DUE, at=make.NOW, actor=actor)
+            extended = partial(extension.extend, active, due_on=DUE, at=make.NOW, actor=actor)
             outcomes = self.outcomes(made, given, extended)
             assert set(outcomes) == {"won", "desk_full"}
             assert Rental.objects.filter(clinic=clinic, due_on=DUE, state__in=["reserved", "active"]).count() == 1

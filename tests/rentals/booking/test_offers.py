@@ -19,7 +19,7 @@ from devices.models import Device
 from patients.models import Patient
 from rentals import agreement, custody, deciding, ledger, tasks
 from rentals.booking import book as booking_verbs
-from rentals.booking import change, offers, replan, waiting
+from rentals.booking import change, extension, offers, replan, waiting
 from rentals.booking.offers import accept_offer, decline_offer, offer_again, offer_next, see_to_offers, sweep_offers
 from rentals.models import Holding, Priority, Reminder, Rental
 from rentals.recall import start_recall
@@ -269,7 +269,7 @@ class TestAnswers:
         refused_as("offer_open", agreement.sign, rental, **signed)
         refused_as("offer_open", ledger.pay, rental, kind="bond", amount=300, method="card", **by())
         refused_as("offer_open", custody.hand_over, rental, **out)
-        refused_as("offer_open", change.extend, rental, due_on=rental.due_on + DAY, **by())
+        refused_as("offer_open", extension.extend, rental, due_on=rental.due_on + DAY, **by())
         assert "accept" in refused_as("wrong_state", waiting.reserve, rental, **by()).message
 
     def test_an_offer_can_be_cancelled(self, clinic):
@@ -424,7 +424,7 @@ class TestPokes:
             [
                 lambda: change.cancel(rental, reason="Ill", **details),
                 lambda: make.inspect(returned, at=make.NOW + 14 * DAY),
-                lambda: change.extend(shortened, due_on=shortened.due_on - 3 * DAY, **details),
+                lambda: extension.extend(shortened, due_on=shortened.due_on - 3 * DAY, **details),
                 lambda: custody.inspect_unit(swapped, passed=True, checks={}, **details),
                 lambda: decline_offer(offered, **details),
                 lambda: offer_again(now(offered), **details),

@@ -10,7 +10,7 @@ from devices.models import Device
 from devices.readings import record_reading
 from patients.models import Access
 from rentals import custody
-from rentals.booking import change
+from rentals.booking import extension
 from rentals.booking.replan import mend, place_at_risk, replan, what_is_wrong
 from rentals.models import Holding, Move, Rental
 from rentals.recall import start_recall
@@ -46,7 +46,7 @@ def two_in_a_row(clinic, **wishes):
 
 
 def extend(rental, due_on=date(2026, 4, 27), **details):
-    return change.extend(rental, due_on=due_on, at=make.NOW, actor=make.manager(), **details)
+    return extension.extend(rental, due_on=due_on, at=make.NOW, actor=make.manager(), **details).rental
 
 
 class TestAnExtension:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connections, transaction
 from config import mail
 from patients.models import Patient
 from rentals import custody
-from rentals.booking import change
+from rentals.booking import change, extension
 from rentals.models import Holding, Message, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
@@ -211,7 +211,7 @@ def test_the_database_refuses_to_send_what_is_unknown_again():
 CHANGES = {
     "returned": lambda rental, at: make.take_back(rental, counter=14, at=at),
     "ended": lambda rental, at: custody.report_lost(rental, reason="Gone", at=at, actor=make.manager()),
-    "date_changed": lambda rental, at: change.extend(
+    "date_changed": lambda rental, at: extension.extend(
         rental, due_on=rental.due_on + timedelta(days=8), at=at, actor=make.manager()
     ),
     "opted_out": lambda rental, at: Patient.objects.update(email_reminders=False),

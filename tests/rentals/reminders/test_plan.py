@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from config.models import Closure
 from devices.models import Device
 from patients.models import Patient
-from rentals.booking import change
+from rentals.booking import extension
 from rentals.models import Holding, Message, Reminder
 from rentals.models.states import State
 from rentals.reminders import plan
@@ -203,7 +203,7 @@ def test_a_new_due_day_starts_a_series_of_its_own():
     plan.plan_reminders(days_overdue(rental, 1, time(20)))
     at = days_overdue(rental, 2, time(7))
     new_day = rental.due_on + timedelta(days=8)
-    rental = change.extend(rental, due_on=new_day, at=at, actor=make.manager())
+    rental = extension.extend(rental, due_on=new_day, at=at, actor=make.manager()).rental
     plan.plan_reminders(at + timedelta(hours=2))
     plan.plan_reminders(days_overdue(rental, 1))
     assert rows() == [
@@ -215,7 +215,7 @@ def test_a_new_due_day_starts_a_series_of_its_own():
 def test_a_due_day_moved_to_later_is_told_anew():
     rental = make.rental(State.ACTIVE)
     plan.plan_reminders(before_due(rental, 3))
-    rental = change.extend(rental, due_on=date(2026, 4, 1), at=before_due(rental, 0), actor=make.manager())
+    rental = extension.extend(rental, due_on=date(2026, 4, 1), at=before_due(rental, 0), actor=make.manager())
     plan.plan_reminders(before_due(rental, 2, time(10)))
     plan.plan_reminders(before_due(rental, 0))
     assert rows() == [
