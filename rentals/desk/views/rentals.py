@@ -15,7 +15,7 @@ from patients.models import Access
 from rentals import ledger
 from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
-from rentals.desk.calendar import LEGEND, is_adherent, weeks_of
+from rentals.calendar import LEGEND, is_adherent, weeks_of
 from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer

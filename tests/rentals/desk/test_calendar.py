@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rentals.desk.calendar import LEGEND, is_adherent, weeks_of
+from rentals.calendar import LEGEND, is_adherent, weeks_of
 from rentals.reconciliation.days import Day, counted
 from tests import make
 from tests.rentals.desk.desk import Desk
