@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
+from config.models.clinics import known_time_zones
 from config.refusals import Refusal
 
 
@@ -124,7 +124,7 @@ def read_history(document: Mapping[str, Any]) -> History:
     whole = Entry("the document", document)
     clinic = Entry("clinic", whole.values.get("clinic"))
     time_zone = clinic.text("time_zone")
-    if time_zone not in available_timezones():
+    if time_zone not in known_time_zones():
         raise clinic.wrong("time_zone", "must be a name like Australia/Sydney")
     history = History(
         clinic=clinic.text("name"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import pghistory
@@ -19,8 +20,11 @@ from config.refusals import Refusal
 ABN_WEIGHTS = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
 
 
+known_time_zones = cache(available_timezones)  # each call would look through hundreds of files
+
+
 def validate_time_zone(name: str) -> None:
-    if name not in available_timezones():
+    if name not in known_time_zones():
         raise ValidationError(f"{name} is not a time zone; write one like Australia/Sydney.")
 
 
