@@ -45,21 +45,33 @@ def check_allowed_hosts(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_email(**_: Any) -> list[CheckMessage]:
-    if settings.EMAIL_URL or settings.LOCAL:
+    if settings.EMAIL_URL or settings.EMAIL_SERVICE or settings.LOCAL:
         return []
     return [
         Error(
             "EMAIL_URL is not set, so no reminder would reach a patient.",
-            hint="Set EMAIL_URL, for example smtp+tls://user:password@mail.example:587.",
+            hint="Set EMAIL_URL, for example smtp+tls://user:password@mail.example:587, or EMAIL_SERVICE.",
             id="callus.E003",
         )
     ]
 
 
 @register(Tags.security, deploy=True)
+def check_mailbox(**_: Any) -> list[CheckMessage]:
+    if not _is_in_the_clear(settings.BOUNCE_MAILBOX_URL):
+        return []
+    return [
+        Error(
+            "BOUNCE_MAILBOX_URL is not imaps, so its password and patients' addresses would be read on the way.",
+            hint="Set BOUNCE_MAILBOX_URL, for example imaps://user:password@mail.example/INBOX.",
+            id="callus.E008",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
 def check_gateway(**_: Any) -> list[CheckMessage]:
-    url = urlsplit(settings.USAGE_GATEWAY_URL)
-    if url.scheme in {"", "https"} or url.hostname in {"localhost", "127.0.0.1", "::1"}:
+    if not _is_in_the_clear(settings.USAGE_GATEWAY_URL):
         return []
     return [
         Error(
@@ -121,6 +133,12 @@ def refuse_wrong_set_up() -> None:
     errors = [found for found in checked if found.level >= ERROR]
     if errors:
         sys.exit("\n".join(["Callus does not start with this set-up:", *map(str, errors)]))
+
+
+def _is_in_the_clear(address: str) -> bool:
+    """Whether what is asked of `address` can be read on its way through a network."""
+    url = urlsplit(address)
+    return url.scheme not in {"", "https", "imaps"} and url.hostname not in {"localhost", "127.0.0.1", "::1"}
 
 
 def _secret_key() -> str:

@@ -13,6 +13,7 @@ _env.ENVIRON = FileAwareMapping(cache=False)
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 EMAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl")
+MAILBOX_SCHEMES = ("imaps", "imap")
 
 
 class WrongEnvironment(ImproperlyConfigured):
@@ -35,6 +36,29 @@ def flag(name: str) -> bool:
     if value not in ("", "0", "1"):
         raise WrongEnvironment(f"{name} is {value!r}; it may be 0 or 1.")
     return value == "1"
+
+
+def number(name: str, default: int) -> int:
+    """Return the whole number from 1 on in NAME, `default` when unset."""
+    value = text(name)
+    if value and not (value.isascii() and value.isdigit() and int(value)):
+        raise WrongEnvironment(f"{name} is {value!r}; it must be a whole number from 1 on.")
+    return int(value or default)
+
+
+def address(name: str) -> str:
+    """Return the e-mail address in NAME, "" when unset; the shortest check that there is one."""
+    value = text(name)
+    mailbox, _, domain = value.rpartition("@")
+    if value and not (mailbox and domain and len(value.split()) == 1):
+        raise WrongEnvironment(f"{name} must be one e-mail address, like bounces@clinic.example")
+    return value
+
+
+def beginning_with(prefix: str) -> dict[str, str]:
+    """Return all that the environment names `prefix`…, by the rest of its name; `…_FILE` as everywhere."""
+    names = {name.removesuffix("_FILE") for name in _env.ENVIRON.env if name.startswith(prefix)}
+    return {name.removeprefix(prefix): text(name) for name in sorted(names)}
 
 
 def words(name: str) -> list[str]:

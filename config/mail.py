@@ -6,16 +6,27 @@ for was surely not sent. Once the body is on its way and no answer comes, nobody
 
 import re
 import smtplib
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
+from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
 GO_AHEAD = 354  # the server asks for the body
 ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+
+# RFC 3463: no such mailbox, no such domain, bad syntax, moved without an address, takes no mail, disabled, no route.
+NO_SUCH_ADDRESS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"}
+SAYS_NOTHING = {"", "5.0.0", "5.1.0"}
+REFUSED_MAILBOX = {550, 551, 553}
+TOO_MANY_REQUESTS, UNAVAILABLE = 429, 503
+NO_CONNECTION = {"NewConnectionError", "NameResolutionError", "ConnectTimeout", "ConnectTimeoutError"}
 
 
 class Outcome(Enum):
@@ -27,10 +38,16 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one mail. `why` holds reply codes only: the server's own words may name the recipient."""
+    """What became of one mail. `why` holds reply codes only: the server's own words may name the recipient.
+
+    `no_such_address`: it was refused because of its address, to which no other mail will get either.
+    `provider_id`: what a mail service calls the mail that it took.
+    """
 
     outcome: Outcome
     why: str = ""
+    no_such_address: bool = False
+    provider_id: str = ""
 
 
 class _Watched(smtplib.SMTP):
@@ -49,11 +66,37 @@ class _WatchedTLS(_Watched, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Django's SMTP, for one mail a connection, whose connection remembers how far the mail came."""
+    """Django's SMTP, for one mail a connection, whose connection remembers how far the mail came.
+
+    A mail's `envelope_sender`, if it has one, is the address to which reports about it come back (RFC 5321 MAIL
+    FROM); `From` stays what people see. The mail services' backends know the same attribute.
+    """
 
     @property
     def connection_class(self) -> type[_Watched]:
         return _WatchedTLS if self.use_ssl else _Watched
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        return super().send_messages([_in_envelope(mail) for mail in email_messages])
+
+
+def _in_envelope(mail: EmailMessage) -> EmailMessage:
+    """`mail` as Django sends it in an envelope of its own: from `from_email`, with `From` among the headers."""
+    sender = getattr(mail, "envelope_sender", "")
+    if not sender:
+        return mail
+    enveloped = copy(mail)
+    enveloped.extra_headers = {"From": mail.from_email, **mail.extra_headers}
+    enveloped.from_email = sender
+    return enveloped
+
+
+def no_such_address(code: int, enhanced: str) -> bool:
+    """Whether a refusal is about the recipient's address, and not about the mail, its sender or the moment.
+
+    `code` is the reply to RCPT, `enhanced` its enhanced code; without one that says anything the reply code counts.
+    """
+    return code in REFUSED_MAILBOX if enhanced in SAYS_NOTHING else enhanced in NO_SUCH_ADDRESS
 
 
 def deliver(mail: EmailMessage) -> Delivery:
@@ -67,13 +110,16 @@ def deliver(mail: EmailMessage) -> Delivery:
     wire = getattr(connection, "connection", None)
     try:
         connection.send_messages([mail])
+    except (AnymailAPIError, AnymailRecipientsRefused) as error:
+        return _judge_service(error)
     except OSError as error:
         return _judge(error, in_doubt=getattr(wire, "body_asked_for", True))
-    except ValueError as error:  # an address or header that no mail can have; found before anything is sent
+    except (ValueError, AnymailError) as error:  # an address or header that no mail can have; before anything is sent
         return Delivery(Outcome.REFUSED, f"the mail could not be written ({type(error).__name__})")
     finally:
         _close(connection)
-    return Delivery(Outcome.ACCEPTED)
+    status = getattr(mail, "anymail_status", None)
+    return Delivery(Outcome.ACCEPTED, provider_id=str((status and status.message_id) or "")[:240])
 
 
 def _judge(error: OSError, *, in_doubt: bool) -> Delivery:
@@ -83,10 +129,40 @@ def _judge(error: OSError, *, in_doubt: bool) -> Delivery:
     if 400 <= code < 500:
         return Delivery(Outcome.TRY_AGAIN, f"the mail server put it off ({why})")
     if 500 <= code < 600:
-        return Delivery(Outcome.REFUSED, f"the mail server refused it ({why})")
+        return Delivery(Outcome.REFUSED, f"the mail server refused it ({why})", _is_about_the_address(error))
     if in_doubt:
         return Delivery(Outcome.IN_DOUBT, f"no clear answer came after the mail was handed over ({why})")
     return Delivery(Outcome.TRY_AGAIN, f"the connection broke before the mail was handed over ({why})")
+
+
+def _is_about_the_address(error: OSError) -> bool:
+    """A refused recipient is, unless its code says otherwise; a refused body only if its code says so."""
+    code, enhanced = _answer(error)
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return no_such_address(code, enhanced)
+    return isinstance(error, smtplib.SMTPDataError) and enhanced in NO_SUCH_ADDRESS
+
+
+def _judge_service(error: Any) -> Delivery:
+    """What a mail service's answer to a request means; without one, whether the request may have reached it."""
+    if isinstance(error, AnymailRecipientsRefused):
+        return Delivery(Outcome.REFUSED, "the mail service refused the address", no_such_address=True)
+    code = error.status_code
+    if code in {None, TOO_MANY_REQUESTS, UNAVAILABLE}:
+        early = code or _never_reached_it(error.__cause__)
+        outcome = Outcome.TRY_AGAIN if early else Outcome.IN_DOUBT
+        return Delivery(outcome, f"the mail service gave no clear answer ({code or type(error.__cause__).__name__})")
+    if code in {401, 403}:  # a wrong key is ours to mend; the mail can wait for it
+        return Delivery(Outcome.TRY_AGAIN, f"the mail service does not know us ({code})")
+    if 400 <= code < 500:
+        return Delivery(Outcome.REFUSED, f"the mail service refused it ({code})")
+    return Delivery(Outcome.IN_DOUBT, f"the mail service failed on it ({code})")
+
+
+def _never_reached_it(cause: BaseException | None) -> bool:
+    """Whether no connection to the mail service came about, by the names that requests and urllib3 give to that."""
+    reason = getattr(cause.args[0], "reason", None) if cause and cause.args else None
+    return bool({type(cause).__name__, type(reason).__name__} & NO_CONNECTION)
 
 
 def _answer(error: OSError) -> tuple[int, str]:

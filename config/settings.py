@@ -9,6 +9,7 @@ Three ways to run, told apart here and nowhere else:
 
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
@@ -132,18 +133,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
 
-# E-mail: in a local run without EMAIL_URL each mail is a file under var/mail, so nothing is lost
-
-EMAIL_URL = environment.url("EMAIL_URL", environment.EMAIL_SCHEMES)
-EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = "Callus <callus@localhost>"
-if EMAIL_URL:
-    globals().update(environment.email(EMAIL_URL))
-    EMAIL_BACKEND = "config.mail.EmailBackend"  # SMTP that can tell whether a mail may have been accepted
-elif LOCAL:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = STATE_DIR / "mail"
-
 # Where a link in a mail leads; a deployment says so itself where its first allowed name is not the one that people use
 
 PUBLIC_URL = environment.url("PUBLIC_URL", ("https", "http")).rstrip("/")
@@ -151,6 +140,36 @@ if LOCAL:
     PUBLIC_URL = PUBLIC_URL or f"http://localhost:{environment.text('CALLUS_PORT') or environment.text('PORT') or 8000}"
 else:
     PUBLIC_URL = PUBLIC_URL or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').lstrip('.')}"
+
+# E-mail: in a local run without EMAIL_URL each mail is a file under var/mail, so nothing is lost
+
+EMAIL_URL = environment.url("EMAIL_URL", environment.EMAIL_SCHEMES)
+EMAIL_SERVICE = environment.text("EMAIL_SERVICE")  # a mail service instead, by django-anymail's name of it
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM") or f"Callus <callus@{urlsplit(PUBLIC_URL).hostname}>"
+if EMAIL_URL and EMAIL_SERVICE:
+    raise environment.WrongEnvironment("EMAIL_URL and EMAIL_SERVICE are both set; unset one of them.")
+if EMAIL_URL:
+    globals().update(environment.email(EMAIL_URL))
+    EMAIL_BACKEND = "config.mail.EmailBackend"  # SMTP that can tell whether a mail may have been accepted
+elif EMAIL_SERVICE:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_SERVICE}.EmailBackend"
+elif LOCAL:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = STATE_DIR / "mail"
+EMAIL_PER_MINUTE = environment.number("EMAIL_PER_MINUTE", 300)  # for the whole installation
+
+# What is heard of a mail later: reports that come back to BOUNCE_ADDRESS, or a mail service's webhooks
+
+BOUNCE_ADDRESS = environment.address("BOUNCE_ADDRESS")
+BOUNCE_MAILBOX_URL = environment.url("BOUNCE_MAILBOX_URL", environment.MAILBOX_SCHEMES)
+WEBHOOK_SECRET = environment.text("WEBHOOK_SECRET")
+ANYMAIL: dict[str, object] = {
+    **environment.beginning_with("ANYMAIL_"),  # the service's own keys, as django-anymail names them
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "REQUESTS_TIMEOUT": EMAIL_TIMEOUT,
+    "IGNORE_UNSUPPORTED_FEATURES": True,  # without metadata a report is found by the service's own name of the mail
+}
 
 # Usage data
 

@@ -1,0 +1,44 @@
+"""Addresses to which nothing is sent any more, until a person says that they are right (I8)."""
+
+from datetime import datetime
+
+from django.db.models import CharField, Q
+from django.db.models.functions import Lower
+
+from config.models import User
+from config.refusals import Refusal
+from patients.access import record_access
+from patients.models import Access, Contact, Patient, PatientQuerySet, Payer, SuppressedAddress
+from rentals.deciding import deciding
+
+
+def suppress(address: str, why: SuppressedAddress.Why, *, sent_at: datetime, at: datetime) -> None:
+    """Send nothing to `address` from now on; unless staff have said since the mail left at `sent_at` that it is
+    right. The caller holds the transaction."""
+    known = SuppressedAddress.objects.filter(address=address.lower())
+    if not known.filter(lifted_at__gt=sent_at).exists():
+        known.get_or_create(address=address.lower(), lifted_at=None, defaults={"why": why, "since": at})
+
+
+def lift(suppressed: SuppressedAddress, *, at: datetime, actor: User) -> None:
+    """Send to the address again: somebody has asked, and it is right. A change of its owners' records (I10).
+
+    Raises `already_lifted` the second time.
+    """
+    with deciding():
+        open_ones = SuppressedAddress.objects.filter(pk=suppressed.pk, lifted_at=None)
+        if not open_ones.update(lifted_at=at, lifted_by=actor):
+            raise Refusal("already_lifted", "Mail goes to this address again already; nothing is left to do.")
+        owners = owners_of(suppressed.address, Patient.objects.visible_to(actor))
+        record_access(actor, owners.values_list("pk", flat=True), Access.Action.CHANGED, at)
+
+
+def owners_of(address: str, patients: PatientQuerySet) -> PatientQuerySet:
+    """Those of `patients` whose mail goes to `address` (in lower case): their own, a contact person's, a payer's."""
+    mine = patients.filter(email__lower=address)
+    contacts = Contact.objects.filter(email__lower=address).values("patient")
+    payers = Payer.objects.filter(email__lower=address).values("patient")
+    return patients.filter(Q(pk__in=mine.values("pk")) | Q(pk__in=contacts) | Q(pk__in=payers))
+
+
+CharField.register_lookup(Lower)
