@@ -1,16 +1,16 @@
 """How many pick-ups and returns a clinic books for one day, where its settings set a limit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, F
+from django.db.models.functions import Coalesce, TruncDate
 
 from config.models import Clinic
 from config.refusals import Refusal
 from rentals.models import Rental
-from rentals.models.rental import RentalQuerySet
 from rentals.models.states import State
 
 
@@ -84,15 +84,17 @@ def desk_full(clinic: Clinic, column: str, day: date, booked: int) -> Refusal:
 
 def next_day_with_room(clinic: Clinic, column: str, day: date) -> date | None:
     """The first open day on or after `day` with a place left, looking at most 60 days ahead."""
-    most = most_on_a_day(clinic, column)
-    if most is None:
-        return clinic.next_open_day(day)
-    open_days = list(clinic.open_days(day))
-    if not open_days:
-        return None
-    booked = booked_for(clinic, column, open_days[0], open_days[-1]).order_by()
-    number_on = dict(booked.values_list(column).annotate(Count("pk")))
-    return next((open_day for open_day in open_days if number_on.get(open_day, 0) < most), None)
+    return next(open_days_with_room(clinic, column, day), None)
+
+
+def open_days_with_room(clinic: Clinic, column: str, day: date, rental: Rental | None = None) -> Iterator[date]:
+    """The open days on or after `day`, at most 60 days ahead, with a place left beside the one that `rental` has."""
+    most, open_days = most_on_a_day(clinic, column), list(clinic.open_days(day))
+    if most is None or not open_days:
+        return iter(open_days)
+    booked = booked_for(clinic, column, open_days[0], open_days[-1]).exclude(pk=rental and rental.pk).order_by()
+    number_on = dict(booked.values_list("comes_on").annotate(Count("pk")))
+    return (open_day for open_day in open_days if number_on.get(open_day, 0) < most)
 
 
 def most_on_a_day(clinic: Clinic, column: str) -> int | None:
@@ -101,7 +103,12 @@ def most_on_a_day(clinic: Clinic, column: str) -> int | None:
     return limit
 
 
-def booked_for(clinic: Clinic, column: str, first: date, last: date) -> RentalQuerySet:
-    """The rentals that take a place of the local days `first` to `last`."""
-    days = {f"{column}__range": (first, last)}
-    return Rental.objects.filter(clinic=clinic, state__in=ERRANDS[column].states, **days)
+def booked_for(clinic: Clinic, column: str, first: date, last: date) -> Any:
+    """The rentals that take a place of the local days `first` to `last`, with the day on which each `comes_on`.
+
+    Whoever chose a time to bring the device back comes then, not on the day it is due.
+    """
+    chosen = TruncDate("return_expected_at", tzinfo=clinic.zone)
+    comes_on = Coalesce(chosen, F("due_on")) if column == "due_on" else F(column)
+    rentals = Rental.objects.filter(clinic=clinic, state__in=ERRANDS[column].states).annotate(comes_on=comes_on)
+    return rentals.filter(comes_on__range=(first, last))
