@@ -13,9 +13,9 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet
 from config.refusals import Refusal
 from patients.models import Access
 from rentals import ledger
+from rentals.calendar import LEGEND, is_adherent, weeks_of
 from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
-from rentals.calendar import LEGEND, is_adherent, weeks_of
 from rentals.desk.page import BasePage
 from rentals.desk.tables import RentalTable
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
