@@ -13,6 +13,11 @@ from django.db.models import F
 from django.urls import reverse
 
 from config.keys import digest_of
+from config.models import User
+from patients.access import record_access
+from patients.models import Access
+from rentals.deciding import deciding, lock_rental
+from rentals.lifecycle import record
 from rentals.models import PatientLink, Rental
 
 MOST_TRIES = 5
@@ -39,6 +44,16 @@ def add_link(rental: Rental, purpose: PatientLink.Purpose, *, expires_at: dateti
     return key
 
 
+def revoke_links(rental: Rental, *, at: datetime, actor: User) -> Rental:
+    """Close every link mailed about the rental, and whatever is open through one; later mails bring new ones."""
+    with deciding():
+        rental, _ = lock_rental(rental)
+        PatientLink.objects.filter(rental=rental, revoked_at=None).update(revoked_at=at)
+        record(rental, "revoke_links", old=rental.state, at=at, now=at, actor=actor)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
 def address_of(key: str) -> str:
     """Where the patient answers, as it stands in a mail."""
     return settings.PUBLIC_URL + reverse("offer", args=[key])
@@ -50,8 +65,13 @@ def address_of_portal(key: str) -> str:
 
 
 def address_without_key(rental: Rental) -> str:
-    """What stands for that address in what we keep of the mail."""
+    """What stands for the address of an offer in what we keep of the mail."""
     return address_of(f"key-of-{rental.reference}")
+
+
+def portal_without_key(rental: Rental) -> str:
+    """What stands for the address of the patient's pages in what we keep of the mail."""
+    return address_of_portal(f"key-of-{rental.reference}")
 
 
 def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:

@@ -1,0 +1,175 @@
+"""What patients ask for and say on their pages.
+
+A wish or a report becomes a task for staff, who decide; a return slot, days treated and preferences are kept as the
+patient's word. Nobody of staff did it, so no access is recorded: the history of the rows says that it came from the
+patient's page. Refusals are worded for patients.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import TextChoices
+
+from config.models import Clinic
+from config.refusals import Refusal, invalid
+from patients.models import Patient
+from rentals.booking.availability import check_span
+from rentals.booking.book import refuse_closed_day
+from rentals.booking.desk_days import open_days_with_room, take_places
+from rentals.deciding import deciding, lock_rental
+from rentals.lifecycle import move
+from rentals.models import MessageTemplate, PatientDay, Rental, StaffTask
+from rentals.models.states import State
+from rentals.reconciliation.days import day_statuses
+from rentals.staff_tasks import ask_staff
+
+BY_THE_PAGE = "by the patient, on the patient’s page"
+MOST_OPEN = {StaffTask.Kind.EXTENSION: 1, StaffTask.Kind.HEALED: 1, StaffTask.Kind.PROBLEM: 5}
+RETURN_SOON = timedelta(days=7)  # how far ahead a late return may still be announced
+
+
+class Problem(TextChoices):
+    """What may be wrong, as a patient would say it."""
+
+    FAULT = "fault", "The device does not work as it should"
+    POWER = "power", "It does not charge or switch on"
+    PART = "part", "A part is broken or missing"
+    GEL = "gel", "I am running out of gel"
+    UNWELL = "unwell", "My skin is irritated, or I do not feel well"
+    LOST = "lost", "The device is lost or stolen"
+    OTHER = "other", "Something else"
+
+
+def ask_for_extension(rental: Rental, *, due_on: date, words: str, key: str, at: datetime) -> StaffTask:
+    """Have staff asked to let the patient keep the device until the local day `due_on`; nothing is extended yet.
+
+    `key` names the form, so that it counts once. Raises `invalid`, `clinic_closed`, `not_now`, `already_asked`.
+    """
+    if due_on <= max(rental.due_on, rental.clinic.day_of(at)):
+        raise invalid("due_on", "Please choose a day after the one on which it is due back, and after today.")
+    check_span(rental.starts_on, due_on)
+    refuse_closed_day(rental.clinic, "due_on", due_on, at)
+    asked = {"due_on": due_on.isoformat()}
+    return ask(rental, StaffTask.Kind.EXTENSION, words=words, asked=asked, key=key, at=at)
+
+
+def report_problem(rental: Rental, *, problem: Problem, words: str, key: str, at: datetime) -> StaffTask:
+    """Tell staff what is wrong, a clinician where the patient is unwell. The device's condition is for them to judge.
+
+    `key` names the form, so that it counts once. Raises `invalid`, `not_now`, `already_asked`.
+    """
+    if not words.strip():
+        raise invalid("words", "Please write in a few words what is wrong.")
+    role = StaffTask.For.CLINICIAN if problem == Problem.UNWELL else StaffTask.For.RECEPTION
+    asked = {"problem": problem.value}
+    return ask(rental, StaffTask.Kind.PROBLEM, words=words, asked=asked, for_role=role, key=key, at=at)
+
+
+def say_healed(rental: Rental, *, words: str, key: str, at: datetime) -> StaffTask:
+    """Have a clinician look at what the patient says, and confirm it or not; until then nothing changes.
+
+    `key` names the form, so that it counts once. Raises `not_now`, `already_asked`.
+    """
+    if rental.healed_on:
+        raise Refusal("already_asked", "Your clinician has written this down already; the device may come back.")
+    return ask(rental, StaffTask.Kind.HEALED, words=words, for_role=StaffTask.For.CLINICIAN, key=key, at=at)
+
+
+def ask(rental: Rental, kind: StaffTask.Kind, *, words: str, key: str, at: datetime, **about: Any) -> StaffTask:
+    """One task of staff for one form of a patient, and no more open ones than somebody can mean."""
+    subject = f"{rental.reference} {key}"
+    with of_hire(rental) as locked:
+        tasks = StaffTask.objects.filter(rental=locked, kind=kind)
+        if not tasks.filter(subject=subject).exists() and tasks.open().count() >= MOST_OPEN[kind]:
+            raise Refusal(
+                "already_asked", "We have this from you already, and will answer. Please phone us to add to it."
+            )
+        return ask_staff(kind, subject, rental=locked, words=words.strip(), at=at, **about)
+
+
+@contextmanager
+def of_hire(rental: Rental, *states: State) -> Iterator[Rental]:
+    """The transaction of one wish: the rental locked, as it is now; `not_now` unless in one of `states` (active)."""
+    with deciding():
+        locked, _ = lock_rental(rental)
+        if locked.state not in (states or (State.ACTIVE,)):
+            raise Refusal("not_now", "This is not possible for your hire as it stands now. Please phone us.")
+        yield locked
+
+
+def return_days(rental: Rental, at: datetime) -> list[date]:
+    """The local days on which the patient may bring the device: open, with room, until it is due; if that is near or
+    past, within a week from now."""
+    today = rental.clinic.day_of(at)
+    last = max(rental.due_on, today + RETURN_SOON)
+    return [day for day in open_days_with_room(rental.clinic, "due_on", today, rental) if day <= last]
+
+
+def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime) -> Rental:
+    """Write down when the patient means to bring the device: `clock` by the clinic's clock, while it is open.
+
+    The day takes one of the clinic's places for returns. Raises `invalid`, `clinic_closed`, `desk_full`, `not_now`.
+    """
+    refuse_closed_day(rental.clinic, "day", day, at)
+    comes_at = moment_of_slot(rental.clinic, day, clock, at)
+    with deciding():
+        take_places(rental.clinic, {"due_on": day}, at, rental)
+        with of_hire(rental) as locked:
+            if day not in return_days(locked, at):
+                raise invalid("day", "Please choose one of the days in the list.")
+            if locked.return_expected_at != comes_at:
+                move(
+                    locked, "choose_return", at=at, now=at, actor=None, reason=BY_THE_PAGE, return_expected_at=comes_at
+                )
+    return locked
+
+
+def moment_of_slot(clinic: Clinic, day: date, clock: time, at: datetime) -> datetime:
+    hours = clinic.hours_on(day)
+    if hours is None or not hours.opens <= clock < hours.closes:
+        words = f"from {hours.opens:%H:%M} to {hours.closes:%H:%M}" if hours else "not at all"
+        raise invalid("clock", f"On that day we are open {words}; please choose a time between.")
+    comes_at = clinic.moment(day, clock)
+    if comes_at <= at:
+        raise invalid("clock", "That time has passed; please choose a later one.")
+    return comes_at
+
+
+def days_to_mark(rental: Rental, at: datetime) -> list[date]:
+    """The local days of the hire until today, the last one first."""
+    return [day.date for day in reversed(day_statuses(rental, at))]
+
+
+def mark_day(rental: Rental, *, day: date, treated: bool, at: datetime) -> PatientDay:
+    """Keep the patient's word that they treated on the local `day`, or did not; beside the device's record (I6).
+
+    Raises `invalid` for a day that is not of the hire or has not come, `not_now`.
+    """
+    with of_hire(rental, State.ACTIVE, State.RETURNED) as locked:
+        if day not in days_to_mark(locked, at):
+            raise invalid("day", "Please choose a day on which you had the device, today or before.")
+        said, _ = PatientDay.objects.get_or_create(rental=locked, day=day, defaults={"treated": treated, "said_at": at})
+        if said.treated != treated:
+            said.treated, said.said_at = treated, at
+            said.save(update_fields=["treated", "said_at"])
+    return said
+
+
+def set_preferences(patient: Patient, *, email_reminders: bool, wants_advice: bool, language: str) -> Patient:
+    """What the patient wants to be told, and in which language of the clinic's mails. Raises `invalid`, `not_now`."""
+    if language not in languages_of(patient.clinic):
+        raise invalid("language", "Please choose one of the languages in the list.")
+    with deciding():
+        wishes = {"email_reminders": email_reminders, "wants_advice": wants_advice, "language": language}
+        if not Patient.objects.filter(pk=patient.pk, state=Patient.State.ACTIVE).update(**wishes):
+            raise Refusal("not_now", "This cannot be changed here. Please phone us.")
+        patient.refresh_from_db()
+    return patient
+
+
+def languages_of(clinic: Clinic) -> list[str]:
+    """The codes of the languages in which the clinic has words for its mails: English, and what it wrote itself."""
+    written = MessageTemplate.objects.filter(clinic=clinic).values_list("language", flat=True)
+    return sorted({"en", *written})

@@ -1,0 +1,105 @@
+"""Short stays on the patient's pages: begun by a link and the date of birth, ended by the patient or the clock
+(reliability: patient links).
+
+Both keys, of the link and of the session, have 256 random bits, and only their hashes are kept.
+"""
+
+import secrets
+from datetime import date, datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from config.keys import digest_of
+from patients.models import Patient
+from rentals.deciding import deciding
+from rentals.models import PatientLink, PortalSession, StaffTask
+from rentals.staff_tasks import ask_staff
+
+MOST_TRIES = 5  # wrong dates of birth, in all of a link's life, before each lock
+FIRST_LOCK = timedelta(minutes=15)  # each further one lasts twice as long
+IDLE = timedelta(minutes=30)
+LONGEST = timedelta(hours=2)
+READABLE_AFTER_END = timedelta(days=90)  # what was signed and paid, once all is settled
+
+
+def open_session(key: str, date_of_birth: date, *, at: datetime) -> str | None:
+    """The key of a new session of the rental to which the link `key` leads, for the one who was born then.
+
+    None, whether the key is unknown, revoked, locked or too old, or the date wrong: whoever guesses learns nothing.
+    A guess holds the link's row while it is judged, so that not even guesses sent at the same moment are more than
+    `MOST_TRIES`. Staff are told of each lock once. Raises `busy`.
+    """
+    with deciding():
+        rows = usable_links(at).filter(key_hash=digest_of(key)).select_for_update(no_key=True, of=("self",))
+        link = rows.select_related("rental__patient", "rental__clinic").first()
+        if link is None or (link.locked_until and at < link.locked_until):
+            return None
+        if link.rental.patient.date_of_birth != date_of_birth:
+            count_wrong_try(link, at)
+            return None
+        return begin_session(link, at)
+
+
+def usable_links(at: datetime) -> QuerySet[PatientLink]:
+    """Links to patients' pages that may open at the moment `at`.
+
+    Not those of a patient who has withdrawn or died, which silences everything; nor of a rental that ended more than
+    `READABLE_AFTER_END` ago.
+    """
+    is_readable = Q(rental__ended_at=None) | Q(rental__ended_at__gt=at - READABLE_AFTER_END)
+    return PatientLink.objects.filter(
+        is_readable,
+        purpose=PatientLink.Purpose.PORTAL,
+        revoked_at=None,
+        expires_at__gt=at,
+        rental__patient__state=Patient.State.ACTIVE,
+    )
+
+
+def count_wrong_try(link: PatientLink, at: datetime) -> None:
+    """Count one more; every fifth locks the link, twice as long as before. The caller holds the link's row."""
+    link.wrong_tries += 1
+    if link.wrong_tries % MOST_TRIES == 0:
+        number = link.wrong_tries // MOST_TRIES
+        link.locked_until = at + FIRST_LOCK * 2 ** (number - 1)
+        ask_about_lock(link, number, link.locked_until, at)
+    link.save(update_fields=["wrong_tries", "locked_until"])
+
+
+def ask_about_lock(link: PatientLink, number: int, until: datetime, at: datetime) -> None:
+    there = until.astimezone(link.rental.clinic.zone)
+    ask_staff(
+        StaffTask.Kind.LOCKED_OUT,
+        f"link {link.pk} lock {number}",
+        rental=link.rental,
+        words=f"A wrong date of birth was written {MOST_TRIES} times at the link to the patient's pages, so it is "
+        f"locked until {there:%A %-d %B %Y, %H:%M}. Phone the patient. If it was the patient, check the date of birth "
+        "that we have; if it was not, revoke the links of this rental.",
+        at=at,
+    )
+
+
+def begin_session(link: PatientLink, at: datetime) -> str:
+    key = secrets.token_urlsafe(32)
+    PortalSession.objects.create(
+        link=link, key_hash=digest_of(key), created_at=at, last_seen_at=at, expires_at=at + LONGEST
+    )
+    return key
+
+
+def continue_session(key: str, *, at: datetime) -> PortalSession | None:
+    """The session with this `key`, with its rental, clinic, patient and terms, noted as seen at `at`; None once it
+    ended: signed out, idle, too long, its link revoked, its patient silenced."""
+    going_on = PortalSession.objects.filter(
+        key_hash=digest_of(key), ended_at=None, expires_at__gt=at, last_seen_at__gt=at - IDLE, link__in=usable_links(at)
+    )
+    about = ("link__rental__clinic", "link__rental__patient", "link__rental__terms")
+    session = going_on.select_related(*about).first()
+    if session:
+        PortalSession.objects.filter(pk=session.pk).update(last_seen_at=at)
+    return session
+
+
+def end_session(session: PortalSession, *, at: datetime) -> None:
+    """End it for good; its key opens nothing any more."""
+    PortalSession.objects.filter(pk=session.pk, ended_at=None).update(ended_at=at)
