@@ -15,6 +15,8 @@ VERB_STATES: dict[str, frozenset[State]] = {
     "offer_accepted": frozenset({State.RESERVED}),
     "offer_declined": frozenset({State.RESERVED}),
     "sign": frozenset({State.RESERVED}),
+    "sign_change": frozenset({State.ACTIVE}),  # another due day or plan, agreed while the device is out
+    "sign_return": frozenset({State.RETURNED, State.CLOSED}),
     "pay": frozenset(State) - {State.ENQUIRY},
     "hand_over": frozenset({State.RESERVED}),
     "extend": frozenset({State.RESERVED, State.ACTIVE}),

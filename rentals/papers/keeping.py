@@ -1,0 +1,69 @@
+"""A paper kept: the facts, the PDF, and the numbers by which both are known again."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from config.models import User
+from rentals.deciding import deciding
+from rentals.models import Paper, Rental
+
+
+def digest_of(said: Any) -> str:
+    """SHA-256 of `said` (plain values), whatever the order of its names."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def papers_of(rental: Rental, kind: Paper.Kind) -> QuerySet[Paper]:
+    """The papers of one kind, newest first; their PDFs are fetched only when asked for."""
+    return Paper.objects.filter(rental=rental, kind=kind).order_by("-version").defer("content")
+
+
+def keep(
+    rental: Rental,
+    kind: Paper.Kind,
+    facts: dict[str, Any],
+    content: bytes,
+    *,
+    digest: str,
+    at: datetime,
+    actor: User | None,
+    number: str = "",
+) -> Paper:
+    """Keep `content` as the next version; where a twin has kept the same just now, the twin's paper."""
+    with deciding():
+        Rental.objects.select_for_update(no_key=True).get(pk=rental.pk)
+        newest = papers_of(rental, kind).first()
+        if newest and newest.digest == digest and newest.facts == facts:
+            return newest
+        return append(rental, kind, facts, content, digest=digest, at=at, actor=actor, number=number)
+
+
+def append(
+    rental: Rental,
+    kind: Paper.Kind,
+    facts: dict[str, Any],
+    content: bytes,
+    *,
+    digest: str,
+    at: datetime,
+    actor: User | None,
+    number: str = "",
+) -> Paper:
+    """Write the next paper of its kind. The caller holds the transaction and the rental's lock."""
+    newest = papers_of(rental, kind).first()
+    return Paper.objects.create(
+        rental=rental,
+        kind=kind,
+        version=newest.version + 1 if newest else 1,
+        number=number,
+        digest=digest,
+        facts=facts,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+        made_at=at,
+        made_by=actor,
+    )
