@@ -22,6 +22,7 @@ from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
 from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
+from rentals.staff_tasks import OF_THE_HIRE, settle_tasks
 
 TO_INSPECT = (Device.Condition.QUARANTINE, Device.Condition.REPAIR)
 CHECKS = {
@@ -187,6 +188,7 @@ def take_back(
         to_quarantine(device)
         ledger.charge_hire(rental, at, at=now, actor=actor)
         move(rental, "take_back", to=State.RETURNED, at=at, now=now, actor=actor, returned_at=at)
+        settle_tasks(rental, OF_THE_HIRE, "The device came back.", now)
         poke_offers(rental.clinic_id)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
     return rental
@@ -335,5 +337,6 @@ def write_off(
         repair(rental.clinic, cause=f"device {device.serial} is {to}", at=at, actor=actor)
         ledger.charge_hire(rental, at, at=at, actor=actor)
         move(rental, verb, to=to, at=at, now=at, actor=actor, reason=reason, ended_at=at)
+        settle_tasks(rental, OF_THE_HIRE, f"The rental is recorded as {to.label.lower()}.", at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental

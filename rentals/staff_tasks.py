@@ -1,5 +1,6 @@
 """What staff are asked to do, and that it was done."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,18 @@ def ask_staff(
         },
     )
     return task
+
+
+# Of no use to anybody once the hire is over; a problem and a wrong address are looked into all the same.
+OF_THE_HIRE = frozenset(StaffTask.Kind) - {StaffTask.Kind.PROBLEM, StaffTask.Kind.ADDRESS}
+
+
+def settle_tasks(rental: Rental, kinds: Iterable[StaffTask.Kind], why: str, at: datetime) -> None:
+    """Close the rental's open tasks of these kinds: what they ask for has come about, or is not wanted any more.
+
+    Nobody did them, so they name nobody; `why` is kept as their note. The caller holds the transaction.
+    """
+    StaffTask.objects.filter(rental=rental, kind__in=list(kinds), done_at=None).update(done_at=at, note=why)
 
 
 def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTask:

@@ -1,4 +1,4 @@
-"""Changing a booking or a hire: another device, pin, swap, healed, cancel (I1, I2, I4)."""
+"""Changing a booking or a hire: another device, pin, swap, cancel (I1, I2, I4)."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from rentals.models import Holding, Rental
 from rentals.models.holdings import Delivery
 from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
+from rentals.staff_tasks import OF_THE_HIRE, settle_tasks
 
 
 def change_device(rental: Rental, *, device: Device, at: datetime, actor: User) -> Rental:
@@ -168,22 +169,6 @@ def start_holding(
     custody.refuse_too_few(rental, device, needed)
 
 
-def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, actor: User) -> Rental:
-    """A clinician confirms healing, seen on `imaging` of the local day `on`; the return may start."""
-    require(rental, "confirm_healed")
-    today, out = rental.clinic.day_of(at), rental.handed_over_at
-    if on > today or (out and on < rental.clinic.day_of(out)):
-        raise invalid("on", "Healing is seen between the hand-over and today; correct the day.")
-    if not imaging.strip():
-        raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
-    with deciding():
-        rental, _ = lock_rental(rental)
-        require(rental, "confirm_healed")
-        move(rental, "confirm_healed", at=at, now=at, actor=actor, healed_on=on, healed_imaging=imaging)
-        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
-    return rental
-
-
 def cancel(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
     """Give up a booking before the hand-over; a bond already paid becomes due to the patient (I9)."""
     require(rental, "cancel")
@@ -205,6 +190,7 @@ def cancel(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
             ended_at=at,
             offer_expires_at=None,
         )
+        settle_tasks(rental, OF_THE_HIRE, "The booking was given up.", at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
         poke_offers(rental.clinic_id)
     return rental

@@ -22,8 +22,9 @@ from rentals.booking.offers import poke_offers
 from rentals.booking.replan import let_clash, lock_sites, repair
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move, require
-from rentals.models import Holding, Rental
+from rentals.models import Holding, Rental, StaffTask
 from rentals.models.holdings import Delivery
+from rentals.staff_tasks import settle_tasks
 
 LOOK_BACK = 14  # days in which an open one is looked for
 
@@ -112,7 +113,18 @@ def free_on_device_of(rental: Rental) -> int:
 def write_extension(rental: Rental, wish: Extension, *, at: datetime, actor: User) -> None:
     if wish.due_on < rental.due_on or wish.treatments < rental.planned_treatments:
         poke_offers(rental.clinic_id)
-    move(rental, "extend", at=at, now=at, actor=actor, due_on=wish.due_on, planned_treatments=wish.treatments)
+    move(
+        rental,
+        "extend",
+        at=at,
+        now=at,
+        actor=actor,
+        due_on=wish.due_on,
+        planned_treatments=wish.treatments,
+        # What was said of the return before holds no more when the device is kept for longer.
+        return_expected_at=None if wish.due_on > rental.due_on else rental.return_expected_at,
+    )
+    settle_tasks(rental, [StaffTask.Kind.EXTENSION], "The due day was changed.", at)
     record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
 
 

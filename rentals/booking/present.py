@@ -12,10 +12,10 @@ from django.db.models.functions import Upper
 
 from config.models import Clinic
 from devices.models import Device, Transfer
-from rentals.booking.availability import Need, turnaround_of, usable_until
+from rentals.booking.availability import Need, blocked_days, turnaround_of, usable_until
 from rentals.booking.capacity import delivered_treatments, needed_treatments
 from rentals.booking.planner import PlannedDevice, Reservation, Site
-from rentals.models import Holding
+from rentals.models import Holding, Rental
 from rentals.models.holdings import Delivery
 
 PLANNABLE = (Device.Condition.READY, Device.Condition.QUARANTINE)
@@ -170,23 +170,55 @@ def live_holdings(clinic: Clinic) -> list[Any]:
 
 
 def seat(holding: Any, present: Present, at: datetime) -> None:
-    """What is out stays out: until its due day, or when that has passed for as long as it is presumed away (I11)."""
+    """What is out stays out: until it is expected back, or when that has passed for as long as it is presumed away
+    (I11)."""
     rental, room = holding.rental, present.rooms.get(holding.device_id)
     if room is None:
         return
-    blocked = holding.blocked
-    if rental.due_on < present.today:
-        blocked = presumed_away(holding, present.clinic, present.today)
-        if blocked.upper > holding.blocked.upper:
-            present.growing.append((holding, blocked))
+    blocked = away(holding, present.today)
+    if blocked.upper > holding.blocked.upper:
+        present.growing.append((holding, blocked))
     room.take(blocked, holding.needed, at_pace(holding, present, at))
     room.patients.add(rental.patient_id)
 
 
-def presumed_away(holding: Holding, clinic: Clinic, today: date) -> DateRange:
+def away(holding: Holding, today: date) -> DateRange:
+    """The days that a device which is out has to be blocked, as of the local day `today`; never fewer than it is."""
+    if holding.rental.due_on < today:
+        days = presumed_away(holding, today)
+    elif holding.rental.healed_on:
+        days = blocked_while_out(holding, today)
+    else:
+        return holding.blocked
+    return DateRange(holding.blocked.lower, max(holding.blocked.upper, days.upper))
+
+
+def presumed_away(holding: Holding, today: date) -> DateRange:
     """The days an overdue device is blocked: until the presumption from `today` on has passed, and its turnaround."""
-    away = clinic.overdue_presumption_days + turnaround_of(holding.device, clinic)
-    return DateRange(holding.blocked.lower, max(holding.blocked.upper, today + timedelta(days=away + 1)))
+    clinic = holding.rental.clinic
+    days = clinic.overdue_presumption_days + turnaround_of(holding.device, clinic)
+    return DateRange(holding.blocked.lower, today + timedelta(days=days + 1))
+
+
+def blocked_while_out(holding: Holding, today: date) -> DateRange:
+    """The days a device that is not overdue is blocked: until it is expected, the way by courier and its turnaround
+    included."""
+    rental, by_courier = holding.rental, holding.delivery == Delivery.COURIER
+    until = planned_back(rental, today)
+    days = blocked_days(holding.device, rental.clinic, rental.starts_on, until, courier=by_courier)
+    return DateRange(holding.blocked.lower, days.upper)
+
+
+def planned_back(rental: Rental, today: date) -> date:
+    """The local day on which the planner expects the device of a rental that is out and not overdue.
+
+    The due day. Where healing was confirmed, the day named for the return, if that is sooner: not before tomorrow,
+    for nobody may count on a device today that is not there; and the due day again once that day has passed.
+    """
+    if rental.healed_on is None or rental.return_expected_at is None:
+        return rental.due_on
+    named = rental.clinic.day_of(rental.return_expected_at)
+    return rental.due_on if named < today else min(rental.due_on, max(named, today + timedelta(days=1)))
 
 
 def at_pace(holding: Any, present: Present, at: datetime) -> int:

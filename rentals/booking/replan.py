@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from config.models import Clinic, User
 from config.refusals import Refusal
@@ -16,7 +16,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.booking.capacity import with_capacity
 from rentals.booking.planner import plan
-from rentals.booking.present import PLANNABLE, Present, need_of_reservation, presumed_away, read_present
+from rentals.booking.present import PLANNABLE, Present, away, need_of_reservation, read_present
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import record
 from rentals.models import Holding, Rental
@@ -77,10 +77,11 @@ def what_is_wrong(clinic: Clinic, at: datetime) -> str:
     """Why the plan of `clinic` wants repair, or "": seen without a lock, so it may be over when that is had."""
     live = Holding.objects.filter(live=True, rental__clinic=clinic)
     today = clinic.day_of(at)
-    overdue = live.filter(out__isnull=False, device__condition__in=PLANNABLE, rental__due_on__lt=today)
-    rows = overdue.select_related("device__model")
-    if any(presumed_away(holding, clinic, today) != holding.blocked for holding in rows):
-        return "an overdue device is presumed to stay away"
+    expected = Q(rental__healed_on__isnull=False, rental__return_expected_at__isnull=False)
+    out = live.filter(Q(rental__due_on__lt=today) | expected, out__isnull=False, device__condition__in=PLANNABLE)
+    rows = out.select_related("device__model", "rental__clinic")
+    if any(away(holding, today) != holding.blocked for holding in rows):
+        return "a device that did not come back is presumed to stay away"
     to_come = live.filter(out=None, rental__due_on__gte=today)
     promised = to_come.filter(rental__capacity_override="").values("device")
     if has_overpromised(Device.objects.filter(pk__in=promised)):

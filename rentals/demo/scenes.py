@@ -10,8 +10,9 @@ from devices.models import Device
 from rentals import custody
 from rentals.agreement import sign
 from rentals.booking.book import Booking, book
-from rentals.booking.change import cancel, confirm_healed, pin, swap
+from rentals.booking.change import cancel, pin, swap
 from rentals.booking.extension import extend
+from rentals.booking.healing import confirm_healed
 from rentals.booking.offers import accept_offer, decline_offer, see_to_offers
 from rentals.booking.waiting import enquire, prioritise
 from rentals.demo.chance import chance_of

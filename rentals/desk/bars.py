@@ -7,6 +7,7 @@ from typing import Any
 from config.models import Clinic
 from devices.models import Device, Transfer
 from rentals.booking.availability import turnaround_of, usable_until
+from rentals.booking.present import planned_back
 from rentals.models.holdings import Delivery
 from rentals.models.states import State
 
@@ -105,12 +106,17 @@ def first_day_of(holding: Any) -> date:
     return max(holding.rental.starts_on, holding.blocked.lower)
 
 
+def last_day_of(holding: Any, window: Window) -> date:
+    """The day on which the device is expected back."""
+    return planned_back(holding.rental, window.today)
+
+
 def parts_of(holding: Any, left: Left | None, window: Window) -> list[Part]:
     """The days of a live holding: the way there, the rental, how late it is, the way back, the turnaround."""
     first, after = first_day_of(holding), parts_after(holding, window)
     bar = Part(
         first,
-        holding.rental.due_on,
+        last_day_of(holding, window),
         kind_of(holding),
         said_of(holding, left, after, window),
         label_of(holding, window) + ("" if holding.device_id else f", needs {holding.needed} treatments"),
@@ -122,7 +128,7 @@ def parts_of(holding: Any, left: Left | None, window: Window) -> list[Part]:
 
 def parts_after(holding: Any, window: Window) -> list[Part]:
     """What follows the due day of a live holding, until somebody else can have the device."""
-    due, end, late = holding.rental.due_on, holding.blocked.upper - DAY, is_late(holding, window)
+    due, end, late = last_day_of(holding, window), holding.blocked.upper - DAY, is_late(holding, window)
     travel = window.clinic.courier_days if holding.delivery == Delivery.COURIER else 0
     back = window.today if late else due + timedelta(days=travel)
     home = max(back, end - timedelta(days=turnaround_of(holding.device, window.clinic)))

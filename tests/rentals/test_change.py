@@ -1,4 +1,4 @@
-"""Extend, swap, pin, healed, cancel (I1, I2, I4), and the signed agreement."""
+"""Extend, swap, pin, cancel (I1, I2, I4), and the signed agreement."""
 
 from datetime import date, timedelta
 
@@ -156,18 +156,11 @@ class TestSwap:
         swap(open_minded, make.device(open_minded.clinic, nominal=None))
 
 
-class TestPinAndHealed:
+class TestPin:
     @pytest.mark.parametrize("pinned", [True, False])
     def test_a_reservation_is_pinned_or_let_go(self, pinned):
         rental = make.rental("reserved", pinned=not pinned)
         assert change.pin(rental, pinned=pinned, at=make.NOW, actor=make.manager()).pinned is pinned
-
-    def test_healing_is_confirmed_on_imaging_of_a_day_that_came(self):
-        rental, details = make.rental("active"), {"at": make.NOW, "actor": make.clinician()}
-        refused_as("invalid", change.confirm_healed, rental, on=date(2026, 3, 3), imaging="CT", **details)
-        refused_as("invalid", change.confirm_healed, rental, on=date(2026, 3, 2), imaging=" ", **details)
-        healed = change.confirm_healed(rental, on=date(2026, 3, 2), imaging="CT", **details)
-        assert (healed.healed_on, healed.healed_imaging, healed.state) == (date(2026, 3, 2), "CT", "active")
 
 
 class TestCancel:

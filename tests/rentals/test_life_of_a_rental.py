@@ -25,7 +25,7 @@ from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
 from rentals import agreement, custody, ledger
-from rentals.booking import book, change, extension, offers, waiting
+from rentals.booking import book, change, extension, healing, offers, waiting
 from rentals.booking.capacity import with_capacity
 from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend, place_at_risk
@@ -389,7 +389,7 @@ class Desk(RuleBasedStateMachine):
 
     def confirm_healed(self, rental, chance):
         details = {"on": self.clinic.day_of(self.now), "imaging": "CT", **self.mark}
-        self.attempt("confirm_healed", lambda: change.confirm_healed(rental, **details), rental)
+        self.attempt("confirm_healed", lambda: healing.confirm_healed(rental, **details), rental)
 
     def take_back(self, rental, chance):
         details = {"counter": self.screen(rental), "parts": [], **self.moment}

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rentals import agreement, custody, ledger, lifecycle
-from rentals.booking import change, extension, offers, waiting
+from rentals.booking import change, extension, healing, offers, waiting
 from rentals.correction import correct_device, correct_patient_of
 from rentals.models import Move, Priority, Rental
 from rentals.models.states import MOVES, State
@@ -39,7 +39,7 @@ VERBS = {
         rental, device=make.device(rental.clinic), at=LATER, actor=actor
     ),
     "pin": lambda rental, actor: change.pin(rental, pinned=True, at=LATER, actor=actor),
-    "confirm_healed": lambda rental, actor: change.confirm_healed(
+    "confirm_healed": lambda rental, actor: healing.confirm_healed(
         rental, on=rental.clinic.day_of(LATER), imaging="CT", at=LATER, actor=actor
     ),
     "take_back": lambda rental, actor: custody.take_back(rental, counter=14, parts=[], **a_moment(actor)),

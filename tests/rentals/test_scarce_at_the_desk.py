@@ -9,7 +9,7 @@ from devices.models import Device, Reading
 from devices.register import add_device
 from patients.register import search_patients
 from rentals import custody
-from rentals.booking import change, extension
+from rentals.booking import change, extension, healing
 from rentals.recall import start_recall
 from tests import make
 from tests.refusals import refused_as
@@ -61,8 +61,8 @@ class TestAPaperThatCameLate:
         rental = make.rental("active")
         at, out = make.NOW + 20 * DAY, rental.clinic.day_of(make.NOW)
         seen = {"imaging": "CT", "at": at, "actor": make.clinician()}
-        assert refused_as("invalid", change.confirm_healed, rental, on=out - DAY, **seen).field == "on"
-        assert change.confirm_healed(rental, on=out, **seen).healed_on == out
+        assert refused_as("invalid", healing.confirm_healed, rental, on=out - DAY, **seen).field == "on"
+        assert healing.confirm_healed(rental, on=out, **seen).healed_on == out
 
 
 class TestInspectingAUnit:

@@ -13,6 +13,7 @@ from rentals.api.serializers.rentals import RentalDetail
 from rentals.api.views.rentals import rental_seen
 from rentals.booking import change
 from rentals.booking.extension import extend
+from rentals.booking.healing import confirm_healed
 from rentals.booking.offers import accept_offer
 from rentals.lifecycle import require
 from rentals.models import Rental
@@ -123,7 +124,7 @@ class ConfirmHealed(BaseVerb):
     operations = operation("confirm_healed", verbs.ConfirmHealed)
 
     def do(self, rental: Rental, given: dict[str, Any]) -> object:
-        return change.confirm_healed(rental, **given, **self.who_and_when())
+        return confirm_healed(rental, **given, **self.who_and_when())
 
 
 class Return(BaseVerb):

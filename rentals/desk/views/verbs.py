@@ -17,6 +17,7 @@ from rentals import agreement, custody, ledger
 from rentals.booking import change
 from rentals.booking.availability import search
 from rentals.booking.extension import extend
+from rentals.booking.healing import confirm_healed
 from rentals.booking.waiting import days_from, later_start, need_of, reserve
 from rentals.desk.actions import steps
 from rentals.desk.forms import custody as checklists
@@ -246,7 +247,7 @@ class ConfirmHealed(BaseVerbPage):
     form_class = forms.HealedForm
 
     def do(self, given: dict[str, Any]) -> object:
-        return change.confirm_healed(self.rental, **given, **self.who_and_when())
+        return confirm_healed(self.rental, **given, **self.who_and_when())
 
 
 class Cancel(BaseVerbPage):

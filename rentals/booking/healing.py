@@ -1,0 +1,69 @@
+"""Healing that a clinician has seen: the treatment is over, and the device is expected back before its due day."""
+
+from datetime import date, datetime, timedelta
+
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from config.models import User
+from config.refusals import invalid
+from patients.access import record_access
+from patients.models import Access
+from rentals.booking.offers import poke_offers
+from rentals.booking.present import blocked_while_out
+from rentals.deciding import deciding, lock_rental
+from rentals.lifecycle import move, require
+from rentals.models import Holding, Rental, StaffTask
+from rentals.staff_tasks import settle_tasks
+
+DAYS_TO_BRING_IT_BACK = 7
+
+
+def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, actor: User) -> Rental:
+    """A clinician confirms healing, seen on `imaging` of the local day `on`; the return may start.
+
+    The due day and the money stay as agreed. The device is expected back at the moment that the patient has named,
+    or within a week, and held for no longer, so that somebody else may be planned in after that; should it not come,
+    the planner holds it until the due day again (I11). Raises `wrong_state`, `invalid`.
+    """
+    require(rental, "confirm_healed")
+    today, out = rental.clinic.day_of(at), rental.handed_over_at
+    if on > today or (out and on < rental.clinic.day_of(out)):
+        raise invalid("on", "Healing is seen between the hand-over and today; correct the day.")
+    if not imaging.strip():
+        raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
+    with deciding():
+        rental, holding = lock_rental(rental)
+        require(rental, "confirm_healed")
+        move(
+            rental,
+            "confirm_healed",
+            at=at,
+            now=at,
+            actor=actor,
+            healed_on=on,
+            healed_imaging=imaging,
+            return_expected_at=expected_back(rental, at),
+        )
+        if holding and rental.due_on >= today:
+            hold_until_expected(holding, rental, today)
+        settle_tasks(rental, [StaffTask.Kind.HEALED], "Healing was confirmed.", at)
+        poke_offers(rental.clinic_id)
+        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
+    return rental
+
+
+def expected_back(rental: Rental, at: datetime) -> datetime | None:
+    """When the device should be here: as the patient has said, or by the end of the first open day in a week's time;
+    None where it is due before that."""
+    if rental.return_expected_at and rental.return_expected_at > at:
+        return rental.return_expected_at
+    day = rental.clinic.next_open_day(rental.clinic.day_of(at) + timedelta(days=DAYS_TO_BRING_IT_BACK))
+    hours = day and rental.clinic.hours_on(day)
+    return rental.clinic.moment(day, hours.closes) if day and hours and day < rental.due_on else None
+
+
+def hold_until_expected(holding: Holding, rental: Rental, today: date) -> None:
+    """Block the device no longer than it is expected to be away."""
+    holding.rental = rental
+    until = min(holding.blocked.upper, blocked_while_out(holding, today).upper)
+    Holding.objects.filter(pk=holding.pk).update(blocked=DateRange(holding.blocked.lower, until))

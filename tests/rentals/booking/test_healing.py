@@ -1,0 +1,157 @@
+"""Healing confirmed: the device is expected back sooner, and the planner counts on it, but never blindly (I1, I11)."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from rentals.booking import extension, healing, replan
+from rentals.booking.availability import fitting_devices
+from rentals.models import Holding, Rental, StaffTask
+from rentals.staff_tasks import ask_staff
+from tests import make
+from tests.refusals import refused_as
+from tests.rentals.never import broken
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+TODAY = date(2026, 3, 2)  # a Monday; what is out is due on 30 March
+EXPECTED = date(2026, 3, 9)
+DUE = date(2026, 3, 30)
+NEXT = date(2026, 3, 11)  # for the next patient: the device is expected, and a day to turn it around
+
+
+def confirm(rental, at=make.NOW, **details):
+    seen = {"on": rental.clinic.day_of(at), "imaging": "CT", **details}
+    return healing.confirm_healed(rental, at=at, actor=make.clinician(), **seen)
+
+
+def named(rental, moment):
+    """The rental, its patient having said that the device comes back at `moment`."""
+    Rental.objects.filter(pk=rental.pk).update(return_expected_at=moment)
+    return Rental.objects.get(pk=rental.pk)
+
+
+def blocked_until(rental):
+    """The last day on which the device is counted as away, without the day to turn it around."""
+    return Holding.objects.get(rental=rental, live=True).blocked.upper - 2 * DAY
+
+
+def device_of(rental):
+    return Holding.objects.get(rental=rental, live=True).device
+
+
+def test_healing_is_confirmed_on_imaging_of_a_day_that_came():
+    rental = make.rental("active")
+    assert refused_as("invalid", confirm, rental, on=date(2026, 3, 3)).field == "on"
+    assert refused_as("invalid", confirm, rental, imaging=" ").field == "imaging"
+    healed = confirm(rental)
+    assert (healed.healed_on, healed.healed_imaging, healed.state) == (TODAY, "CT", "active")
+
+
+def test_the_device_is_expected_within_a_week_while_the_due_day_stays_as_agreed():
+    rental = confirm(make.rental("active"))
+    assert rental.due_on == DUE
+    assert rental.return_expected_at == rental.clinic.moment(EXPECTED, rental.clinic.hours_on(EXPECTED).closes)
+    assert blocked_until(rental) == EXPECTED
+
+
+def test_a_moment_that_the_patient_has_named_is_kept():
+    rental = make.rental("active")
+    moment = datetime(2026, 3, 17, 1, 30, tzinfo=make.NOW.tzinfo)
+    assert confirm(named(rental, moment)).return_expected_at == moment
+    assert blocked_until(rental) == date(2026, 3, 17)
+
+
+@pytest.mark.parametrize("days", [22, 28, 35])
+def test_what_is_due_within_a_week_or_late_is_held_as_it_was(days):
+    rental = make.rental("active")
+    before = blocked_until(rental)
+    assert confirm(rental, at=make.NOW + days * DAY).return_expected_at is None
+    assert blocked_until(rental) == before
+
+
+def test_who_is_late_and_names_a_moment_is_still_presumed_away():
+    rental = make.rental("active")
+    late = make.NOW + 30 * DAY
+    replan.mend(late)
+    presumed = blocked_until(rental)
+    confirm(named(rental, late + DAY), at=late)
+    assert blocked_until(rental) == presumed > rental.clinic.day_of(late)
+
+
+def test_somebody_can_be_booked_who_only_fits_because_of_it():
+    rental = make.rental("active")
+    booking = {"starts_on": NEXT, "days": 14, "planned_treatments": 14}
+    refused_as("device_unavailable", make.book, rental.clinic, **booking)
+    confirm(rental)
+    assert device_of(make.book(rental.clinic, **booking)) == device_of(rental)
+    refused_as("device_unavailable", make.book, rental.clinic, **{**booking, "starts_on": NEXT - 2 * DAY})
+    assert broken() == []
+
+
+def test_the_planner_gives_a_reservation_at_risk_the_device_that_comes_back_sooner():
+    rental = make.rental("active")
+    gone = make.device(rental.clinic)
+    waits = make.book(rental.clinic, device=gone, starts_on=NEXT, days=14, planned_treatments=14)
+    make.put_at_risk(gone)
+    gone.condition = "lost"
+    gone.save()
+    replan.replan(rental.clinic, cause="a look", at=make.NOW)
+    assert device_of(waits) is None
+    confirm(rental)
+    replan.place_at_risk([rental.clinic], make.NOW)
+    assert device_of(waits) == device_of(rental)
+
+
+def test_a_device_that_does_not_come_is_held_until_it_is_due_and_the_next_patient_gets_another():
+    rental = confirm(make.rental("active"))
+    later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
+    spare = make.device(rental.clinic)
+    replan.mend(make.NOW + 7 * DAY)
+    # On the day itself nobody counts on it any more before tomorrow, which pushes the next one off it too.
+    assert (blocked_until(rental), device_of(later)) == (date(2026, 3, 10), spare)
+    replan.mend(make.NOW + 8 * DAY)
+    assert (blocked_until(rental), device_of(later)) == (DUE, spare)
+    assert broken() == []
+
+
+def test_a_device_that_does_not_come_and_has_no_substitute_puts_the_next_patient_at_risk():
+    rental = confirm(make.rental("active"))
+    later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
+    replan.mend(make.NOW + 8 * DAY)
+    assert device_of(later) is None
+    assert later.moves.last().reason.startswith("a device that did not come back is presumed to stay away")
+
+
+def test_a_later_moment_named_afterwards_holds_the_device_for_longer():
+    rental = confirm(make.rental("active"))
+    named(rental, make.NOW + 14 * DAY)
+    replan.mend(make.NOW)
+    assert blocked_until(rental) == date(2026, 3, 16)
+    named(rental, make.NOW + 60 * DAY)
+    replan.mend(make.NOW)
+    assert blocked_until(rental) == DUE
+
+
+def test_an_extension_takes_back_what_was_said_of_the_return():
+    rental = confirm(make.rental("active"))
+    rental = extension.extend(rental, due_on=DUE + 7 * DAY, at=make.NOW, actor=make.manager()).rental
+    assert rental.return_expected_at is None
+    assert blocked_until(rental) == DUE + 7 * DAY
+
+
+def test_a_day_that_a_patient_names_who_is_not_healed_frees_nothing():
+    rental = named(make.rental("active"), make.NOW + 7 * DAY)
+    replan.replan(rental.clinic, cause="a look", at=make.NOW)
+    assert blocked_until(rental) == DUE
+    need = make.booking(rental.clinic, starts_on=NEXT).need
+    assert fitting_devices(need, make.NOW)[0] == []
+
+
+def test_the_patients_own_word_is_answered_by_it():
+    rental = make.rental("active")
+    task = ask_staff(StaffTask.Kind.HEALED, "once", rental=rental, words="No more pain", at=make.NOW)
+    confirm(rental)
+    task.refresh_from_db()
+    assert (task.done_at, task.done_by, task.note) == (make.NOW, None, "Healing was confirmed.")
