@@ -18,6 +18,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "plan reminders": {"task": "rentals.tasks.plan_reminders", "schedule": 300, "options": {"expires": 290}},
     "sweep messages": {"task": "rentals.tasks.sweep_messages", "schedule": 60, "options": {"expires": 55}},
+    "take reports": {"task": "rentals.tasks.take_reports", "schedule": 300, "options": {"expires": 290}},
     "mend plans": {"task": "rentals.tasks.mend_plans", "schedule": 60, "options": {"expires": 55}},
     "place at risk": {"task": "rentals.tasks.place_at_risk", "schedule": 3600, "options": {"expires": 3500}},
     "sweep offers": {"task": "rentals.tasks.sweep_offers", "schedule": 60, "options": {"expires": 55}},

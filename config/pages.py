@@ -10,10 +10,13 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django_htmx.http import HttpResponseClientRefresh
 
+from config.health import silences
+
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:
-    """For the templates: whether this is the demo, which every page says."""
-    return {"demo": settings.DEMO}
+    """For the templates: whether this is the demo, which every page says, and what staff must know is silent; asked
+    where a page shows it."""
+    return {"demo": settings.DEMO, "silences": silences}
 
 
 @method_decorator(login_not_required, name="dispatch")

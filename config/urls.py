@@ -1,14 +1,16 @@
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from config import health, pages
+from config import health, mail_service, pages
 
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
     path("sign-out/", login_not_required(LogoutView.as_view()), name="sign-out"),
+    path("mail/", include(mail_service.webhooks(settings.EMAIL_SERVICE if settings.WEBHOOK_SECRET else ""))),
     path("api/v1/", include("rentals.api.urls")),
     path("", include("rentals.desk.keyed_urls")),
     path("", include("rentals.portal.urls")),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from celery import shared_task
+from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from config.models import Clinic
@@ -14,7 +15,7 @@ from rentals.booking import offers, replan
 from rentals.models import Rental
 from rentals.reconciliation import discrepancies, imports
 from rentals.reconciliation.routes import fetching
-from rentals.reminders import outbox, plan
+from rentals.reminders import mailbox, outbox, plan
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ def fetch_usage(route: str) -> None:
     fetching.fetch(route, at=datetime.now(UTC))
 
 
-# A sweep pokes again what may still stand in the queue, so it pokes no more than the workers can send till the next.
-POKES_A_SWEEP = 500
+# A sweep pokes again what may still stand in the queue; what stood there for so long is dropped, or they would pile up.
+SECONDS_TO_NEXT_SWEEP = 55
 
 
 @shared_task
@@ -55,7 +56,7 @@ def plan_reminders() -> None:
 def sweep_messages() -> None:
     at = datetime.now(UTC)
     outbox.sweep(at)
-    poke(islice(outbox.due_messages(at), POKES_A_SWEEP))
+    poke(outbox.due_messages(at))
 
 
 @shared_task
@@ -101,10 +102,16 @@ def forget_stored_answers() -> None:
     retention.forget_stored_answers(datetime.now(UTC))
 
 
+@shared_task
+def take_reports() -> None:
+    mailbox.take_mailbox(datetime.now(UTC))
+
+
 def poke(messages: Iterable[int]) -> None:
-    """Ask the workers to send `messages` (ids, committed). A dead queue loses nothing: the next sweep asks again."""
+    """Ask the workers to send `messages` (ids, committed), or as many as may leave in a minute. A dead queue loses
+    nothing: the next sweep asks again."""
     try:
-        for message_id in messages:
-            send_message.delay(message_id)
+        for message_id in islice(messages, settings.EMAIL_PER_MINUTE):
+            send_message.apply_async((message_id,), expires=SECONDS_TO_NEXT_SWEEP)
     except OperationalError:
         logger.warning("the queue does not answer; messages wait for the next sweep")

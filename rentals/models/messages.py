@@ -155,7 +155,9 @@ class Message(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The Message-ID of its mail, the same at every attempt."""
+        """The Message-ID of its mail, the same at every attempt and when staff have it sent again."""
+        if self.resend_of:
+            return self.resend_of.message_id
         domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
         return f"<{self.pk}.{self.mail_key.hex}@{domain}>"
 

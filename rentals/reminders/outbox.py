@@ -14,12 +14,16 @@ from uuid import uuid4
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from config.mail import Delivery, Outcome, deliver
 from config.models import Clinic
+from patients.models import SuppressedAddress
 from rentals.models import Message, Reminder
 from rentals.reminders.judge import sort_out
+from rentals.reminders.rate import take_place
+from rentals.reminders.reports import stop_mail
+from rentals.reminders.return_path import mark
 from rentals.reminders.schedule import may_send
 from rentals.reminders.texts import add_keys, write_mail
 
@@ -38,8 +42,13 @@ State = Message.State
 def due_messages(at: datetime) -> list[int]:
     """Messages (ids) that wait to be sent and may leave now, by their clinics' sending hours; oldest first."""
     clinics = [clinic.pk for clinic in Clinic.objects.all() if may_send(clinic, at)]
-    waiting = Message.objects.filter(state__in=Message.TO_SEND, next_attempt_at__lte=at, patient__clinic__in=clinics)
+    waiting = Message.objects.filter(to_send(at), patient__clinic__in=clinics)
     return list(waiting.order_by("next_attempt_at", "pk").values_list("pk", flat=True))
+
+
+def to_send(at: datetime) -> Q:
+    """Messages that wait to be sent, and no longer for their next attempt."""
+    return Q(state__in=Message.TO_SEND, next_attempt_at__lte=at)
 
 
 def send_due(at: datetime) -> Counter[str]:
@@ -61,16 +70,18 @@ def send(message_id: int, at: datetime) -> str | None:
     if claimed is None:
         return None
     message, mail = claimed
-    return settle(message, deliver(mail), at) if mail else State.VOID
+    return settle(message, deliver(mail), at, to=mail.to[0]) if mail else State.VOID
 
 
 def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None] | None:
     """Make the message ours for one attempt and write its mail; None when it is not to be sent now.
 
-    Its reminders are judged again; with none left the message becomes void and has no mail.
+    Its reminders are judged again; with none left the message becomes void and has no mail. A message that finds
+    the minute full stays as it is.
     """
-    message = Message.objects.select_related("patient__clinic").filter(pk=message_id).first()
-    if message is None or not may_send(message.patient.clinic, at):
+    waiting = Message.objects.select_related("patient__clinic").filter(to_send(at), pk=message_id)
+    message = waiting.first()
+    if message is None or not may_send(message.patient.clinic, at) or not take_place(at):
         return None
     with transaction.atomic():
         if not take(message, at):
@@ -79,6 +90,7 @@ def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternative
         if reminders:
             mail = write_mail(message, reminders, at)
             keep(message, mail)
+            mark(mail, message)
             add_keys(mail, reminders, at)
             return message, mail
         release(message, state=State.VOID, why=NOTHING_LEFT)
@@ -89,7 +101,7 @@ def take(message: Message, at: datetime) -> bool:
     """Move the message to `sending` under a claim of its own; False when somebody else was first."""
     # The conditions stay on columns of this one table: with a join they would move into a subquery,
     # which PostgreSQL does not ask again after waiting for another sender.
-    waiting = Message.objects.filter(pk=message.pk, state__in=Message.TO_SEND, next_attempt_at__lte=at)
+    waiting = Message.objects.filter(to_send(at), pk=message.pk)
     token = uuid4()
     taken = waiting.update(state=State.SENDING, claim=token, lease_until=at + LEASE, attempts=F("attempts") + 1)
     if taken:
@@ -113,16 +125,23 @@ def keep(message: Message, mail: EmailMultiAlternatives) -> None:
     Message.objects.filter(pk=message.pk).update(subject=mail.subject, text=mail.body, html=html)
 
 
-def settle(message: Message, delivery: Delivery, at: datetime) -> str:
-    """Write down what became of the attempt that holds the claim; returns the message's state."""
+def settle(message: Message, delivery: Delivery, at: datetime, *, to: str = "") -> str:
+    """Write down what became of the attempt that holds the claim; returns the message's state.
+
+    An address that the mail server says does not exist gets no more mail.
+    """
     possible: dict[Outcome, dict[str, Any]] = {
-        Outcome.ACCEPTED: {"state": State.SENT, "sent_at": at},
+        Outcome.ACCEPTED: {"state": State.SENT, "sent_at": at, "provider_id": delivery.provider_id},
         Outcome.TRY_AGAIN: {"state": State.RETRY, "next_attempt_at": at + back_off(message.attempts)},
         Outcome.REFUSED: {"state": State.FAILED},
         Outcome.IN_DOUBT: {"state": State.UNKNOWN},
     }
     changes = possible[delivery.outcome]
-    if not release(message, why=delivery.why, **changes):
+    with transaction.atomic():
+        ours = release(message, why=delivery.why, **changes)
+        if ours and delivery.no_such_address:
+            stop_mail(message, to, SuppressedAddress.Why.BOUNCED, at)
+    if not ours:
         logger.warning("message %s was %s only after its lease", message.pk, delivery.outcome.value)
         return State.UNKNOWN
     if delivery.outcome is not Outcome.ACCEPTED:

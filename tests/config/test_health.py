@@ -1,6 +1,8 @@
 """/healthz and /readyz tell a load balancer and a person what works."""
 
 import logging
+import time
+from datetime import UTC, datetime
 
 import pytest
 import redis
@@ -35,9 +37,35 @@ def test_readyz_names_the_part_that_is_silent(client: Client, queue: "redis.Redi
     assert (answer.status_code, answer.json()) == (503, ALL_OK | {silent: "not ok"})
 
 
-def test_sign_of_life_fades(queue: "redis.Redis"):
+@pytest.mark.django_db
+@pytest.mark.parametrize(("part", "seconds"), [("workers", 30), ("scheduler", 150)])
+def test_a_sign_that_is_late_is_none(client: Client, queue: "redis.Redis", part: str, seconds: int):
     health.give_sign("workers")
-    assert 0 < queue.ttl("callus:alive:workers") <= 30
+    health.give_sign("scheduler")
+    queue.set(f"callus:alive:{part}", time.time() - seconds + 5)
+    assert client.get("/readyz").status_code == 200
+    queue.set(f"callus:alive:{part}", time.time() - seconds - 1)
+    assert client.get("/readyz").json() == ALL_OK | {part: "not ok"}
+
+
+def test_staff_are_told_of_a_part_that_was_silent_for_ten_minutes_and_since_when(queue: "redis.Redis"):
+    health.give_sign("workers")
+    queue.set("callus:alive:scheduler", time.time() - 599)
+    assert health.silences() == []
+    queue.set("callus:alive:scheduler", 1_790_000_000)
+    assert health.silences() == [health.Silence("scheduler", datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC))]
+
+
+def test_a_part_that_never_gave_a_sign_is_silent(queue: "redis.Redis"):
+    health.give_sign("scheduler")
+    assert health.silences() == [health.Silence("workers", None)]
+
+
+def test_a_queue_that_does_not_answer_is_said_quickly(settings, tmp_path):
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+    started = time.monotonic()
+    assert health.silences() == [health.Silence("queue")]
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.django_db(transaction=True)

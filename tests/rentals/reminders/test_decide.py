@@ -120,10 +120,11 @@ def test_only_what_is_failed_or_unknown_is_decided(sink):
 # Some years of messages, of which some failed and nearly all of those were decided.
 MANY = """
     INSERT INTO rentals_message (patient_id, channel, state, created_at, next_attempt_at, attempts, sent_at, why,
-                                 mail_key, subject, text, html, decision, decided_at, decided_by_id)
+                                 mail_key, subject, text, html, recipient, provider_id, decision, decided_at,
+                                 decided_by_id)
     SELECT m.patient_id, 'email', s.state, m.created_at, m.created_at, 1,
         CASE WHEN s.state = 'sent' THEN m.created_at END, '', gen_random_uuid(), 'A reminder', repeat('x', 500), '',
-        CASE WHEN s.state <> 'sent' AND n > 20 THEN 'told' ELSE '' END,
+        'patient', '', CASE WHEN s.state <> 'sent' AND n > 20 THEN 'told' ELSE '' END,
         CASE WHEN s.state <> 'sent' AND n > 20 THEN m.created_at END,
         CASE WHEN s.state <> 'sent' AND n > 20 THEN (SELECT min(id) FROM config_user) END
     FROM rentals_message m, generate_series(1, 10000) n,
