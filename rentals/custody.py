@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange, DateTimeTZRange
@@ -17,6 +18,7 @@ from rentals.agreement import is_signed
 from rentals.booking.availability import blocked_days, clash_with
 from rentals.booking.offers import poke_offers
 from rentals.booking.replan import lock_sites, repair
+from rentals.buy_out import charge_purchase
 from rentals.deciding import deciding, held_device, lock_devices, lock_rental, refuse_moved
 from rentals.lifecycle import check_moment, move, require
 from rentals.models import Holding, Rental
@@ -307,8 +309,12 @@ def report_lost(rental: Rental, *, reason: str, at: datetime, actor: User) -> Re
     )
 
 
-def report_kept(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
-    """The patient keeps the device (bought, or deemed bought): it leaves the fleet as sold."""
+def report_kept(rental: Rental, *, reason: str, at: datetime, actor: User, price: Decimal | None = None) -> Rental:
+    """The patient keeps the device (bought, or deemed bought): it leaves the fleet as sold.
+
+    With a `price` (AUD, beside the hire) it is charged at once; without one, what is asked for it is charged as fees
+    when the rental is settled.
+    """
     return write_off(
         rental,
         "report_kept",
@@ -317,11 +323,20 @@ def report_kept(rental: Rental, *, reason: str, at: datetime, actor: User) -> Re
         reason=reason,
         at=at,
         actor=actor,
+        price=price,
     )
 
 
 def write_off(
-    rental: Rental, verb: str, *, to: State, condition: str, reason: str, at: datetime, actor: User
+    rental: Rental,
+    verb: str,
+    *,
+    to: State,
+    condition: str,
+    reason: str,
+    at: datetime,
+    actor: User,
+    price: Decimal | None = None,
 ) -> Rental:
     """End an active rental whose device does not come back; `inspect` settles it later."""
     require(rental, verb)
@@ -336,6 +351,8 @@ def write_off(
         Device.objects.filter(pk=device.pk).update(condition=condition)
         repair(rental.clinic, cause=f"device {device.serial} is {to}", at=at, actor=actor)
         ledger.charge_hire(rental, at, at=at, actor=actor)
+        if price is not None:
+            charge_purchase(rental, price, at=at, actor=actor)
         move(rental, verb, to=to, at=at, now=at, actor=actor, reason=reason, ended_at=at)
         settle_tasks(rental, OF_THE_HIRE, f"The rental is recorded as {to.label.lower()}.", at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
