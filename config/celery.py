@@ -25,6 +25,11 @@ app.conf.beat_schedule = {
     "sweep imports": {"task": "rentals.tasks.sweep_imports", "schedule": 60, "options": {"expires": 55}},
     "sweep silence": {"task": "rentals.tasks.sweep_silence", "schedule": 3600, "options": {"expires": 3500}},
     "fetch usage": {"task": "rentals.tasks.fetch_all_usage", "schedule": 60, "options": {"expires": 55}},
+    "propose purchases": {
+        "task": "rentals.tasks.propose_deemed_purchases",
+        "schedule": 3600,
+        "options": {"expires": 3500},
+    },
     "forget answers": {"task": "rentals.tasks.forget_stored_answers", "schedule": 3600, "options": {"expires": 3500}},
 }
 

@@ -118,6 +118,6 @@ def words_of(rental: Rental, at: datetime) -> str:
         f"Rental {rental.reference} was due on {day(rental.due_on)}, {counted(late, 'day')} ago. By version "
         f"{rental.terms.version} of the terms its device may be treated as kept: {money(figures.replacement_price)} "
         f"less {money(figures.credit)} of hire paid, {money(figures.price)}; beside it {money(open_money)} of hire and "
-        f"fees are open, and {money(ledger.bond_held(rental))} of bond is held. Try to reach the patient once more. If the "
-        "device does not come back, record it as kept; nothing is charged until you do."
+        f"fees are open, and {money(ledger.bond_held(rental))} of bond is held. Try to reach the patient once more. If "
+        "the device does not come back, record it as kept; nothing is charged until you do."
     )

@@ -10,7 +10,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from config.models import Clinic
-from rentals import retention
+from rentals import buy_out, retention
 from rentals.booking import offers, replan
 from rentals.models import Rental
 from rentals.reconciliation import discrepancies, imports
@@ -95,6 +95,11 @@ def tell(offered: Iterable[Rental], at: datetime) -> None:
 @shared_task
 def sweep_silence() -> None:
     discrepancies.sweep_silence(datetime.now(UTC))
+
+
+@shared_task
+def propose_deemed_purchases() -> None:
+    buy_out.propose_deemed_purchases(datetime.now(UTC))
 
 
 @shared_task
