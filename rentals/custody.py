@@ -19,9 +19,11 @@ from rentals.booking.availability import blocked_days, clash_with
 from rentals.booking.offers import poke_offers
 from rentals.booking.replan import lock_sites, repair
 from rentals.buy_out import charge_purchase
+from rentals.care import Gel, write_supply
 from rentals.deciding import deciding, held_device, lock_devices, lock_rental, refuse_moved
 from rentals.lifecycle import check_moment, move, require
-from rentals.models import Holding, Rental
+from rentals.models import Holding, Rental, StaffTask
+from rentals.models.holdings import Part
 from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
 from rentals.staff_tasks import OF_THE_HIRE, settle_tasks
@@ -46,15 +48,18 @@ def hand_over(
     actor: User,
     delivery: str = "desk",
     tracking: str = "",
+    gel: Gel | None = None,
 ) -> Rental:
     """Give the device to the patient at the moment `at`, its screen showing `counter`.
 
+    Where gel is among the `parts`, a bottle of it is written down, or what `gel` says was given.
     May come before the start if the device is free; start and blocked days then move to that day.
     Raises `wrong_state`, `not_signed`, `bond_unpaid`, `device_not_ready`, `device_unavailable`, and
     `capacity_exceeded` when the screen shows that too little is left.
     """
     require(rental, "hand_over")
     check_moment(at, now=now, actor=actor)
+    given = list(parts)
     with deciding():
         rental, holding = lock_rental(rental)
         require(rental, "hand_over")
@@ -72,7 +77,7 @@ def hand_over(
             blocked=blocked,
             counter_out=counter,
             used_out=used_now(device),
-            parts_out=list(parts),
+            parts_out=given,
             delivery=delivery,
             tracking=tracking,
         )
@@ -88,6 +93,9 @@ def hand_over(
             handed_over_at=at,
             starts_on=starts_on,
         )
+        if Part.GEL in given:
+            write_supply(rental, gel or Gel(), at=at, actor=actor)
+        settle_tasks(rental, [StaffTask.Kind.PHONE], "The device was handed over.", now)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, now)
     return rental
 

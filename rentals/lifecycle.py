@@ -24,6 +24,8 @@ VERB_STATES: dict[str, frozenset[State]] = {
     "change_device": frozenset({State.RESERVED}),
     "pin": frozenset({State.RESERVED}),
     "confirm_healed": frozenset({State.ACTIVE}),
+    "give_gel": frozenset({State.ACTIVE}),
+    "plan_imaging": frozenset({State.RESERVED, State.ACTIVE}),
     "take_back": frozenset({State.ACTIVE}),
     # Lost and kept rentals are settled by the same reckoning, without touching the device.
     "inspect": frozenset({State.RETURNED, State.LOST, State.KEPT}),

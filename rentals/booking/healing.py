@@ -8,6 +8,7 @@ from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
 from patients.models import Access
+from rentals.booking.desk_days import next_day_with_room
 from rentals.booking.offers import poke_offers
 from rentals.booking.present import blocked_while_out
 from rentals.deciding import deciding, lock_rental
@@ -53,11 +54,12 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
 
 
 def expected_back(rental: Rental, at: datetime) -> datetime | None:
-    """When the device should be here: as the patient has said, or by the end of the first open day in a week's time;
-    None where it is due before that."""
+    """When the device should be here: as the patient has said, or by the end of the first day with room in a week's
+    time; None where it is due before that."""
     if rental.return_expected_at and rental.return_expected_at > at:
         return rental.return_expected_at
-    day = rental.clinic.next_open_day(rental.clinic.day_of(at) + timedelta(days=DAYS_TO_BRING_IT_BACK))
+    soon = rental.clinic.day_of(at) + timedelta(days=DAYS_TO_BRING_IT_BACK)
+    day = next_day_with_room(rental.clinic, "due_on", soon)
     hours = day and rental.clinic.hours_on(day)
     return rental.clinic.moment(day, hours.closes) if day and hours and day < rental.due_on else None
 

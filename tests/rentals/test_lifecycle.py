@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from rentals import agreement, custody, ledger, lifecycle
+from rentals import agreement, care, custody, ledger, lifecycle
 from rentals.booking import change, extension, healing, offers, waiting
 from rentals.correction import correct_device, correct_patient_of
 from rentals.models import Move, Priority, Rental
@@ -29,9 +29,9 @@ VERBS = {
     "hand_over": lambda rental, actor: custody.hand_over(
         make.prepare(rental, actor=actor), counter=0, parts=[], **a_moment(actor)
     ),
-    "extend": lambda rental, actor: extension.extend(
-        rental, due_on=rental.due_on + timedelta(days=7), at=LATER, actor=actor
-    ).rental,
+    "extend": lambda rental, actor: (
+        extension.extend(rental, due_on=rental.due_on + timedelta(days=7), at=LATER, actor=actor).rental
+    ),
     "swap": lambda rental, actor: change.swap(
         rental, counter_out=14, device=make.device(rental.clinic), counter_in=0, **a_moment(actor)
     ),
@@ -41,6 +41,10 @@ VERBS = {
     "pin": lambda rental, actor: change.pin(rental, pinned=True, at=LATER, actor=actor),
     "confirm_healed": lambda rental, actor: healing.confirm_healed(
         rental, on=rental.clinic.day_of(LATER), imaging="CT", at=LATER, actor=actor
+    ),
+    "give_gel": lambda rental, actor: care.give_gel(rental, care.Gel(), at=LATER, actor=actor),
+    "plan_imaging": lambda rental, actor: care.plan_imaging(
+        rental, on=rental.clinic.day_of(LATER), at=LATER, actor=actor
     ),
     "take_back": lambda rental, actor: custody.take_back(rental, counter=14, parts=[], **a_moment(actor)),
     "inspect": lambda rental, actor: make.inspect(rental, actor=actor, at=LATER),
@@ -74,6 +78,7 @@ ALLOWED = {
         "extend": "reserved",
         "change_device": "reserved",
         "pin": "reserved",
+        "plan_imaging": "reserved",
         "cancel": "cancelled",
         "correct_patient": "reserved",
     },
@@ -82,6 +87,8 @@ ALLOWED = {
         "extend": "active",
         "swap": "active",
         "confirm_healed": "active",
+        "give_gel": "active",
+        "plan_imaging": "active",
         "take_back": "returned",
         "report_lost": "lost",
         "report_kept": "kept",
