@@ -54,6 +54,7 @@ class Sink:
         self.delay = delay
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
+        self.senders: list[str] = []  # of the envelopes
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -81,6 +82,8 @@ class Sink:
             return "450 4.2.1 mailbox of <ada@patients.example> is busy"
         if self.mode == "550 at RCPT":
             return "550 5.1.1 <ada@patients.example> is unknown here"
+        if self.mode == "550 5.7.1 at RCPT":
+            return "550 5.7.1 we take nothing from you"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -94,6 +97,7 @@ class Sink:
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
         self.recipients.extend(envelope.rcpt_tos)
+        self.senders.append(envelope.mail_from)
         await asyncio.sleep(self.delay)
         if self.mode == "accepted, then dropped":
             server.transport.abort()
