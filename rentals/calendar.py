@@ -1,10 +1,11 @@
 """The days of a rental as a calendar, a week a row and a sign a day, and what the clinic's rule says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from config.models import Clinic
+from rentals.models import PatientDay, Rental
 from rentals.reconciliation.days import Adherence, Day
 
 # Status, its sign (so that nobody needs the colour), and what it means.
@@ -21,11 +22,13 @@ MEANINGS = {status: meaning for status, _, meaning in LEGEND}
 
 @dataclass(frozen=True)
 class Cell:
-    """One day: its status, sign and meaning, and how many treatments there were."""
+    """One day: its status, sign and meaning, how many treatments there were, and whether the patient said to have
+    treated (None: said nothing)."""
 
     date: date
     status: str
     treatments: int
+    said: bool | None
 
     @property
     def sign(self) -> str:
@@ -44,14 +47,19 @@ class Week:
     cells: list[Cell | None]
 
 
-def weeks_of(days: Sequence[Day]) -> list[Week]:
-    """The weeks that hold `days`, which follow each other without a gap."""
+def said_on(rental: Rental) -> dict[date, bool]:
+    """The patient's word of each local day that they gave it for: whether they treated."""
+    return dict(PatientDay.objects.filter(rental=rental).values_list("day", "treated"))
+
+
+def weeks_of(days: Sequence[Day], said: Mapping[date, bool]) -> list[Week]:
+    """The weeks that hold `days`, which follow each other without a gap, with what the patient `said` of them."""
     weeks: list[Week] = []
     for day in days:
         monday = day.date - timedelta(days=day.date.weekday())
         if not weeks or weeks[-1].monday != monday:
             weeks.append(Week(monday, [None] * 7))
-        weeks[-1].cells[day.date.weekday()] = Cell(day.date, day.status, day.treatments)
+        weeks[-1].cells[day.date.weekday()] = Cell(day.date, day.status, day.treatments, said.get(day.date))
     return weeks
 
 

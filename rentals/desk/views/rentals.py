@@ -13,7 +13,7 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet
 from config.refusals import Refusal
 from patients.models import Access
 from rentals import ledger
-from rentals.calendar import LEGEND, is_adherent, weeks_of
+from rentals.calendar import LEGEND, is_adherent, said_on, weeks_of
 from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
@@ -75,7 +75,7 @@ class OneRental(BasePage):
         seen = get_object_or_404(rentals, reference=reference)
         self.record([seen.patient_id])
         rental = in_full(seen, self.now)
-        days = day_statuses(rental, self.now)
+        days, said = day_statuses(rental, self.now), said_on(rental)
         return self.show(
             rental=rental,
             patient=seen.patient,
@@ -83,7 +83,8 @@ class OneRental(BasePage):
             steps=steps(rental),
             actions=possible(rental, self.actor),
             to_phone=has_to_be_phoned(seen.patient, mail_about_offer(rental.reminders.all())),
-            weeks=weeks_of(days),
+            weeks=weeks_of(days, said),
+            said=said,
             days=days,
             legend=LEGEND,
             adherence=counted(days),

@@ -1,10 +1,11 @@
 """The days of a rental as a calendar: readable without colour and by ear, with the clinic's rule on adherence."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from rentals.calendar import LEGEND, is_adherent, weeks_of
+from rentals.models import PatientDay
 from rentals.reconciliation.days import Day, counted
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -33,10 +34,20 @@ def rental(device):
 
 def test_a_week_a_row_from_monday_on():
     first = MORNING.date() + 3 * ONE
-    weeks = weeks_of([Day(first + number * ONE, "done", 1) for number in range(10)])
+    weeks = weeks_of([Day(first + number * ONE, "done", 1) for number in range(10)], {})
     assert [week.monday.day for week in weeks] == [2, 9]
     assert [cell and cell.date.day for cell in weeks[0].cells] == [None, None, None, 5, 6, 7, 8]
     assert [cell and cell.date.day for cell in weeks[1].cells] == [9, 10, 11, 12, 13, 14, None]
+
+
+def test_the_word_of_the_patient_stands_beside_the_record(rental):
+    for day, treated in ((6, True), (7, False)):
+        PatientDay.objects.create(rental=rental, day=date(2026, 2, day), treated=treated, said_at=make.NOW)
+    desk = Desk(make.reception(rental.clinic))
+    desk.see(f"/rentals/{rental.reference}/")
+    assert "6 February: no treatment; in the patient’s words: treated<" in desk.page
+    assert "7 February: paused; in the patient’s words: not treated<" in desk.page
+    assert desk.page.count("in the patient’s words treated") == 1
 
 
 def test_each_status_has_a_sign_and_words_of_its_own():
