@@ -137,18 +137,13 @@ def moment_of_slot(clinic: Clinic, day: date, clock: time, at: datetime) -> date
     return comes_at
 
 
-def days_to_mark(rental: Rental, at: datetime) -> list[date]:
-    """The local days of the hire until today, the last one first."""
-    return [day.date for day in reversed(day_statuses(rental, at))]
-
-
 def mark_day(rental: Rental, *, day: date, treated: bool, at: datetime) -> PatientDay:
     """Keep the patient's word that they treated on the local `day`, or did not; beside the device's record (I6).
 
     Raises `invalid` for a day that is not of the hire or has not come, `not_now`.
     """
     with of_hire(rental, State.ACTIVE, State.RETURNED) as locked:
-        if day not in days_to_mark(locked, at):
+        if day not in {one.date for one in day_statuses(locked, at)}:
             raise invalid("day", "Please choose a day on which you had the device, today or before.")
         said, _ = PatientDay.objects.get_or_create(rental=locked, day=day, defaults={"treated": treated, "said_at": at})
         if said.treated != treated:

@@ -1,19 +1,37 @@
-"""What all pages for patients have in common: no sign-in of staff, no trace in the browser, forms of our own only."""
+"""What all pages for patients have in common: no sign-in of staff, no trace in the browser, forms of our own only;
+and, behind the door, one moment, one rental, and a page that tells nothing to anybody else."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, ClassVar
 
+import pghistory
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import decorator_from_middleware
+from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config.models import Clinic
+from config.refusals import Refusal
+from rentals.models import PortalSession, Rental
+from rentals.portal_sessions import continue_session
+
+WAYS = (
+    ("my-hire", "My hire"),
+    ("my-days", "My treatments"),
+    ("my-care", "How to use it"),
+    ("my-documents", "Documents"),
+    ("my-preferences", "What we send you"),
+)
 
 Answer = Callable[..., HttpResponseBase]
 
@@ -30,6 +48,10 @@ def show(request: HttpRequest, name: str, *, status: int = 200, **context: Any) 
     """The page `name`, which tells no other site where its reader came from."""
     sites = Clinic.objects.exclude(phone="")
     response = render(request, f"rentals/portal/{name}.html", {"sites": sites, **context}, status=status)
+    return unreferred(response)
+
+
+def unreferred(response: HttpResponse) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -51,5 +73,81 @@ check_token = decorator_from_middleware(CsrfOfUnnamedOrigin)
 def for_patients(view: Answer) -> Answer:
     """`view` for somebody who has no sign-in, kept by no browser; exempt from the check of all other forms, not from
     this one."""
-    guarded: Answer = login_not_required(csrf_exempt(check_token(never_cache(view))))
+
+    def by_nobody_of_staff(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            pghistory.context(user=None)  # even where somebody of staff is signed in, in the same browser
+        return view(request, *args, **kwargs)
+
+    guarded: Answer = login_not_required(csrf_exempt(check_token(never_cache(by_nobody_of_staff))))
     return guarded
+
+
+class BasePatientPage(View):
+    """A page about the one rental that the session is for. Whoever has no session gets one and the same 404, whatever
+    was asked for."""
+
+    template: ClassVar[str]
+    request: HttpRequest
+    session: PortalSession
+    rental: Rental
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.now = timezone.now()  # the one moment of this request, UTC
+        session = continue_session(request.COOKIES.get(settings.PATIENT_COOKIE_NAME, ""), at=self.now)
+        if session is None:
+            return show(request, "closed", status=404)
+        self.session, self.rental = session, session.link.rental
+        with timezone.override(self.clinic.zone):
+            return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def clinic(self) -> Clinic:
+        return self.rental.clinic
+
+    @property
+    def today(self) -> date:
+        """The clinic's local day."""
+        return self.clinic.day_of(self.now)
+
+    def show(self, *, status: int = 200, **context: Any) -> HttpResponse:
+        surroundings = {
+            "rental": self.rental,
+            "clinic": self.clinic,
+            "today": self.today,
+            "now": self.now,
+            "ways": WAYS,
+            "thanks": "thanks" in self.request.GET,
+        }
+        return show(self.request, self.template, status=status, **{**surroundings, **context})
+
+
+class BaseAskingPage(BasePatientPage):
+    """A page with one form. What sending it does stands in `act`: call one verb."""
+
+    form_class: ClassVar[type[forms.BaseForm]]
+    leads_to: ClassVar[str] = "my-hire"
+    act: Callable[[Mapping[str, Any]], None]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show_form(self.make_form())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = self.make_form(request.POST)
+        if not form.is_valid():
+            return self.show_form(form, status=422)
+        try:
+            self.act(form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+            return self.show_form(form, status=refusal.status)
+        return unreferred(HttpResponseRedirect(reverse(self.leads_to) + "?thanks"))
+
+    def make_form(self, *data: Any) -> Any:
+        return self.form_class(*data, **self.form_arguments())
+
+    def form_arguments(self) -> dict[str, Any]:
+        return {}
+
+    def show_form(self, form: forms.BaseForm, status: int = 200) -> HttpResponse:
+        return self.show(form=form, status=status)

@@ -1,0 +1,81 @@
+"""The papers of a hire: the agreement to read and sign, and what was signed, paid and charged, as PDF."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+
+from rentals.agreement import current_agreement, needs_signature, sign_by_link
+from rentals.models import Paper, Rental, Signature
+from rentals.papers.parties import is_minor
+from rentals.portal.forms import GuardianSignForm, SignForm
+from rentals.portal.page import BaseAskingPage, BasePatientPage, for_patients, show, unreferred
+
+
+class Documents(BasePatientPage):
+    """What there is to download, and what is still to be signed."""
+
+    template = "documents"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(papers=papers_to_read(self.rental), to_sign=needs_signature(self.rental))
+
+
+def papers_to_read(rental: Rental) -> Any:
+    """The rental's papers, newest first; what waits for a signature is read where it is signed."""
+    papers = Paper.objects.filter(rental=rental).defer("content").order_by("-made_at", "-pk")
+    return papers.exclude(kind__in=[Paper.Kind.AGREEMENT, Paper.Kind.RETURN], facts__signature=None)
+
+
+class Download(BasePatientPage):
+    """One paper of this rental, byte by byte; any other is not there."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        paper = Paper.objects.filter(rental=self.rental, pk=pk).first()
+        if paper is None:
+            return show(request, "closed", status=404)
+        response = HttpResponse(bytes(paper.content), content_type="application/pdf")
+        response["Content-Disposition"] = f'inline; filename="{paper.kind}-{self.rental.reference}-{paper.version}.pdf"'
+        return unreferred(response)
+
+
+class Sign(BaseAskingPage):
+    """The agreement as it stands, and a name under it: the patient's, or a guardian's for a minor."""
+
+    template = "sign"
+    leads_to = "my-documents"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return super().get(request) if needs_signature(self.rental) else self.show(paper=None)
+
+    def make_form(self, *data: Any) -> Any:
+        self.minor = is_minor(self.rental.patient, self.today)
+        return GuardianSignForm(*data) if self.minor else SignForm(*data)
+
+    def act(self, entries: Mapping[str, Any]) -> None:
+        sign_by_link(
+            self.rental,
+            paper=self.shown_paper(),
+            name=entries["name"],
+            method=Signature.Method.TYPED,
+            signer=Signature.Signer.GUARDIAN if self.minor else Signature.Signer.PATIENT,
+            relation=entries.get("relation", ""),
+            address=self.request.META.get("REMOTE_ADDR"),
+            at=self.now,
+        )
+
+    def shown_paper(self) -> Paper:
+        """The one that the page showed, which may not be what holds now."""
+        pk = self.request.POST.get("paper", "")
+        shown = Paper.objects.filter(rental=self.rental, pk=pk).first() if pk.isdecimal() else None
+        return shown or current_agreement(self.rental, at=self.now)
+
+    def show_form(self, form: forms.BaseForm, status: int = 200) -> HttpResponse:
+        paper = current_agreement(self.rental, at=self.now)
+        return self.show(form=form, paper=paper, minor=self.minor, status=status)
+
+
+documents = for_patients(Documents.as_view())
+download = for_patients(Download.as_view())
+sign = for_patients(Sign.as_view())

@@ -1,0 +1,132 @@
+"""What patients are asked for."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from config.models import Clinic
+from rentals.patient_requests import Problem
+from rentals.signatures import LONGEST_NAME, LONGEST_RELATION
+
+STEP = timedelta(minutes=30)  # between two times to choose from
+LONGEST_WORDS = 2000
+YES, NO = "yes", "no"
+
+
+class OnceForm(forms.Form):
+    """A form that counts once, however often it is sent: it carries a key of its own."""
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=40, validators=[RegexValidator(r"^\w+$")])
+
+
+class ExtensionForm(OnceForm):
+    due_on = forms.DateField(
+        label="Until which day would you like to keep it?",
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+    )
+    words = forms.CharField(
+        label="Anything that we should know (you may leave this empty)",
+        required=False,
+        max_length=LONGEST_WORDS,
+        widget=forms.Textarea({"rows": 3}),
+    )
+
+
+class ProblemForm(OnceForm):
+    problem = forms.TypedChoiceField(
+        label="What is wrong?", choices=Problem.choices, coerce=Problem, widget=forms.RadioSelect
+    )
+    words = forms.CharField(
+        label="Please tell us more in a few words", max_length=LONGEST_WORDS, widget=forms.Textarea({"rows": 4})
+    )
+
+
+class HealedForm(OnceForm):
+    words = forms.CharField(
+        label="Who told you so, and when? (you may leave this empty)",
+        required=False,
+        max_length=LONGEST_WORDS,
+        widget=forms.Textarea({"rows": 3}),
+    )
+
+
+class SlotForm(forms.Form):
+    """When the device comes back: one of `days`, at one of the times at which the clinic is open on any of them."""
+
+    day = forms.TypedChoiceField(label="Which day?", coerce=date.fromisoformat)
+    clock = forms.TypedChoiceField(label="About what time?", coerce=time.fromisoformat)
+
+    def __init__(self, *data: Any, clinic: Clinic, days: Sequence[date], **options: Any) -> None:
+        super().__init__(*data, **options)
+        self.fields["day"].choices = [(day.isoformat(), in_words(clinic, day)) for day in days]  # type: ignore[attr-defined]
+        clocks = [(clock.isoformat(), f"{clock:%-I:%M %p}".lower()) for clock in clocks_of(clinic, days)]
+        self.fields["clock"].choices = clocks  # type: ignore[attr-defined]
+
+
+def in_words(clinic: Clinic, day: date) -> str:
+    """`Tuesday 3 March, open 8:30 am to 5:30 pm`."""
+    hours = clinic.hours_on(day)
+    opened = f", open {hours.opens:%-I:%M %p} to {hours.closes:%-I:%M %p}" if hours else ""
+    return f"{day:%A %-d %B}" + opened.replace("AM", "am").replace("PM", "pm")
+
+
+def clocks_of(clinic: Clinic, days: Sequence[date]) -> list[time]:
+    """Each half hour at which the clinic is open on one of `days`."""
+    found = set()
+    for hours in filter(None, (clinic.hours_on(day) for day in days)):
+        clock, closes = datetime.combine(date.min, hours.opens), datetime.combine(date.min, hours.closes)
+        while clock < closes:
+            found.add(clock.time())
+            clock += STEP
+    return sorted(found)
+
+
+class DayForm(forms.Form):
+    """The patient's word of one of `days`."""
+
+    day = forms.TypedChoiceField(label="Which day?", coerce=date.fromisoformat)
+    treated = forms.TypedChoiceField(
+        label="Did you treat on that day?",
+        choices=[(YES, "Yes, as often as prescribed"), (NO, "No, or not all of it")],
+        coerce=lambda word: word == YES,
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *data: Any, days: Sequence[date], **options: Any) -> None:
+        super().__init__(*data, **options)
+        self.fields["day"].choices = [(day.isoformat(), f"{day:%A %-d %B %Y}") for day in days]  # type: ignore[attr-defined]
+
+
+class PreferencesForm(forms.Form):
+    email_reminders = forms.BooleanField(label="Remind me by e-mail about this hire", required=False)
+    wants_advice = forms.BooleanField(label="Also send me advice that is not strictly about the hire", required=False)
+    language = forms.ChoiceField(label="Language of our e-mails")
+
+    def __init__(self, *data: Any, languages: Sequence[tuple[str, str]], **options: Any) -> None:
+        super().__init__(*data, **options)
+        self.fields["language"].choices = languages  # type: ignore[attr-defined]
+        if len(languages) == 1:
+            self.fields["language"].widget = forms.HiddenInput()
+
+
+class SignForm(forms.Form):
+    """A name typed under the agreement; whoever would rather draw it does so at the desk."""
+
+    name = forms.CharField(
+        label="Your full name, as your signature",
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput({"autocomplete": "name"}),
+    )
+    agrees = forms.BooleanField(label="I have read the agreement and agree to it")
+
+
+class GuardianSignForm(SignForm):
+    """For a minor: a parent or guardian signs."""
+
+    relation = forms.CharField(
+        label="Who you are to the patient: mother, father or guardian, say", max_length=LONGEST_RELATION
+    )
+    field_order = ("name", "relation", "agrees")

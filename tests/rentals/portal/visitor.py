@@ -1,0 +1,57 @@
+"""A patient with a browser of their own, at the pages about their hire."""
+
+import re
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.test import Client
+
+from rentals.links import make_portal_link
+from rentals.models import Rental
+from tests import make
+
+BORN = "1990-05-17"
+WRONG = "1990-05-18"
+COOKIE = "patient"
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
+KEY = re.compile(r'name="key" value="(\w+)"')
+PAPER = re.compile(r'name="paper" value="(\d+)"')
+
+
+class Visitor:
+    """Follows links and sends forms, with the token that the pages gave; without a script."""
+
+    def __init__(self, rental: Rental | None = None, *, at: datetime = make.NOW, **headers: str) -> None:
+        """With a `rental`, somebody who has come in by a link to its pages."""
+        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True, headers=headers)
+        if rental:
+            self.link = f"/p/{make_portal_link(rental, at=at)}/"
+            self.see(self.link)
+            assert self.send(self.link, date_of_birth=rental.patient.date_of_birth.isoformat()) == 302, self.page
+
+    def see(self, address: str) -> int:
+        return self.kept(self.client.get(address))
+
+    def send(self, address: str, **entries: str) -> int:
+        """Send a form with `entries`; its hidden fields are those of the page seen last."""
+        token = self.client.cookies["csrftoken"].value if "csrftoken" in self.client.cookies else ""
+        return self.kept(self.client.post(address, {"csrfmiddlewaretoken": token, **self.hidden(), **entries}))
+
+    def fill_in(self, address: str, **entries: str) -> int:
+        """Open a page and send its form."""
+        self.see(address)
+        return self.send(address, **entries)
+
+    def hidden(self) -> dict[str, str]:
+        page = getattr(self, "page", "")
+        found = {"key": KEY.search(page), "paper": PAPER.search(page)}
+        return {name: match[1] for name, match in found.items() if match}
+
+    def kept(self, answer: HttpResponse) -> int:
+        self.answer = answer
+        self.page = TOKEN.sub("", answer.content.decode(errors="replace"))
+        return answer.status_code
+
+    @property
+    def led_to(self) -> str:
+        return self.answer.headers["Location"]
