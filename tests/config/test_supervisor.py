@@ -22,7 +22,6 @@ from tests import make
 from tests.running import CHECKOUT, Run, environment_of, eventually, free_port, gone, servers_in
 
 SECONDS_TO_STOP = 10
-SECONDS_TO_MAKE_A_DEMO = 120  # months of a clinic, made by the verbs; a minute when other tests have half the machine
 
 # One worker has them all, in this order: those that leave the run alive come first and share it.
 pytestmark = pytest.mark.xdist_group("run")
@@ -54,22 +53,43 @@ def run(state: Path, runs: list[Run]) -> Run:
     return runs[-1].until_ready()
 
 
-def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
-    code = "from config.models import Clinic; print(Clinic.objects.count())"
+def said_by_shell(state: Path, code: str) -> str:
+    """What a command says that uses the database of a state folder."""
     asked = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
         cwd=CHECKOUT,
-        env=environment_of(state, run.port),
+        env=environment_of(state, free_port()),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert asked.stdout.strip().isdigit()
+    return asked.stdout.strip()
+
+
+def test_command_uses_the_servers_of_a_run_and_leaves_them(run: Run, state: Path):
+    assert said_by_shell(state, "from config.models import Clinic; print(Clinic.objects.count())").isdigit()
     assert run.health() == ALL_OK
 
 
 def test_desk_that_is_no_demo_does_not_say_so(run: Run):
     assert "This is a demo" not in page_of(run)
+
+
+def keep_demo_logins(state: Path, *logins: str) -> None:
+    """Have the folder's database be a demo. That the first start keeps such logins is seen in test_demo.py."""
+    path = said_by_shell(state, "from config.management.commands.run import _demo_logins; print(_demo_logins())")
+    Path(path).write_text("".join(f"Login: {login} of-no-use  (demo)\n" for login in logins))
+
+
+def test_demo_has_its_logins_says_what_it_is_and_is_there_for_this_machine_only(run: Run, runs: list[Run], state: Path):
+    keep_demo_logins(state, "reception", "clinician", "manager", "auditor")
+    run.stop(signal.SIGTERM)
+    runs.append(demo := Run(state, free_port(), DEMO="1").until_ready())  # the tests that follow share it
+    logins = [line.split("Login: ")[1].split()[0] for line in demo.said if "Login: " in line]
+    assert logins == ["reception", "clinician", "manager", "auditor"]
+    assert "This is a demo" in page_of(demo)
+    assert listening(demo.family()) == {"127.0.0.1"}
+    assert [address for address in addresses_of_this_machine() if answers_at(address, demo.port)] == []
 
 
 def test_second_run_from_the_same_folder_is_refused_with_one_line(run: Run, state: Path):
@@ -174,19 +194,6 @@ def connections_of(process: psutil.Process) -> list:
         return process.net_connections("inet")
     except psutil.NoSuchProcess:  # a helper of a server that has ended meanwhile
         return []
-
-
-def test_demo_has_its_logins_says_what_it_is_and_is_there_for_this_machine_only(tmp_path: Path):
-    for _ in servers_in(tmp_path / "var"):
-        run = Run(tmp_path / "var", free_port(), DEMO="1").until_ready(SECONDS_TO_MAKE_A_DEMO)
-        try:
-            logins = [line.split("Login: ")[1].split()[0] for line in run.said if "Login: " in line]
-            assert logins == ["reception", "clinician", "manager", "auditor"]
-            assert "This is a demo" in page_of(run)
-            assert listening(run.family()) == {"127.0.0.1"}
-            assert [address for address in addresses_of_this_machine() if answers_at(address, run.port)] == []
-        finally:
-            run.stop(signal.SIGTERM)
 
 
 def test_child_that_dies_at_once_is_tried_again_ever_more_slowly():

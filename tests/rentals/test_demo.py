@@ -8,12 +8,15 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import transaction
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from config.management.commands.run import _set_up_first_clinic
 from config.models import Clinic, User
 from devices.models import Device, DeviceModel, Transfer
 from patients.models import Patient
@@ -51,19 +54,41 @@ MONDAY = date(2026, 10, 12)
 
 
 @pytest.fixture(scope="module")
-def _demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    with (
-        django_db_blocker.unblock(),
-        override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]),
-        transaction.atomic(),
-    ):
-        make_demo_clinic(AT)
-        yield
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of a checkout that has not run yet."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first_start(django_db_setup: None, django_db_blocker: DjangoDbBlocker, state: Path) -> Iterator[tuple[str, bool]]:
+    """What the first start of `make run` at `AT` says of the clinic that it made, and whether this is the demo."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with (
+            pytest.MonkeyPatch.context() as environment,
+            override_settings(STATE_DIR=state),
+            time_machine.travel(AT, tick=False),
+        ):
+            environment.setenv("DEMO", "1")
+            said = _set_up_first_clinic()
+        yield said
         transaction.set_rollback(True)
 
 
-@pytest.mark.usefixtures("_demo")
+@pytest.mark.usefixtures("first_start")
 class TestDemo:
+    def test_its_logins_are_said_and_kept_for_its_owner_only(self, first_start: tuple[str, bool], state: Path):
+        logins, is_demo = first_start
+        assert is_demo
+        assert [line.split()[1] for line in logins.splitlines()] == ["reception", "clinician", "manager", "auditor"]
+        for _, username, password, _ in map(str.split, logins.splitlines()):
+            assert User.objects.get(username=username).check_password(password)
+        [kept] = state.iterdir()
+        assert (kept.read_text(), kept.stat().st_mode & 0o777) == (logins, 0o600)
+
+    def test_the_next_start_says_them_again(self, first_start: tuple[str, bool], state: Path, settings):
+        settings.STATE_DIR = state
+        assert _set_up_first_clinic() == first_start
+
     def test_it_has_two_sites_in_two_time_zones_that_can_be_reached(self):
         assert list(Clinic.objects.values_list("time_zone", flat=True)) == ["Australia/Perth", "Australia/Sydney"]
         assert not Clinic.objects.filter(phone="").exists()
