@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-KEYED = ("calendar", "offers", "p")  # where an address goes on with a key
+KEYED = ("calendar", "offers", "p", "unsubscribe")  # where an address goes on with a key
 KEYED_ADDRESS = re.compile(rf"\b({'|'.join(KEYED)})/+[^\s?#\"']+", re.IGNORECASE)
 
 

@@ -210,15 +210,16 @@ class TestTheMail:
             "Dear Ada,\n\n"
             f"You are waiting for a device to hire from us (rental {offer.reference}). We have one for you now, and "
             "hold it until Tuesday 3 March 2026, noon.\n\n"
-            "You would collect it from Harbour Sports Medicine on Tuesday 3 March 2026, between 8:30 a.m. and "
-            "5:30 p.m., and return it on Tuesday 31 March 2026.\n\n"
-            f"Please tell us whether you would like it: http://localhost:8000{address}\n"
-            "The page asks for your date of birth. You can also phone us on 02 5550 1000.\n\n"
-            "If we have not heard from you by then, we offer the device to somebody else. You stay on our list, and we "
-            "ask you again when you tell us that we may.\n\n"
-            "Kind regards,\nHarbour Sports Medicine\nPhone: 02 5550 1000\n"
+            "You would collect it from Harbour Sports Medicine tomorrow, Tuesday 3 March 2026, and return it on "
+            "Tuesday 31 March 2026. We are open from 8:30 am to 5:30 pm that day.\n\n"
+            f"Answer the offer: http://localhost:8000{address}\n"
+            "The page asks for the date of birth that we have on file.\n\n"
+            "You can also phone us on 02 5550 1000. If we have not heard from you by then, we offer the device to "
+            "somebody else. You stay on our list, and we ask you again when you tell us that we may.\n\n"
+            "Kind regards,\nHarbour Sports Medicine\n\nHarbour Sports Medicine\nPhone: 02 5550 1000\n\n"
+            "This message is about the hire. To change who is told, and how, please phone us on 02 5550 1000.\n"
         )
-        assert f'<a href="http://localhost:8000{address}">' in html
+        assert f'href="http://localhost:8000{address}"' in html
         assert not re.search(r"heal|cure|recover|better|faster|bone|fracture|exogen", text + html, re.IGNORECASE)
 
     def test_the_key_has_256_bits_and_is_kept_as_its_hash_only(self, address, offer):

@@ -1,245 +1,432 @@
-"""What a patient reads: kind, true, private, and safe with any name (I10, I12)."""
+"""What a reader reads: kind, true, private, in both parts alike, and safe with any name (I10, I12)."""
 
 import re
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import SMTP
+from html import unescape
 
 import pytest
 
 from config.models import Clinic, Closure
 from devices.models import DeviceModel
-from patients.models import Injury, Patient
+from patients.models import Contact, Injury, Patient, Payer
 from rentals.booking import change
-from rentals.models import Holding, Message, Rental
+from rentals.booking.extension import extend
+from rentals.ledger import pay
+from rentals.models import Holding, Message, PatientLink, Reminder, Rental
 from rentals.models.holdings import Part
 from rentals.models.states import State
-from rentals.reminders import outbox, plan
+from rentals.reminders.texts import words_of, write_mail
 from tests import make
+from tests.rentals.reminders.mails import (
+    calendars_of,
+    html_of,
+    mail_about,
+    mail_of,
+    paragraphs_of,
+    reminder_of,
+    rental_for,
+    site,
+    text_of,
+    words_in,
+)
 from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue
 
 pytestmark = pytest.mark.django_db
+KINDS = list(Reminder.Kind.values)
 NEXT_WEEK = make.NOW.date() + timedelta(days=7)
+PAGES = re.compile(r"http://localhost:8000/p/[\w-]{43}/")
 
 
-def mail_about(sink, rental, at):
-    [message] = plan.plan_reminders(at).messages
-    assert outbox.send(message, at) == "sent"
-    return sink.mails[-1]
-
-
-def bodies(mail):
-    return [mail.get_body((kind,)).get_content() for kind in ("plain", "html")]
+@pytest.fixture(autouse=True)
+def public_url(settings):
+    settings.PUBLIC_URL = "http://localhost:8000"
+    settings.DEFAULT_FROM_EMAIL = "Callus <desk@clinic.example>"
 
 
 @pytest.fixture
 def place():
-    clinic = make.clinic("Harbour Sports Medicine")
-    Clinic.objects.update(phone="02 5550 1000", email="desk@harbour.example", address="1 Quay St\nSydney NSW 2000")
-    clinic.refresh_from_db()
-    return clinic
+    return site()
 
 
-def test_collecting_is_told_with_day_hours_and_whom_to_phone(sink, place):
+def test_collecting_is_told_with_day_hours_and_whom_to_phone(place):
     rental = make.rental(clinic=place, starts_on=NEXT_WEEK)
-    mail = mail_about(sink, rental, before_start(rental))
+    mail = mail_about(rental, "collect_tomorrow", at=before_start(rental))
     assert mail["Subject"] == "A reminder about your booking"
     assert mail["From"] == "Harbour Sports Medicine <desk@clinic.example>"
     assert mail["Reply-To"] == "desk@harbour.example"
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == (
+    assert PAGES.sub("(link)", text_of(mail)) == (
         "Dear Ada,\n\n"
         f"Your device is booked for you to collect tomorrow, Monday 9 March 2026 (rental {rental.reference}). "
-        "We are open from 8:30 a.m. to 5:30 p.m. that day.\n\n"
-        "Please come to Harbour Sports Medicine. If that day no longer suits you, please phone us on 02 5550 1000 "
-        "so that we can find another one.\n\n"
-        "Kind regards,\nHarbour Sports Medicine\nPhone: 02 5550 1000\n1 Quay St\nSydney NSW 2000\n"
+        "We are open from 8:30 am to 5:30 pm that day.\n\n"
+        "Please come to Harbour Sports Medicine. If the agreement is not signed or the bond not paid yet, we do both "
+        "with you at the desk.\n\n"
+        "If that day no longer suits you, please phone us on 02 5550 1000 so that we can find another one.\n\n"
+        "Days, dates and papers of your hire: (link)\n\n"
+        "Kind regards,\nHarbour Sports Medicine\n\n"
+        "Harbour Sports Medicine\n1 Quay St\nSydney NSW 2000\nPhone: 02 5550 1000\n\n"
+        "This message is about the hire. To change who is told, and how, please phone us on 02 5550 1000.\n"
     )
-    html = mail.get_body(("html",)).get_content()
-    assert "<strong>tomorrow, Monday 9 March 2026</strong>" in html
-    assert "1 Quay St<br>Sydney NSW 2000" in html
+    assert ">tomorrow, Monday 9 March 2026</strong>" in html_of(mail)
+    assert "1 Quay St<br>Sydney NSW 2000" in html_of(mail)
 
 
-def test_hours_are_left_out_on_a_day_closed_since_the_booking(sink, place):
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_says_the_same_in_text_and_html_with_every_placeholder_filled(place, kind):
+    rental, at = rental_for(kind, place)
+    mail = mail_about(rental, kind, at=at)
+    for body in (mail["Subject"], text_of(mail), html_of(mail)):
+        assert "{{" not in body and "}}" not in body
+        assert "None" not in body
+    assert words_in(html_of(mail)) == words_in(text_of(mail))
+    assert not re.search(r"[ \t]$|\n\n\n|  ", text_of(mail).removesuffix("\n"), re.MULTILINE)
+    assert rental.reference in text_of(mail)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_keeps_its_facts_out_of_the_subject_and_promises_no_healing(place, kind):
+    rental, at = rental_for(kind, place)
+    Injury.objects.update(kind="non_union", site="femoral_neck", note="Canary note")
+    patient, serial = rental.patient, Holding.objects.get(rental=rental).device.serial
+    mail = mail_about(rental, kind, at=at)
+    facts = [patient.given_name, patient.family_name, patient.email, patient.phone, serial, rental.reference]
+    injury = ["bone", "fracture", "union", "femoral", "canary", "imaging", "treatment", "exogen", "$"]
+    subject = mail["Subject"].lower()
+    assert [fact for fact in (*facts, *injury) if fact.lower() in subject] == []
+    assert not re.search(r"\d", subject)
+    for told in ["union", "femoral", "canary", "fracture", serial, patient.family_name, patient.phone, "1990"]:
+        assert told.lower() not in text_of(mail).lower().replace(rental.reference.lower(), "")
+    assert not re.search(r"\b(heal|cure|recover|mend|knit|faster)", text_of(mail), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_can_be_said_on_the_phone_without_greeting_or_link(place, kind):
+    rental, at = rental_for(kind, place)
+    said = words_of(reminder_of(rental, kind), at)
+    assert len(said) > 80
+    assert rental.reference in said
+    for unsaid in ("http", "Dear", "{{", "regards", "e-mail", "date of birth"):
+        assert unsaid not in said
+
+
+def test_hours_are_not_promised_on_a_day_closed_since_the_booking(place):
     rental = make.rental(clinic=place, starts_on=NEXT_WEEK)
     Closure.objects.create(clinic=place, first_day=NEXT_WEEK, last_day=NEXT_WEEK, reason="Flood")
-    assert all("We are open" not in body for body in bodies(mail_about(sink, rental, before_start(rental))))
+    text = text_of(mail_about(rental, "collect_tomorrow", at=before_start(rental)))
+    assert "We are open" not in text
+    assert "We are closed that day after all; please phone us on 02 5550 1000" in text
 
 
-def test_being_due_soon_is_told_with_day_hours_parts_and_how_to_extend(sink, place):
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(7, "in 7 days, on"), (3, "in 3 days, on"), (2, "in 2 days, on"), (1, "tomorrow,")],
+)
+def test_being_due_soon_is_told_with_the_real_days_and_what_to_bring(place, days, words):
     rental = overdue(place)
-    mail = mail_about(sink, rental, before_due(rental, 3))
+    mail = mail_about(rental, "due_soon", at=before_due(rental, days))
     assert mail["Subject"] == "A reminder that your hire is due back soon"
-    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == (
-        "Dear Ada,\n\n"
-        f"The device you hire from us (rental {rental.reference}) is due back in 3 days, on Monday 30 March 2026.\n\n"
+    assert paragraphs_of(mail)[1:4] == [
+        f"The device you hire from us (rental {rental.reference}) is due back {words} Monday 30 March 2026.",
         "Please return the main unit, transducer and charger to Harbour Sports Medicine. "
-        "We are open from 8:30 a.m. to 5:30 p.m. that day.\n\n"
-        "If you need it for longer, please phone us on 02 5550 1000, and we will see whether we can extend your hire."
-        "\n\n"
-        "Kind regards,\nHarbour Sports Medicine\nPhone: 02 5550 1000\n1 Quay St\nSydney NSW 2000\n"
-    )
-    html = mail.get_body(("html",)).get_content()
-    assert "is due back <strong>in 3 days, on Monday 30 March 2026</strong>." in html
-    assert words_of(html) == words_of(mail.get_body(("plain",)).get_content())
-
-
-def words_of(body):
-    """The words of a body without its markup and title."""
-    return re.sub(r"<head>.*</head>|<[^>]*>", " ", body, flags=re.DOTALL).replace(" .", ".").replace(" ,", ",").split()
-
-
-@pytest.mark.parametrize(("days", "words"), [(3, "in 3 days, on"), (2, "in 2 days, on"), (1, "tomorrow, on")])
-def test_being_due_soon_is_told_with_the_real_days(sink, place, days, words):
-    rental = overdue(place)
-    for body in bodies(mail_about(sink, rental, before_due(rental, days))):
-        assert f"{words} Monday 30 March 2026" in body
-
-
-def test_being_due_today_is_told_with_day_hours_parts_and_how_to_extend(sink, place):
-    rental = overdue(place, days=5)
-    mail = mail_about(sink, rental, before_due(rental, 0))
-    assert mail["Subject"] == "A reminder that your hire is due back today"
-    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n").split("\n\n")[1:4] == [
-        f"The device you hire from us (rental {rental.reference}) is due back today, Saturday 7 March 2026.",
-        "Please return the main unit, transducer and charger to Harbour Sports Medicine. "
-        "We are open from 8:30 a.m. to 12:30 p.m. that day.",
+        "We are open from 8:30 am to 5:30 pm that day.",
         "If you need it for longer, please phone us on 02 5550 1000, and we will see whether we can extend your hire.",
     ]
-    html = mail.get_body(("html",)).get_content()
-    assert "is due back <strong>today, Saturday 7 March 2026</strong>." in html
-    assert words_of(html) == words_of(mail.get_body(("plain",)).get_content())
 
 
-@pytest.mark.parametrize("days", [3, 0])
-def test_a_due_day_closed_since_is_told_with_the_next_open_day(sink, place, days):
+def test_being_due_today_is_told_with_the_hours_of_today(place):
+    rental = overdue(place, days=5)
+    mail = mail_about(rental, "due_today", at=before_due(rental, 0))
+    assert mail["Subject"] == "A reminder that your hire is due back today"
+    assert paragraphs_of(mail)[1].endswith("is due back today, Saturday 7 March 2026.")
+    assert paragraphs_of(mail)[2].endswith("We are open from 8:30 am to 12:30 pm today.")
+
+
+@pytest.mark.parametrize(("days", "closed"), [(0, "We are closed today"), (3, "We are closed that day")])
+def test_a_due_day_closed_since_is_told_with_the_next_open_day(place, days, closed):
     rental = overdue(place)
-    closed = rental.due_on + timedelta(days=1)
-    Closure.objects.create(clinic=place, first_day=rental.due_on, last_day=closed, reason="Flood")
-    plain, html = bodies(mail_about(sink, rental, before_due(rental, days)))
-    assert plain.replace("\r\n", "\n").split("\n\n")[2] == (
-        "Please return the main unit, transducer and charger to Harbour Sports Medicine. "
-        "We are closed that day; the next day we are open is Wednesday 1 April 2026, from 8:30 a.m. to 5:30 p.m."
+    last = rental.due_on + timedelta(days=1)
+    Closure.objects.create(clinic=place, first_day=rental.due_on, last_day=last, reason="Flood")
+    mail = mail_about(rental, "due_today" if days == 0 else "due_soon", at=before_due(rental, days))
+    assert paragraphs_of(mail)[2].endswith(
+        f"{closed}; the next day we are open is Wednesday 1 April 2026, from 8:30 am to 5:30 pm."
     )
-    assert (
-        "the next day we are open is <strong>Wednesday 1 April 2026</strong>, from 8:30 a.m. to 5:30 p.m.</p>" in html
-    )
-    assert words_of(html) == words_of(plain)
 
 
-def test_a_clinic_closed_for_long_asks_to_be_phoned_about_another_day(sink, place):
+def test_a_clinic_closed_for_long_asks_to_be_phoned_about_another_day(place):
     rental = overdue(place)
     last_closed = rental.due_on + timedelta(days=90)
     Closure.objects.create(clinic=place, first_day=rental.due_on, last_day=last_closed, reason="Renovation")
-    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
-        assert "We are closed that day; please phone us so that we can find another one." in body
+    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "We are closed that day; please phone us on 02 5550 1000 so that we can find another one." in text
 
 
-def test_the_parts_to_return_are_those_handed_out_but_for_what_stays_with_the_patient(sink, place):
+def test_a_time_that_was_arranged_is_told_instead_of_the_opening_hours(place):
+    rental = overdue(place)
+    Rental.objects.update(return_expected_at=place.moment(rental.due_on, before_due(rental, 3).time()))
+    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "We expect you Monday 30 March 2026, 9:00 am" in text
+    assert "We are open" not in text
+
+
+def test_the_parts_to_return_are_those_handed_out_but_for_what_stays_with_the_patient(place):
     rental = overdue(place)
     Holding.objects.update(parts_out=list(reversed(Part.values)))
-    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
-        assert "Please return the main unit, transducer, charger, card and case to" in body
+    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "Please return the main unit, transducer, charger, card and case to" in text
 
 
-def test_without_a_note_of_the_parts_all_are_asked_for(sink, place):
+def test_without_a_note_of_the_parts_all_are_asked_for(place):
     rental = overdue(place)
     Holding.objects.update(parts_out=[])
-    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
-        assert "Please return it with all its parts to Harbour Sports Medicine." in body
+    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "Please return the device with all its parts to Harbour Sports Medicine." in text
 
 
-def test_after_a_swap_the_parts_that_came_with_the_first_unit_are_still_to_return(sink, place):
+def test_after_a_swap_the_parts_that_came_with_the_first_unit_are_still_to_return(place):
     rental = overdue(place)
     moment = {"at": make.NOW + timedelta(days=2), "now": make.NOW + timedelta(days=2), "actor": make.manager()}
     change.swap(rental, counter_out=2, device=make.device(place), counter_in=0, **moment)
-    for body in bodies(mail_about(sink, rental, before_due(rental, 3))):
-        assert "Please return the main unit, transducer and charger to" in body
+    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "Please return the main unit, transducer and charger to" in text
 
 
-@pytest.mark.parametrize(("days", "words"), [(1, "1 day ago"), (4, "4 days ago"), (40, "40 days ago")])
-def test_an_overdue_device_is_told_with_the_real_days(sink, place, days, words):
+@pytest.mark.parametrize(
+    ("days", "ago", "fee", "next_step"),
+    [
+        (1, "1 day ago", False, ""),
+        (3, "3 days ago", True, "Other patients are waiting"),
+        (7, "7 days ago", True, "Other patients are waiting"),
+        (14, "14 days ago", True, "our next step is to look at the part of your agreement"),
+        (40, "40 days ago", True, "our next step is to look at the part of your agreement"),
+    ],
+)
+def test_an_overdue_device_is_told_with_the_real_days_and_more_firmly_as_they_pass(place, days, ago, fee, next_step):
     rental = overdue(place)
-    mail = mail_about(sink, rental, days_overdue(rental, days))
+    mail = mail_about(rental, "overdue", at=days_overdue(rental, days))
+    text = text_of(mail)
     assert mail["Subject"] == "A reminder about your return"
-    for body in bodies(mail):
-        assert "Monday 30 March 2026" in body
-        assert words in body
-        assert "phone us on 02 5550 1000" in body
+    assert f"was due back on Monday 30 March 2026, {ago}." in text
+    assert ("a late fee of $10.00 a day" in text) is fee
+    assert next_step in text
+    assert ("next step" in text) is (days >= 14)
+    assert "or phone us on 02 5550 1000 if you need it for longer" in text
 
 
-@pytest.mark.parametrize(("days", "words"), [(-3, "please let us know, and"), (1, "or let us know if")])
-def test_a_clinic_without_a_phone_asks_to_be_told(sink, days, words):
-    rental = overdue()
-    assert [words in body for body in bodies(mail_about(sink, rental, days_overdue(rental, days)))] == [True, True]
+@pytest.mark.parametrize(("email", "words"), [("desk@harbour.example", "reply to this e-mail"), ("", "let us know")])
+def test_a_clinic_without_a_phone_says_how_else_to_reach_it(place, email, words):
+    rental = overdue(place)
+    Clinic.objects.update(phone="", email=email)
+    assert f"please {words}, and we will see" in text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
 
 
-def test_several_reminders_share_one_letter(sink, place):
+def test_a_refund_and_a_receipt_tell_the_amount_the_way_and_the_day(place):
+    rental = make.rental(State.CLOSED, place)
+    at = make.NOW + timedelta(days=14)
+    pay(rental, kind="refund", amount=180, method="transfer", at=at, actor=make.manager())
+    assert "We have refunded $180.00 of your bond, by bank transfer" in text_of(mail_about(rental, "bond_refunded"))
+    received = "We have received $300.00 for the bond, by card, on Monday 2 March 2026"
+    assert received in text_of(mail_about(rental, "receipt"))
+
+
+def test_a_refund_is_the_one_that_the_reminder_is_about(place):
+    rental = make.rental(State.ACTIVE, place)
+    bond = rental.ledger.get(kind="bond_payment")
+    pay(rental, kind="hire", amount=60, method="cash", at=make.NOW, actor=make.manager())
+    reminder = reminder_of(rental, "receipt")
+    reminder.occasion = f"entry-{bond.pk}"
+    assert "$300.00 for the bond" in words_of(reminder, make.NOW)
+
+
+def test_what_the_device_has_left_is_told_and_unknown_stays_unknown(place):
+    rental = make.rental(State.ACTIVE, place)
+    assert "has about 343 treatments left" in text_of(mail_about(rental, "treatments_low"))
+    DeviceModel.objects.update(nominal_treatments=None)
+    unknown = make.rental(State.ACTIVE, place, device=make.device(place, nominal=None), accept_unknown_capacity=True)
+    assert "has only a few treatments left" in text_of(mail_about(unknown, "treatments_low"))
+
+
+def test_several_reminders_share_one_letter(place):
     rental = overdue(place, days=7)
-    make.rental(State.RESERVED, place, patient=rental.patient, starts_on=rental.due_on + timedelta(days=2))
-    mail = mail_about(sink, rental, days_overdue(rental, 1))
-    assert mail["Subject"] == "Reminders about your hire"
-    for body in bodies(mail):
+    other = make.rental(State.RESERVED, place, patient=rental.patient, starts_on=rental.due_on + timedelta(days=2))
+    mail = mail_of([(rental, "overdue"), (other, "collect_tomorrow")], at=days_overdue(rental, 1))
+    assert mail["Subject"] == "Messages about your hire"
+    for body in (text_of(mail), html_of(mail)):
         assert [body.count(words) for words in ("Dear Ada", "to collect", "1 day ago", "Kind regards")] == [1] * 4
+        assert len(set(PAGES.findall(body))) == 2
 
 
-@pytest.mark.parametrize("days", [-3, 0, 1])
-def test_nothing_of_the_injury_the_device_or_its_treatments_is_told(sink, place, days):
-    rental = overdue(place, treatments=14)
-    Injury.objects.update(kind="non_union", site="femoral_neck", note="Canary note")
-    serial = rental.holdings.get().device.serial
-    secrets = [serial, DeviceModel.objects.get().name, "union", "femoral", "canary", "fracture", "bone", "28", "exogen"]
-    secrets += [rental.patient.family_name, rental.patient.phone, "1990"]
-    mail = mail_about(sink, rental, days_overdue(rental, days))
-    for text in (mail["Subject"], mail["From"], mail["Message-ID"], *bodies(mail)):
-        words = text.replace(rental.reference, "").replace(str(mail["Message-ID"]), "").lower()
-        assert [secret for secret in secrets if secret.lower() in words] == []
+def test_each_mail_to_a_patient_has_a_link_of_its_own_that_is_not_kept(place):
+    rental = overdue(place)
+    mail = mail_about(rental, "due_soon", at=before_due(rental, 3))
+    [link], [same] = PAGES.findall(text_of(mail)), PAGES.findall(html_of(mail))
+    assert link == same
+    assert PatientLink.objects.get().purpose == "portal"
+    [again] = PAGES.findall(text_of(mail_about(rental, "due_soon", at=before_due(rental, 3))))
+    assert again != link
 
 
-@pytest.mark.parametrize("days", [-3, 0, 1])
-def test_nothing_promises_healing(sink, place, days):
-    rental = overdue(place, days=7)
-    make.rental(State.RESERVED, place, patient=rental.patient, starts_on=rental.due_on + timedelta(days=days + 1))
-    for body in bodies(mail_about(sink, rental, days_overdue(rental, days))):
-        assert not re.search(r"heal|cure|recover|better|faster|knit", body, re.IGNORECASE)
+def test_a_contact_person_and_a_payer_are_greeted_by_name_and_told_whose_hire_it_is(place):
+    rental = make.rental(State.CLOSED, place)
+    Contact.objects.create(patient=rental.patient, name="Grace Example", email="grace@example.com", created_at=make.NOW)
+    payer = Payer.objects.create(
+        patient=rental.patient, name="Care Fund", email="pay@fund.example", reference="CLAIM 7", created_at=make.NOW
+    )
+    Rental.objects.update(payer=payer)
+    rental.refresh_from_db()
+    contact = mail_about(rental, "returned_thanks", recipient="contact")
+    assert contact["To"] == "grace@example.com"
+    assert paragraphs_of(contact)[:2] == [
+        "Dear Grace Example,",
+        "We write to you as the contact person of Ada. “You” below means Ada.",
+    ]
+    paid = mail_about(rental, "receipt", recipient="payer")
+    assert paid["To"] == "pay@fund.example"
+    assert paragraphs_of(paid)[:2] == [
+        "Dear Care Fund,",
+        f"We write to you because you pay for the hire of {rental.patient.name}. Your reference: CLAIM 7.",
+    ]
+    assert not PAGES.search(text_of(paid))
+
+
+def test_the_site_says_who_writes_in_its_legal_name_and_from_its_own_address(place):
+    rental = overdue(place)
+    Clinic.objects.update(legal_name="Harbour Bone Pty Ltd", abn="51 824 753 556", sender_email="mail@harbour.example")
+    mail = mail_about(rental, "due_soon", at=before_due(rental, 3))
+    assert mail["From"] == "Harbour Sports Medicine <mail@harbour.example>"
+    assert paragraphs_of(mail)[-2] == (
+        "Harbour Bone Pty Ltd\n1 Quay St\nSydney NSW 2000\nPhone: 02 5550 1000\nABN: 51 824 753 556"
+    )
+
+
+def test_only_advice_alone_can_be_unsubscribed_with_one_click(place):
+    rental = overdue(place)
+    advice = mail_about(rental, "first_days")
+    address = advice["List-Unsubscribe"].strip().strip("<>")
+    assert advice["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert re.fullmatch(r"http://localhost:8000/unsubscribe/[\w:-]+/", address)
+    assert address in text_of(advice) and address in html_of(advice)
+    both = mail_about(rental, "first_days", "due_soon")
+    assert both["List-Unsubscribe"] is None
+    assert "/unsubscribe/" in text_of(both)
+    hire = mail_about(rental, "due_soon")
+    assert hire["List-Unsubscribe"] is None
+    assert "/unsubscribe/" not in text_of(hire)
+    assert paragraphs_of(hire)[-1].startswith("This message is about the hire.")
+
+
+def test_what_is_kept_of_a_mail_holds_no_key(place):
+    rental = overdue(place)
+    message = Message.objects.create(patient=rental.patient, created_at=make.NOW, next_attempt_at=make.NOW)
+    mail = write_mail(message, [reminder_of(rental, "first_days", message)], make.NOW)
+    for body in (str(mail.body), str(mail.alternatives[0][0])):
+        assert f"http://localhost:8000/p/key-of-{rental.reference}/" in body
+        assert "http://localhost:8000/unsubscribe/key/" in body
+    assert not PatientLink.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [("collect_tomorrow", "Collect from"), ("due_soon", "Return to"), ("imaging_due", "Follow-up appointment")],
+)
+def test_a_mail_about_a_day_brings_it_for_the_calendar_without_patient_or_injury(place, kind, what):
+    rental, at = rental_for(kind, place)
+    first, second = ("".join(calendars_of(mail_about(rental, kind, at=at))) for _ in range(2))
+    assert f"SUMMARY:{what}" in first
+    assert "METHOD:PUBLISH" in first
+    uid = re.search(r"UID:(\S+)", first)[1]
+    assert uid in second and rental.reference in uid
+    assert "DTSTART;VALUE=DATE:2026" in first
+    for secret in (rental.patient.given_name, rental.patient.family_name, "imaging", "metatarsal", "key-of", "http"):
+        assert secret not in first
+    assert not calendars_of(mail_about(rental, "overdue", at=at))
+
+
+def test_a_changed_day_replaces_the_old_one_in_the_calendar(place):
+    rental = overdue(place)
+    [first] = calendars_of(mail_about(rental, "due_soon"))
+    moment = {"at": make.NOW, "actor": make.manager()}
+    extend(rental, due_on=rental.due_on + timedelta(days=7), **moment)
+    [second] = calendars_of(mail_about(rental, "due_soon"))
+    [uids, days, numbers] = [
+        [re.search(pattern, text)[1] for text in (first, second)]
+        for pattern in (r"UID:(\S+)", r"DTSTART;VALUE=DATE:(\d+)", r"SEQUENCE:(\d+)")
+    ]
+    assert uids[0] == uids[1]
+    assert days == ["20260330", "20260406"]
+    assert int(numbers[1]) > int(numbers[0])
+
+
+def test_an_arranged_time_stands_in_the_calendar_by_the_clinics_clock(place):
+    rental = overdue(place)
+    Rental.objects.update(return_expected_at=place.moment(rental.due_on, before_due(rental, 0).time()))
+    [file] = calendars_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
+    assert "DTSTART;TZID=Australia/Sydney:20260330T090000" in file
+    assert "BEGIN:VTIMEZONE" in file
 
 
 HOSTILE = [
     "<script>alert(1)</script>",
     "Ada\r\nBcc: eve@example.com",
     "Ada\n\nClick http://evil.example",
-    "{{ clinic.email }}{% debug %}",
+    "{{ clinic_name }}{% debug %}",
+    "{{ body }}",
     'O\'Brien & "Sons" <ada@example.com>',
-    "José 张伟 عمر 🦴",
+    "Jos\u00e9 \u5f20\u4f1f \U0001f9b4",
     "=?utf-8?q?Eve?=",
     ".",
-    "x" * 120,
+    "\\1 \\g<0> $& $1 #{x} %s %(a)s {0} {a}",
+    "\u202elive\u202c \u0639\u0645\u0631",
+    "&lt;b&gt; &amp;",
+    "--",
+    "http://localhost:8000/unsubscribe/key/",
 ]
+LONG = "x" * 500
+SIGNS = "\"'#$%&<>{}[]()\\/|;:,.!?`~^*_+=-@ \r\n\t\u200b\u202e\u2066\u00e9\u00df\u0416\u6f22\u5b57\u0639\U0001f9b4"
 
 
-@pytest.mark.parametrize("days", [-3, 1])
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_print_as_themselves_and_forge_nothing(sink, place, name, days):
+def hostile_names() -> list[str]:
+    """Two hundred: those made up, one of 500 characters, and each pair of signs that mean something somewhere."""
+    pairs = [
+        f"A{one}{SIGNS[(place * 7 + number) % len(SIGNS)]}b" for number in range(5) for place, one in enumerate(SIGNS)
+    ]
+    return [*HOSTILE, LONG, *pairs][:200]
+
+
+def test_two_hundred_hostile_names_and_addresses_print_as_themselves_and_forge_nothing(place):
+    names = hostile_names()
+    assert len(names) == 200
     rental = overdue(place)
-    Patient.objects.update(given_name=name)
-    Clinic.objects.update(name=name)
-    mail = mail_about(sink, rental, days_overdue(rental, days))
+    message = Message.objects.create(patient=rental.patient, created_at=make.NOW, next_attempt_at=make.NOW)
+    for name in names:
+        check_hostile(rental, message, name)
+
+
+def check_hostile(rental, message, name):
+    reminder = reminder_of(rental, "due_soon", message)
+    clinic = reminder.rental.clinic
+    message.patient = reminder.rental.patient
+    message.patient.clinic = clinic
+    message.patient.given_name = clinic.name = clinic.address = clinic.legal_name = name
     line = " ".join(name.split())
+    mail = message_from_bytes(write_mail(message, [reminder], make.NOW).message().as_bytes(), policy=SMTP)
     assert mail["Bcc"] is None
-    assert mail["To"] == rental.patient.email
-    assert mail["From"].addresses[0].addr_spec == "desk@clinic.example"
-    assert len(mail["From"].addresses) == 1
-    assert sink.recipients == [rental.patient.email]
-    plain, html = bodies(mail)
-    assert plain.splitlines()[0] == f"Dear {line},"
+    assert [address.addr_spec for address in mail["To"].addresses] == [rental.patient.email]
+    [sender] = mail["From"].addresses
+    assert sender.addr_spec == "desk@clinic.example"
+    assert paragraphs_of(mail)[0] == f"Dear {line},"
+    html = html_of(mail)
     assert "<script>" not in html
-    assert "&lt;script&gt;" in html or "<" not in name or "&lt;ada@" in html
+    assert f"Dear {line}," in unescape(re.sub(r"<[^>]*>", "", html))
+    assert "Please return the main unit" in html
 
 
-def test_a_message_keeps_its_message_id_and_no_two_share_one(settings):
-    settings.DEFAULT_FROM_EMAIL = "Callus <desk@clinic.example>"
+def test_a_message_keeps_its_message_id_and_no_two_share_one():
     rental = overdue(days=7)
-    overdue(rental.clinic, days=7)
-    plan.plan_reminders(days_overdue(rental, 1))
-    first, second = Message.objects.all()
+    mails = [mail_about(rental, "due_soon")["Message-ID"] for _ in range(2)]
+    first, second = Message.objects.order_by("pk")
     assert first.message_id == Message.objects.get(pk=first.pk).message_id != second.message_id
     assert re.fullmatch(rf"<{first.pk}\.[0-9a-f]{{32}}@clinic\.example>", first.message_id)
-    assert Rental.objects.count() == 2
+    assert mails == [first.message_id, second.message_id]
+    assert Patient.objects.count() == 1
