@@ -129,7 +129,7 @@ def hand_on_paper(rental: Rental, name: str, at: datetime, actor: User) -> Hand:
 def sign_with(
     rental: Rental, hand: Hand, *, paper: Paper | None, accepted_terms_version: int | None, at: datetime
 ) -> Rental:
-    verb = verb_of(rental, paper)
+    verb = verb_in(rental) if paper else "sign"
     require(rental, verb)
     signed = None
     if paper:
@@ -150,9 +150,9 @@ def sign_with(
     return rental
 
 
-def verb_of(rental: Rental, paper: Paper | None) -> str:
-    """Signed before the hand-over, or, under a paper that says what has changed, after it."""
-    return "sign_change" if paper and rental.state == State.ACTIVE else "sign"
+def verb_in(rental: Rental) -> str:
+    """The verb by which a paper is signed in the rental's state: before the hand-over, or what was changed after it."""
+    return "sign_change" if rental.state == State.ACTIVE else "sign"
 
 
 def terms_changed(rental: Rental) -> Refusal:

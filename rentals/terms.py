@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 
-from config.models import Terms
+from config.models import Clinic, Terms
+from config.refusals import invalid
+from rentals.deciding import deciding
 from rentals.papers.words import counted, line, money
 
 LONGEST_TEXT = 20_000
@@ -21,6 +25,15 @@ PLACEHOLDERS: dict[str, Callable[[Terms], str]] = {
 }
 
 
+# What would be read as a promise of healing (I12): that something makes, helps or lets heal, or that it goes faster.
+PROMISES = re.compile(
+    r"\b(?:will|can|helps?|lets?|makes?|speeds?|promises?|guarantees?|guaranteed)\b[^.!?]{0,60}\b(?:heal|cure|recover|mend)"
+    r"|\b(?:heal|recover|mend)\w*[^.!?]{0,40}\b(?:faster|sooner|quicker|guaranteed|better)\b"
+    r"|\b(?:faster|quicker|guaranteed|accelerated?)\b[^.!?]{0,40}\b(?:heal|recover|cure)",
+    re.IGNORECASE,
+)
+
+
 def terms_in_words(terms: Terms) -> str:
     """The text of `terms` with its placeholders filled in; braces that name none stay as they are."""
 
@@ -29,3 +42,70 @@ def terms_in_words(terms: Terms) -> str:
         return fill(terms) if fill else found[0]
 
     return PLACEHOLDER.sub(filled, terms.text)
+
+
+def write_terms(
+    clinic: Clinic,
+    *,
+    text: str,
+    weekly_hire: Decimal,
+    part_weeks_as_full: bool,
+    minimum_weeks: int,
+    bond: Decimal,
+    late_fee_per_day: Decimal,
+    replacement_price: Decimal,
+    hire_credit_percent: int,
+    deemed_kept_after_days: int | None,
+    at: datetime,
+) -> Terms:
+    """Write the next version of the terms of `clinic` (AUD); rentals booked before keep theirs.
+
+    Raises `invalid` (400) for an empty text, a placeholder that there is none of, amounts below zero, and
+    `promises_healing` (400).
+    """
+    check_text(text, deemed_kept_after_days)
+    amounts = {
+        "weekly_hire": weekly_hire,
+        "bond": bond,
+        "late_fee_per_day": late_fee_per_day,
+        "replacement_price": replacement_price,
+    }
+    for name, amount in amounts.items():
+        if amount < 0:
+            raise invalid(name, "An amount is not below zero.")
+    if not 0 <= hire_credit_percent <= 100:
+        raise invalid("hire_credit_percent", "A share is from 0 to 100 %.")
+    with deciding():
+        # Two managers writing at once must see each other.
+        Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
+        return Terms.objects.create(
+            clinic=clinic,
+            version=clinic.current_terms.version + 1,
+            created_at=at,
+            text=text.strip(),
+            part_weeks_as_full=part_weeks_as_full,
+            minimum_weeks=minimum_weeks,
+            hire_credit_percent=hire_credit_percent,
+            deemed_kept_after_days=deemed_kept_after_days,
+            **amounts,
+        )
+
+
+def check_text(text: str, deemed_kept_after_days: int | None) -> None:
+    """Refuse a text of terms that cannot be printed as it is meant, or that promises healing (I12)."""
+    if not text.strip() or len(text) > LONGEST_TEXT:
+        raise invalid("text", f"Write the terms, in at most {LONGEST_TEXT:,} characters.")
+    names = PLACEHOLDER.findall(text)
+    unknown = sorted({name for name in names if name not in PLACEHOLDERS})
+    if unknown or PLACEHOLDER.sub("", text).count("{") or PLACEHOLDER.sub("", text).count("}"):
+        wrong = ", ".join(f"{{{name}}}" for name in unknown) or "a single brace"
+        raise invalid("text", f"There is no {wrong}; what may stand in braces is listed beside the text.")
+    if deemed_kept_after_days is None and "deemed_kept_after" in names:
+        raise invalid("text", "The text names {deemed_kept_after}, but no number of days is given for it.")
+    promise = PROMISES.search(text)
+    if promise:
+        raise invalid(
+            "text",
+            f"“{line(promise[0])}” would be read as a promise of healing; say what is agreed, not what comes of it.",
+            code="promises_healing",
+        )

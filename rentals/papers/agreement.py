@@ -10,8 +10,33 @@ from rentals.papers.words import counted, day, line, money, paragraphs
 from rentals.terms import terms_in_words
 
 TITLE = "Rental agreement"
-BACK = ["main unit", "transducer", "charger", "treatment card", "carry case"]
-STAY = ["strap", "cap", "gel"]
+PARTS = [
+    "Given with the device and brought back with it, as far as they belong to this model: main unit, transducer, "
+    "charger, treatment card, carry case.",
+    "For your own use only, and yours to keep or throw away: strap, cap, gel.",
+    "What you were given is noted when the device is handed over.",
+]
+CARE = [
+    "Use the device as your clinician has shown you, only for yourself and only where it was prescribed.",
+    "Wipe the transducer and the strap with a soft, slightly damp cloth after each treatment. Keep the device dry; "
+    "never put it under water.",
+    "Use only the gel that was given to you, and not after the date on the bottle.",
+    "Do not open, repair or lend the device. If it is damaged, or does not work as it should, stop using it and call "
+    "us.",
+]
+LABEL = [
+    "The manufacturer labels this device for use by a single patient. The clinic cleans and inspects each device "
+    "between patients and lets it on its own responsibility. By signing you say that you were told so and accept it.",
+    "Some injuries for which clinicians prescribe this device are not among the uses on its label. Your clinician has "
+    "told you whether that is so for yours. By signing you say that you were told so and accept it.",
+    "How an injury responds differs from person to person. Nothing in this agreement is a statement about the result.",
+]
+PRIVACY = [
+    "We keep what is needed to treat you, to run this hire and to keep the books: your name and how to reach you, your "
+    "injury, the device, and when it was used, which the device records.",
+    "Only staff of the clinic see it, and each look is recorded. We pass it on only where the law asks for it.",
+    "You may ask us to see what we keep, to have it corrected, and to have it erased when it is no longer needed.",
+]
 EXCHANGE = (
     "Until it is handed over, the clinic may choose another device that suits your treatment as well. The serial "
     "number of the one that you are given is noted then; it stands in your statement and on the receipt for its return."
@@ -44,8 +69,13 @@ def agreement_facts(rental: Rental) -> dict[str, Any]:
         "exchange": EXCHANGE,
         "course": course_pairs(rental),
         "fees": fee_pairs(rental),
-        "parts": {"back": BACK, "stay": STAY},
-        "return_words": return_words(rental),
+        "sections": [
+            {"title": "Parts", "points": PARTS},
+            {"title": "Care and cleaning", "points": CARE},
+            {"title": "Bringing it back", "points": return_words(rental)},
+            {"title": "The label, and use outside it", "points": LABEL},
+            {"title": "Privacy", "points": PRIVACY},
+        ],
         "terms": {"version": rental.terms.version, "text": paragraphs(terms_in_words(rental.terms))},
         "signature": None,
     }

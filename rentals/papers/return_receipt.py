@@ -8,6 +8,16 @@ from rentals.papers.parties import clinic_facts, patient_lines
 from rentals.papers.words import line, moment
 
 TITLE = "Return receipt"
+PARTS = {
+    Part.MAIN_UNIT: "Main unit",
+    Part.TRANSDUCER: "Transducer",
+    Part.CHARGER: "Charger",
+    Part.CARD: "Treatment card",
+    Part.CASE: "Carry case",
+    Part.STRAP: "Strap",
+    Part.CAP: "Cap",
+    Part.GEL: "Gel",
+}
 
 
 def return_facts(rental: Rental) -> dict[str, Any]:
@@ -27,7 +37,9 @@ def return_facts(rental: Rental) -> dict[str, Any]:
             ["Brought back", moment(holding.out.upper, rental.clinic)],
             ["Counter", f"{holding.counter_out} when handed over, {known(holding.counter_back)} when brought back"],
         ],
-        "parts": [[part.label, yes(part in holding.parts_out), yes(part in holding.parts_back)] for part in Part],
+        "parts": [
+            [name, yes(part in holding.parts_out), yes(part in holding.parts_back)] for part, name in PARTS.items()
+        ],
         "notes": line(holding.notes) or "Nothing was noted.",
         "signature": None,
     }

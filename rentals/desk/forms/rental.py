@@ -23,19 +23,6 @@ class BaseRentalForm(forms.Form):
         return {}
 
 
-class SignForm(BaseRentalForm):
-    name = forms.CharField(max_length=240, label="Name of the one who signs")
-    accepted = forms.BooleanField(label="The terms below were read and signed in front of me")
-    accepted_terms_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
-
-    def proposed(self) -> dict[str, Any]:
-        return {"name": self.rental.patient.name, "accepted_terms_version": self.rental.terms.version}
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        return {name: value for name, value in given.items() if name != "accepted"}
-
-
 class PaymentForm(BaseRentalForm):
     KINDS = (
         ("bond", "Bond, from the patient"),

@@ -17,6 +17,7 @@ from rentals.calendar import LEGEND, is_adherent, said_on, weeks_of
 from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
+from rentals.desk.papers import papers_shown
 from rentals.desk.tables import RentalTable
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
 from rentals.models import Message, Rental, UsageImport
@@ -91,6 +92,7 @@ class OneRental(BasePage):
             adherent=is_adherent(counted(days), rental.clinic),
             late_imports=late_imports_of(rental),
             outlook=outlook_of(rental, self.now),
+            papers=papers_shown(rental),
             reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),
             bond_due=ledger.bond_due(rental),

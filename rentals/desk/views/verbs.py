@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config.refusals import Refusal
 from devices.models import Device, Reading
-from rentals import agreement, custody, ledger
+from rentals import custody, ledger
 from rentals.booking import change
 from rentals.booking.availability import search
 from rentals.booking.extension import extend
@@ -112,18 +112,6 @@ class BaseVerbPage(BaseFormPage):
     def moment(self, given: dict[str, Any]) -> dict[str, Any]:
         """For verbs that may be recorded later than they happened."""
         return {"at": given.pop("at") or self.now, "now": self.now, "actor": self.actor}
-
-
-class Sign(BaseVerbPage):
-    """The agreement: the terms to read, and who signs them."""
-
-    action, verb = "rentals.sign", "sign"
-    title, button, done = "Sign the agreement", "Signed", "The agreement is signed."
-    template = "rentals/desk/sign.html"
-    form_class = forms.SignForm
-
-    def do(self, given: dict[str, Any]) -> object:
-        return agreement.sign(self.rental, **given, **self.who_and_when())
 
 
 class Pay(BaseVerbPage):
@@ -273,17 +261,6 @@ class ReportLost(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return custody.report_lost(self.rental, **given, **self.who_and_when())
-
-
-class ReportKept(BaseVerbPage):
-    """The patient keeps the device."""
-
-    action, verb = "rentals.write_off", "report_kept"
-    title, button, done = "The patient keeps the device", "Record", "Recorded as kept. Next: settle the rental."
-    form_class = forms.ReasonForm
-
-    def do(self, given: dict[str, Any]) -> object:
-        return custody.report_kept(self.rental, **given, **self.who_and_when())
 
 
 class Reserve(BaseVerbPage):

@@ -13,12 +13,14 @@ from config.models import User
 from config.roles import MATRIX
 from devices.models import Allowance, Device, ReadOut
 from patients.models import Access, Patient
+from rentals.agreement import current_agreement
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
 from rentals.desk.forms.devices import AddDeviceForm
 from rentals.desk.forms.feeds import FeedForm
 from rentals.desk.forms.patients import PatientForm
-from rentals.desk.forms.rental import HealedForm, ReversalForm, SignForm
+from rentals.desk.forms.papers import SignForm
+from rentals.desk.forms.rental import HealedForm, ReversalForm
 from rentals.desk.page import BasePage
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
@@ -63,6 +65,7 @@ class Things:
         self.discrepancy = Discrepancy.objects.create(
             kind="log_missing", subject="1", clinic=self.clinic, device=self.device, opened_at=make.NOW
         )
+        self.paper = current_agreement(self.rental, at=make.NOW)
         self.feed, _ = make_feed(self.clinic, name="Screen", at=make.NOW, actor=make.manager())
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
@@ -92,6 +95,8 @@ class Things:
             "discrepancies": self.discrepancy,
             "feeds": self.feed,
             "devices/recalls": self.recall,
+            "receipts": self.rental.ledger.first(),
+            "papers": self.paper,
         }
         return reverse(name, args=[things[route.partition("/<")[0]].pk])
 
