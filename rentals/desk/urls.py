@@ -44,6 +44,7 @@ urlpatterns = [
     path(f"{RENTAL}decline-offer/", waiting.DeclineOffer.as_view(), name="decline-offer"),
     path(f"{RENTAL}offer-again/", waiting.OfferAgain.as_view(), name="offer-again"),
     path(f"{RENTAL}sign/", papers.Sign.as_view(), name="sign"),
+    path(f"{RENTAL}sign-change/", papers.SignChange.as_view(), name="sign-change"),
     path(f"{RENTAL}sign-return/", papers.SignReturn.as_view(), name="sign-return"),
     path(f"{RENTAL}statement/", papers.Statement.as_view(), name="statement"),
     path(f"{RENTAL}invoice/", papers.Invoice.as_view(), name="invoice"),
