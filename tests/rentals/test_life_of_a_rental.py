@@ -24,7 +24,7 @@ from config.models import Clinic
 from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
-from rentals import agreement, custody, ledger
+from rentals import agreement, custody, ledger, return_receipt
 from rentals.booking import book, change, extension, healing, offers, waiting
 from rentals.booking.capacity import with_capacity
 from rentals.booking.offers import sweep_offers
@@ -352,6 +352,20 @@ class Desk(RuleBasedStateMachine):
     def sign(self, rental, chance):
         details = {"name": "Ada Example", "accepted_terms_version": rental.terms.version, **self.mark}
         self.attempt("sign", lambda: agreement.sign(rental, **details), rental)
+
+    def sign_change(self, rental, chance):
+        paper = agreement.current_agreement(rental, at=self.mark["at"])
+        details = {"name": "Ada Example", "accepted_terms_version": rental.terms.version, **self.mark}
+        if allows(rental, "sign_change"):
+            self.attempt("sign_change", lambda: agreement.sign(rental, paper=paper, method="typed", **details), rental)
+            assert not agreement.needs_signature(rental)
+
+    def sign_return(self, rental, chance):
+        def signing():
+            paper = return_receipt.return_receipt(rental, at=self.mark["at"])
+            return return_receipt.sign_return(rental, paper=paper, name="Ada", method="typed", **self.mark)
+
+        self.attempt("sign_return", signing, rental)
 
     def pay(self, rental, chance):
         kind, amount = chance.choice(["bond", "hire", "fee", "refund"]), Decimal(chance.choice([60, 300]))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from rentals import agreement, care, custody, ledger, lifecycle
+from rentals import agreement, care, custody, ledger, lifecycle, return_receipt
 from rentals.booking import change, extension, healing, offers, waiting
 from rentals.correction import correct_device, correct_patient_of
 from rentals.models import Move, Priority, Rental
@@ -20,7 +20,25 @@ def a_moment(actor):
     return {"at": LATER, "now": LATER, "actor": actor}
 
 
+def sign_change(rental, actor):
+    """As the page does it: only where the device is out; here after an extension, else there is nothing to sign."""
+    lifecycle.require(rental, "sign_change")
+    extension.extend(rental, due_on=rental.due_on + timedelta(days=7), at=LATER, actor=actor)
+    paper = agreement.current_agreement(rental, at=LATER)
+    details = {"name": "Ada Example", "method": "typed", "accepted_terms_version": 1}
+    return agreement.sign(rental, paper=paper, at=LATER, actor=actor, **details)
+
+
+def sign_return(rental, actor):
+    paper = return_receipt.return_receipt(rental, at=LATER)
+    return return_receipt.sign_return(
+        rental, paper=paper, name="Ada Example", method="typed", at=LATER, actor=actor
+    )
+
+
 VERBS = {
+    "sign_change": sign_change,
+    "sign_return": sign_return,
     "reserve": lambda rental, actor: waiting.reserve(rental, device=make.device(rental.clinic), at=LATER, actor=actor),
     "sign": lambda rental, actor: agreement.sign(
         rental, name="Ada Example", accepted_terms_version=1, at=LATER, actor=actor
@@ -83,6 +101,7 @@ ALLOWED = {
         "correct_patient": "reserved",
     },
     "active": {
+        "sign_change": "active",
         "pay": "active",
         "extend": "active",
         "swap": "active",
@@ -96,6 +115,7 @@ ALLOWED = {
         "correct_patient": "active",
     },
     "returned": {
+        "sign_return": "returned",
         "pay": "returned",
         "inspect": "closed",
         "correct_device": "returned",
@@ -103,7 +123,7 @@ ALLOWED = {
     },
     "lost": {"pay": "lost", "inspect": "closed"},
     "kept": {"pay": "kept", "inspect": "closed"},
-    "closed": {"pay": "closed"},
+    "closed": {"pay": "closed", "sign_return": "closed"},
     "cancelled": {"pay": "cancelled"},
 }
 # Who waits has had an offer; the answers to an open one are tested with the offers.
