@@ -16,6 +16,11 @@ def suffix(days: int) -> str:
     return f"{days:+d}" if days else ""
 
 
+def is_about(reminder: Reminder, key: str) -> bool:
+    """Whether the occasion's days are counted from what `key` names."""
+    return re.fullmatch(re.escape(key) + r"([+-]\d+)?", reminder.occasion) is not None
+
+
 def number_in(reminder: Reminder) -> int:
     """The number that the occasion names: of the ledger entry, the gel supply or the allowance (their ids), or of the
     version of the terms."""

@@ -1,31 +1,32 @@
-"""Writing down what is due to be told, and bundling it into one mail a patient (I8).
+"""Writing down what is due to be told, and bundling it into one mail a patient and recipient (I8).
 
 Safe to run at any time, twice at once, and after days of downtime: a reminder exists once by its
 constraint, and gets its message once under a row lock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Func, OuterRef, Q, TextField, Value
-from django.db.models.functions import Concat, TruncDate
+from django.db.models import Exists, OuterRef, Q
 
 from config.models import Clinic
-from rentals.models import Message, Reminder, Rental
-from rentals.reminders.judge import sort_out
-from rentals.reminders.schedule import (
-    ALL_SERIES,
-    Series,
-    Step,
-    due_at,
-    is_too_late,
-    latest_due_day,
-    may_send,
-    occasion,
-    suffix,
-)
+from rentals.models import Message, MessageReport, Reminder
+from rentals.models.reminders import ReminderQuerySet
+from rentals.reconciliation.sql import execute
+from rentals.reminders.addressees import address, addressees_of, send_to_whom_it_concerns
+from rentals.reminders.by_phone import NO_MAIL_CAN, chase, phone_instead
+from rentals.reminders.calls import review_calls
+from rentals.reminders.finding import untold
+from rentals.reminders.judge import make_void, sort_out, worth_telling
+from rentals.reminders.known import known_of
+from rentals.reminders.schedule import may_send
+
+Recipient = Message.Recipient
+Reader = tuple[int, str, int | None]
+SILENT_MAIL = (*NO_MAIL_CAN, Reminder.Why.OPTED_OUT)  # the rental waits for its device all the same
+BOUNCES_COUNT = timedelta(days=14)  # for which staff phone after a mail that came back
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Plan:
 
 def plan_reminders(at: datetime) -> Plan:
     """Plan what is due at `at` in every clinic, each in a transaction of its own."""
-    clinics = Clinic.objects.prefetch_related("opening_hours", "closures").order_by("pk")
+    clinics = Clinic.objects.prefetch_related("opening_hours", "closures", "reminder_rules").order_by("pk")
     plans = [plan_clinic(clinic, at) for clinic in clinics]
     return Plan(
         messages=[message for plan in plans for message in plan.messages],
@@ -49,62 +50,46 @@ def plan_reminders(at: datetime) -> Plan:
 
 
 def plan_clinic(clinic: Clinic, at: datetime) -> Plan:
-    """Write the reminders that have fallen due; in the sending hours, judge and bundle those without a message."""
+    """Write the reminders that have fallen due; in the sending hours, judge and bundle those without a message, and
+    ask staff to phone what no mail can tell."""
     with transaction.atomic(), connection.cursor() as cursor:
         # The audit trigger's exception block looks through all deferred checks, once a row: with twenty
         # thousand rows over a minute. Checked at each statement's end, there are none to look through.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         write_due_reminders(clinic, at)
-        if not may_send(clinic, at):
-            return Plan([], 0, 0)
-        ready, void = judge_waiting(clinic, at)
-        return Plan(bundle(ready, at), len(ready), void)
+        planned = judge_and_bundle(clinic, at) if may_send(clinic, at) else Plan([], 0, 0)
+        review_calls(clinic, at)
+        return planned
+
+
+def judge_and_bundle(clinic: Clinic, at: datetime) -> Plan:
+    bounced = phone_after_bounces(clinic, at)
+    ready, void = judge_waiting(clinic, at)
+    return Plan(bundle(ready, at), len(ready), bounced + void)
 
 
 def write_due_reminders(clinic: Clinic, at: datetime) -> None:
-    """One row for each occasion that is due and not yet written, a late one too; in an order that all planners
-    share, so that two at once never wait for each other crosswise."""
-    rows = [
-        Reminder(
-            rental_id=rental,
-            kind=step.kind,
-            occasion=occasion(anchor, step.days),
-            due_at=due_at(clinic, anchor, step.days),
-        )
-        for series in ALL_SERIES
-        for step in series.steps
-        for rental, anchor in untold(series, step, clinic, at)
-    ]
-    Reminder.objects.bulk_create(rows, ignore_conflicts=True)
+    """One row for each occasion and recipient that is due and not yet written."""
+    Reminder.objects.bulk_create(untold(clinic, at), ignore_conflicts=True)
 
 
-def untold(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iterable[tuple[int, date]]:
-    """Rentals (id and anchor day) for which this step is due, still worth telling and not written.
-
-    Not those handed over on its day or later: the desk has just told them when the device is due.
-    """
-    anchor_day = Func(OuterRef(series.anchor), Value("YYYY-MM-DD"), function="to_char", output_field=TextField())
-    key = Concat(anchor_day, Value(suffix(step.days)))
-    written = Reminder.objects.filter(rental=OuterRef("pk"), kind=step.kind, occasion=key)
-    day = F(series.anchor) + timedelta(days=step.days)
-    rentals = (
-        Rental.objects.filter(due_to_tell(series, step, clinic, at), ~Exists(written), clinic=clinic)
-        .alias(handed_over_on=TruncDate("handed_over_at", tzinfo=clinic.zone))
-        .filter(Q(handed_over_at=None) | Q(handed_over_on__lt=day))
-    )
-    return rentals.order_by("pk").values_list("pk", series.anchor)
+def phone_after_bounces(clinic: Clinic, at: datetime) -> int:
+    """Void what went to an address that takes no mail, as was heard at once or later, and have staff phone where it is
+    still worth telling; returns how many. What failed otherwise may be sent again, which is for staff to say."""
+    returned = MessageReport.objects.filter(message=OuterRef("message"), permanent=True)
+    undecided = Q(message__state=Message.State.FAILED, message__decided_at=None)
+    lately = Reminder.objects.to_judge().filter(rental__clinic=clinic, message__created_at__gt=at - BOUNCES_COUNT)
+    failed = locked(lately.filter(undecided | Exists(returned)), clinic)
+    suppressed = known_of(failed, at).suppressed
+    bounced = [one for one in failed if not is_failed(one) or address(one) in suppressed]
+    still = [reminder for reminder, why in worth_telling(bounced, at) if not why]
+    make_void(bounced, Reminder.Why.BOUNCED)
+    phone_instead(still, Reminder.Why.BOUNCED, at)
+    return len(bounced)
 
 
-def due_to_tell(series: Series, step: Step, clinic: Clinic, at: datetime) -> Q:
-    """Rentals of the series for which this step has fallen due and is still worth telling; not while the rental is
-    an offer, of which the patient is told otherwise."""
-    latest = latest_due_day(clinic, at) - timedelta(days=step.days)
-    due = Q(state=series.state, offer_expires_at=None, **{f"{series.anchor}__lte": latest})
-    if step.until is None:
-        return due
-    today = clinic.day_of(at)
-    over = is_too_late(step, today, clinic, at)
-    return due & Q(**{f"{series.anchor}__gte": today + timedelta(days=over)})
+def is_failed(reminder: Reminder) -> bool:
+    return reminder.message is not None and reminder.message.state == Message.State.FAILED
 
 
 def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
@@ -112,29 +97,65 @@ def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
 
     A reservation whose device was taken away waits: to collect nothing nobody need come.
     """
-    waiting = Reminder.objects.to_judge().filter(rental__clinic=clinic, message=None)
-    # Rows that another planner holds are in good hands.
-    locked = list(waiting.select_for_update(of=("self",), no_key=True, skip_locked=True))
-    for reminder in locked:
+    to_mail = Reminder.objects.to_judge().filter(channel=Reminder.Channel.EMAIL, message=None)
+    waiting = locked(to_mail.filter(rental__clinic=clinic), clinic)
+    astray = [reminder for reminder in waiting if reminder.recipient not in addressees_of(reminder)]
+    send_to_whom_it_concerns(astray)
+    ready, void = sort_out([reminder for reminder in waiting if not reminder.void], at)
+    chase([reminder for reminder in waiting if not reminder.void or reminder.why in SILENT_MAIL], clinic, at)
+    return of_today(ready, at), void
+
+
+def locked(reminders: ReminderQuerySet, clinic: Clinic) -> list[Reminder]:
+    """The reminders under a lock of their rows, but for those that another planner holds: they are in good hands."""
+    rows = list(reminders.select_for_update(of=("self",), no_key=True, skip_locked=True))
+    for reminder in rows:
         reminder.rental.clinic = clinic  # whose hours are known, where each has a clinic of its own to look them up
-    return sort_out(locked, at)
+    return rows
 
 
-def bundle(reminders: list[Reminder], at: datetime) -> list[int]:
-    """Give the reminders one message a patient; return the messages' ids."""
-    patients = list(dict.fromkeys(reminder.rental.patient_id for reminder in reminders))
-    messages = Message.objects.bulk_create(
-        Message(patient_id=patient, created_at=at, next_attempt_at=at) for patient in patients
+def of_today(ready: Sequence[Reminder], at: datetime) -> list[Reminder]:
+    """Those that are due; and what is due for the same reader later today, so that all of a day is one message."""
+    told_now = {reader(reminder) for reminder in ready if reminder.due_at <= at}
+    return [reminder for reminder in ready if reader(reminder) in told_now]
+
+
+def reader(reminder: Reminder) -> Reader:
+    """Whose message it goes into: of one patient, recipient and, where a payer is told, payer."""
+    payer = reminder.rental.payer_id if reminder.recipient == Recipient.PAYER else None
+    return reminder.rental.patient_id, reminder.recipient, payer
+
+
+def bundle(reminders: Sequence[Reminder], at: datetime) -> list[int]:
+    """Give the reminders one message a reader, one that still waits where there is one; return the messages' ids."""
+    readers = list(dict.fromkeys(reader(reminder) for reminder in reminders))
+    message_of = waiting_messages(readers)
+    new = [one for one in readers if one not in message_of]
+    made = Message.objects.bulk_create(
+        Message(patient_id=patient, recipient=recipient, created_at=at, next_attempt_at=at)
+        for patient, recipient, _ in new
     )
-    message_of = {message.patient_id: message.pk for message in messages}
-    carried = [(reminder.pk, message_of[reminder.rental.patient_id]) for reminder in reminders]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE rentals_reminder SET message_id = carried.message
-            FROM unnest(%s::bigint[], %s::bigint[]) AS carried (reminder, message)
-            WHERE rentals_reminder.id = carried.reminder
-            """,
-            [[reminder for reminder, _ in carried], [message for _, message in carried]],
-        )
-    return [message.pk for message in messages]
+    message_of |= {one: message.pk for one, message in zip(new, made, strict=True)}
+    carry([(reminder.pk, message_of[reader(reminder)]) for reminder in reminders])
+    return [message_of[one] for one in readers]
+
+
+def waiting_messages(readers: Sequence[Reader]) -> dict[Reader, int]:
+    """The messages (ids) that have not been tried yet, by reader, under a lock of their rows: who claims one waits,
+    and then sees all that it carries. One to a payer is not known by whose it is; its reader gets another."""
+    patients = {patient for patient, *_ in readers}
+    queued = Message.objects.filter(state=Message.State.QUEUED, patient__in=patients, resend_of=None)
+    rows = queued.exclude(recipient=Recipient.PAYER).select_for_update(no_key=True, skip_locked=True, of=("self",))
+    return {(patient, recipient, None): pk for pk, patient, recipient in rows.values_list("pk", "patient", "recipient")}
+
+
+def carry(carried: Sequence[tuple[int, int]]) -> None:
+    """Write down which message (id) carries which reminder (id)."""
+    execute(
+        """
+        UPDATE rentals_reminder SET message_id = carried.message
+        FROM unnest(%s::bigint[], %s::bigint[]) AS carried (reminder, message)
+        WHERE rentals_reminder.id = carried.reminder
+        """,
+        [[reminder for reminder, _ in carried], [message for _, message in carried]],
+    )

@@ -18,6 +18,8 @@ ADVICE_KINDS = frozenset({Kind.FIRST_DAYS, Kind.DAYS_MISSED, Kind.IMAGING_DUE, K
 PHONED_KINDS = frozenset(Kind) - ADVICE_KINDS - {Kind.RECEIPT}
 # What staff say by phone even to a patient who wants no mail: a device waits, or is waited for.
 PHONED_THOUGH_OPTED_OUT = frozenset({Kind.COLLECT_TOMORROW, Kind.DUE_SOON, Kind.DUE_TODAY, Kind.OVERDUE, Kind.OFFER})
+# What goes with a treatment that goes on: neither told of an injury that has healed nor of a device that was recalled.
+TREATING_KINDS = frozenset({Kind.FIRST_DAYS, Kind.DAYS_MISSED, Kind.TREATMENTS_LOW, Kind.GEL_LOW})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from datetime import date, datetime, time, timedelta
 
 from config.models import Clinic
-from rentals.models import Rental
+from rentals.agreement import sign
+from rentals.models import ReminderRule, Rental
 from rentals.models.states import State
 from tests import make
 
@@ -11,6 +12,19 @@ from tests import make
 def overdue(clinic: Clinic | None = None, **wishes: object) -> Rental:
     """An active rental; with `morning_after(rental.due_on, n)` it is n days overdue."""
     return make.rental(State.ACTIVE, clinic, **wishes)
+
+
+def reserved(clinic: Clinic | None = None, **wishes: object) -> Rental:
+    """A reservation whose agreement is signed, so that only its start is to be told."""
+    rental = make.rental(State.RESERVED, clinic, **wishes)
+    return sign(
+        rental, name="Ada Example", accepted_terms_version=rental.terms.version, at=make.NOW, actor=make.manager()
+    )
+
+
+def switch_off(clinic: Clinic, *kinds: str) -> None:
+    """Let the clinic tell nothing of these kinds."""
+    ReminderRule.objects.bulk_create(ReminderRule(clinic=clinic, kind=kind, enabled=False) for kind in kinds)
 
 
 def morning(clinic: Clinic, day: date, clock: time = time(9)) -> datetime:

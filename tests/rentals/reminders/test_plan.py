@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from config.models import Closure
+from config.models import Clinic, Closure
 from devices.models import Device
 from patients.models import Patient
 from rentals.booking import extension
@@ -15,37 +15,45 @@ from rentals.models import Holding, Message, Reminder
 from rentals.models.states import State
 from rentals.reminders import plan
 from tests import make
-from tests.rentals.reminders.moments import before_due, before_start, days_overdue, morning, overdue
+from tests.rentals.reminders.moments import before_due, before_start, days_overdue, morning, overdue, reserved
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
-NEXT_WEEK = make.NOW.date() + timedelta(days=7)
+NEXT_WEEK = make.NOW.date() + timedelta(days=8)  # a Tuesday
 
 
-def rows():
-    return [(row.kind, row.occasion, row.state_shown, row.why) for row in Reminder.objects.order_by("pk")]
+OF_THE_HIRE = ("collect_tomorrow", "due_soon", "due_today", "overdue")
+
+
+def rows(kinds=OF_THE_HIRE):
+    reminders = Reminder.objects.filter(kind__in=kinds, channel="email").order_by("pk")
+    return [(row.kind, row.occasion, row.state_shown, row.why) for row in reminders]
 
 
 def test_a_reservation_is_told_the_day_before_it_starts():
-    rental = make.rental(starts_on=NEXT_WEEK)
+    rental = reserved(starts_on=NEXT_WEEK)
     at = before_start(rental, clock=time(8))
     assert plan.plan_reminders(at - timedelta(seconds=1)) == plan.Plan([], 0, 0)
     planned = plan.plan_reminders(at)
-    assert rows() == [("collect_tomorrow", "2026-03-09", "queued", "")]
+    assert rows() == [("collect_tomorrow", "2026-03-10-1", "queued", "")]
     assert Reminder.objects.get().due_at == at
     message = Message.objects.get()
     assert (planned.messages, message.patient, message.next_attempt_at) == ([message.pk], rental.patient, at)
 
 
-def test_a_device_is_told_to_be_due_three_days_before_and_on_the_day():
-    rental = make.rental(State.ACTIVE)
-    for days, clock in ((3, time(7, 59)), (3, time(8)), (2, time(9)), (1, time(9)), (0, time(7, 59)), (0, time(8))):
-        plan.plan_reminders(before_due(rental, days, clock))
-    assert rows() == [("due_soon", "2026-03-30", "queued", ""), ("due_today", "2026-03-30", "queued", "")]
-    assert list(Reminder.objects.values_list("due_at", flat=True)) == [
-        before_due(rental, 3, time(8)),
-        before_due(rental, 0, time(8)),
+def test_a_device_is_told_to_be_due_a_week_three_days_and_a_day_before_and_on_the_day():
+    rental = make.rental(State.ACTIVE, days=29)
+    for days in (7, 6, 3, 2, 1, 0):
+        for clock in (time(7, 59), time(8)):
+            plan.plan_reminders(before_due(rental, days, clock))
+    assert rows() == [
+        ("due_soon", "2026-03-31-7", "queued", ""),
+        ("due_soon", "2026-03-31-3", "queued", ""),
+        ("due_soon", "2026-03-31-1", "queued", ""),
+        ("due_today", "2026-03-31", "queued", ""),
     ]
+    due = Reminder.objects.filter(kind__in=OF_THE_HIRE).order_by("due_at").values_list("due_at", flat=True)
+    assert list(due) == [before_due(rental, days, time(8)) for days in (7, 3, 1, 0)]
 
 
 def test_of_the_due_day_only_the_latest_is_told():
@@ -54,7 +62,8 @@ def test_of_the_due_day_only_the_latest_is_told():
         plan.plan_reminders(before_due(rental, days, time(20)))
     assert len(plan.plan_reminders(days_overdue(rental, 3)).messages) == 1
     assert rows() == [
-        ("due_soon", "2026-03-30", "void", "superseded"),
+        ("due_soon", "2026-03-30-7", "void", "too_late"),
+        ("due_soon", "2026-03-30-3", "void", "too_late"),
         ("overdue", "2026-03-30+1", "void", "superseded"),
         ("overdue", "2026-03-30+3", "queued", ""),
     ]
@@ -71,7 +80,7 @@ def test_being_due_soon_is_not_written_any_more_in_the_night_before_the_due_day_
     plan.plan_reminders(before_due(rental, 0, time(0)))
     assert rows() == []
     plan.plan_reminders(before_due(rental, 1, time(23, 59, 59)))
-    assert rows() == [("due_soon", "2026-03-30", "planned", "")]
+    assert rows() == [("due_soon", f"2026-03-30-{days}", "planned", "") for days in (7, 3, 1)]
 
 
 def test_being_due_today_is_not_written_once_the_clinic_has_closed():
@@ -82,17 +91,35 @@ def test_being_due_today_is_not_written_once_the_clinic_has_closed():
 
 def test_a_due_day_on_which_the_clinic_stays_closed_is_told_all_the_same():
     rental = make.rental(State.ACTIVE)
+    Clinic.objects.update(quiet_when_closed=False)
     Closure.objects.create(clinic=rental.clinic, first_day=rental.due_on, last_day=rental.due_on, reason="Flood")
     assert len(plan.plan_reminders(before_due(rental, 0, time(17, 45))).messages) == 1
     assert rows() == [("due_today", "2026-03-30", "queued", "")]
 
 
+def test_where_closed_days_are_quiet_a_due_day_among_them_is_told_on_the_last_open_day_before():
+    rental = make.rental(State.ACTIVE)
+    first = rental.due_on - timedelta(days=1)
+    Closure.objects.create(clinic=rental.clinic, first_day=first, last_day=rental.due_on, reason="Flood")
+    assert len(plan.plan_reminders(before_due(rental, 2, time(8))).messages) == 1
+    assert rows()[-1] == ("due_today", "2026-03-30", "queued", "")
+    assert {row[2:] for row in rows()[:-1]} == {("void", "superseded")}
+
+
+def test_where_closed_days_are_quiet_what_is_told_after_the_day_waits_for_the_next_open_day():
+    rental = overdue(days=26)  # due on a Saturday
+    assert plan.plan_reminders(days_overdue(rental, 1)) == plan.Plan([], 0, 0)  # a Sunday
+    assert len(plan.plan_reminders(days_overdue(rental, 2, time(8))).messages) == 1
+    assert rows() == [("overdue", "2026-03-28+1", "queued", "")]
+    assert Reminder.objects.get(kind="overdue").due_at == days_overdue(rental, 2, time(8))
+
+
 @pytest.mark.parametrize(
     ("days", "told"),
     [
-        (2, ["due_today"]),
-        (3, ["due_today"]),
-        (4, ["due_soon", "due_today"]),
+        (2, ["due_soon", "due_today"]),
+        (3, ["due_soon", "due_today"]),
+        (4, ["due_soon", "due_soon", "due_today"]),
     ],
 )
 def test_a_step_that_fell_due_by_the_day_of_the_hand_over_is_not_told_the_desk_has_just_done_it(days, told):
@@ -148,20 +175,21 @@ def test_a_reservation_never_collected_is_not_told_of_a_day_that_has_passed():
 
 def test_a_reservation_of_today_is_told_until_the_clinic_closes_and_not_written_after():
     saturday = date(2026, 3, 7)
-    told, untold = (make.rental(starts_on=saturday).clinic for _ in range(2))
+    told, untold = (reserved(starts_on=saturday).clinic for _ in range(2))
     plan.plan_clinic(told, morning(told, saturday, time(12, 29)))
     plan.plan_clinic(untold, morning(untold, saturday, time(13, 56)))
-    assert rows() == [("collect_tomorrow", "2026-03-07", "queued", "")]
-    assert Reminder.objects.get().rental.clinic == told
+    assert rows() == [("collect_tomorrow", "2026-03-07-1", "queued", "")]
+    assert Reminder.objects.get(kind="collect_tomorrow").rental.clinic == told
 
 
 def test_a_reservation_whose_start_day_was_closed_since_is_not_told_to_come_that_day():
-    rental = make.rental(starts_on=NEXT_WEEK)
+    rental = reserved(starts_on=NEXT_WEEK)
     make.put_at_risk(*Device.objects.all())
     plan.plan_reminders(before_start(rental))
     Closure.objects.create(clinic=rental.clinic, first_day=NEXT_WEEK, last_day=NEXT_WEEK, reason="Flood")
+    Clinic.objects.update(quiet_when_closed=False)
     assert plan.plan_reminders(before_start(rental, days=0)) == plan.Plan([], 0, 1)
-    assert rows() == [("collect_tomorrow", "2026-03-09", "void", "too_late")]
+    assert rows() == [("collect_tomorrow", "2026-03-10-1", "void", "too_late")]
 
 
 def test_at_night_reminders_are_written_and_wait_for_the_morning():
@@ -177,7 +205,8 @@ def test_all_that_is_due_for_one_patient_goes_into_one_message():
     overdue(rental.clinic, days=7)
     assert len(plan.plan_reminders(days_overdue(rental, 1)).messages) == 2
     bundled = Message.objects.get(patient=rental.patient).reminders.order_by("kind")
-    assert [reminder.kind for reminder in bundled] == ["collect_tomorrow", "overdue"]
+    told = ["agreement_to_sign", "collect_tomorrow", "first_days", "overdue"]
+    assert [reminder.kind for reminder in bundled] == told
 
 
 @pytest.mark.parametrize(
@@ -195,7 +224,7 @@ def test_a_patient_who_cannot_be_mailed_has_a_void_reminder_that_says_why(column
     Patient.objects.filter(pk=rental.patient_id).update(**columns)
     assert plan.plan_reminders(days_overdue(rental, 1)) == plan.Plan([], 0, 1)
     assert rows() == [("overdue", "2026-03-30+1", "void", why)]
-    assert Reminder.objects.get().why_shown
+    assert Reminder.objects.get(channel="email").why_shown
 
 
 def test_a_new_due_day_starts_a_series_of_its_own():
@@ -208,6 +237,7 @@ def test_a_new_due_day_starts_a_series_of_its_own():
     plan.plan_reminders(days_overdue(rental, 1))
     assert rows() == [
         ("overdue", "2026-03-30+1", "void", "date_changed"),
+        ("due_soon", "2026-04-07-7", "queued", ""),
         ("overdue", "2026-04-07+1", "queued", ""),
     ]
 
@@ -226,11 +256,11 @@ def test_a_due_day_moved_to_later_is_told_anew():
 
 
 def test_a_reservation_whose_device_was_taken_away_waits_until_it_has_one():
-    rental = make.rental(starts_on=NEXT_WEEK)
+    rental = reserved(starts_on=NEXT_WEEK)
     device = Holding.objects.get(rental=rental).device
     make.put_at_risk(device)
     assert plan.plan_reminders(before_start(rental)).messages == []
-    assert rows() == [("collect_tomorrow", "2026-03-09", "planned", "")]
+    assert rows() == [("collect_tomorrow", "2026-03-10-1", "planned", "")]
     Holding.objects.filter(rental=rental).update(device=device)
     assert len(plan.plan_reminders(before_start(rental, clock=time(10))).messages) == 1
 
@@ -259,7 +289,7 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
     for _ in range(rentals):
         made = overdue(place, days=7)
         make.rental(clinic=place, starts_on=made.due_on + timedelta(days=5))
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(42):
         assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == 2 * rentals
 
 
@@ -270,7 +300,7 @@ def test_two_planners_at_once_plan_everything_once():
     for days in (1, 3, 7):
         plans = at_once(4, partial(plan.plan_reminders, days_overdue(rentals[0], days)))
         assert sorted(len(made.messages) for made in plans) == [0, 0, 0, 5]
-    assert Reminder.objects.count() == 15
+    assert Reminder.objects.filter(kind="overdue").count() == 15
     assert Message.objects.filter(reminders=None).count() == 0
 
 

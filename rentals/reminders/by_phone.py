@@ -1,0 +1,94 @@
+"""What staff say by phone: where no mail can tell it, once, with the words; and what they chase (I8)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from config.models import Clinic
+from rentals.models import Reminder, StaffTask
+from rentals.reminders.rules import PHONED_KINDS, PHONED_THOUGH_OPTED_OUT, Kind, rules_of
+from rentals.reminders.schedule import steps_of
+from rentals.reminders.texts import words_of
+
+Why = Reminder.Why
+NO_MAIL_CAN = frozenset({Why.NO_EMAIL, Why.BOUNCED, Why.COMPLAINED})
+CHASED = 2  # of the reminders of a device that is overdue, the last so many are for staff too
+
+
+def phone_instead(reminders: Sequence[Reminder], why: Reminder.Why, at: datetime) -> None:
+    """Ask staff to tell by phone what became void because no mail can, once an occasion and recipient.
+
+    The caller holds the transaction.
+    """
+    phoned = PHONED_KINDS if why in NO_MAIL_CAN else PHONED_THOUGH_OPTED_OUT if why == Why.OPTED_OUT else ()
+    calls = [call_for(reminder) for reminder in reminders if reminder.kind in phoned]
+    if calls:
+        Reminder.objects.bulk_create(calls, ignore_conflicts=True)
+        ask_to_phone({call.rental_id for call in calls}, at)
+
+
+def call_for(reminder: Reminder) -> Reminder:
+    return Reminder(
+        rental_id=reminder.rental_id,
+        kind=reminder.kind,
+        occasion=reminder.occasion,
+        recipient=reminder.recipient,
+        channel=Reminder.Channel.PHONE,
+        due_at=reminder.due_at,
+    )
+
+
+def ask_to_phone(rentals: Iterable[int], at: datetime) -> None:
+    """Give each call about the rentals (ids) that no task was made for its task."""
+    calls = Reminder.objects.filter(rental__in=rentals, channel=Reminder.Channel.PHONE, void=False, staff_task=None)
+    tasks = [
+        StaffTask(
+            clinic_id=call.rental.clinic_id,
+            patient_id=call.rental.patient_id,
+            rental=call.rental,
+            reminder=call,
+            kind=StaffTask.Kind.PHONE,
+            subject=f"reminder-{call.pk}",
+            words=words_of(call, at),
+            opened_at=at,
+            due_at=max(call.due_at, at),
+        )
+        for call in calls.select_related(*FOR_WORDS).order_by("pk")
+    ]
+    StaffTask.objects.bulk_create(tasks, ignore_conflicts=True)
+
+
+FOR_WORDS = ("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
+
+
+def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:
+    """Ask staff to get in touch about devices that have been overdue for long: beside the last reminders of the series.
+
+    Nobody is asked twice for the same occasion. The caller holds the transaction.
+    """
+    last = steps_of((Kind.OVERDUE,), rules_of(clinic))[-CHASED:]
+    StaffTask.objects.bulk_create(
+        (
+            StaffTask(
+                clinic=clinic,
+                patient_id=reminder.rental.patient_id,
+                rental=reminder.rental,
+                kind=StaffTask.Kind.CHASE,
+                subject=f"{reminder.rental.reference} {reminder.occasion}",
+                words=words_to_chase(reminder, clinic, at),
+                opened_at=at,
+                due_at=at,
+            )
+            for reminder in reminders
+            if reminder.kind == Kind.OVERDUE
+            and any(reminder.occasion == step.occasion(reminder.rental.due_on.isoformat()) for step in last)
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def words_to_chase(reminder: Reminder, clinic: Clinic, at: datetime) -> str:
+    days = (clinic.day_of(at) - reminder.rental.due_on).days
+    return (
+        f"Rental {reminder.rental.reference} is {days} days overdue, and reminders have not brought the device back. "
+        "Get in touch with the patient, agree on a day for the return, and write down what was said."
+    )

@@ -1,0 +1,62 @@
+"""Calls that staff have still to make, looked at again: none is made that is not needed any more (I8)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from config.models import Clinic
+from rentals.models import Reminder, StaffTask
+from rentals.models.states import State
+from rentals.reminders.by_phone import FOR_WORDS
+from rentals.reminders.judge import worth_telling
+from rentals.reminders.texts import words_of
+
+Channel, SUPERSEDED = Reminder.Channel, Reminder.Why.SUPERSEDED
+
+
+def review_calls(clinic: Clinic, at: datetime) -> None:
+    """End what staff of `clinic` need not say any more, and what has gone out by mail after all; the tasks that went
+    with it are closed by nobody. The caller holds the transaction."""
+    calls = open_calls(clinic)
+    mailed = set(Reminder.objects.filter(mailed_too(), pk__in=[call.pk for call in calls]).values_list("pk", flat=True))
+    judged = [(call, why or (SUPERSEDED if call.pk in mailed else None)) for call, why in worth_telling(calls, at)]
+    give_up([(call, why) for call, why in judged if why], at)
+    put_right(clinic, at)
+    give_up_chasing(clinic, at)
+
+
+def mailed_too() -> Exists:
+    """Whether a mail carries the same as a call."""
+    same = {column: OuterRef(column) for column in ("rental", "kind", "occasion", "recipient")}
+    return Exists(Reminder.objects.filter(channel=Channel.EMAIL, void=False, message__isnull=False, **same))
+
+
+def open_calls(clinic: Clinic) -> list[Reminder]:
+    """Calls that staff of `clinic` have still to make."""
+    calls = Reminder.objects.filter(rental__clinic=clinic, channel=Channel.PHONE, void=False, staff_task__done_at=None)
+    waiting = list(calls.select_related(*FOR_WORDS).order_by("pk"))
+    for call in waiting:
+        call.rental.clinic = clinic
+    return waiting
+
+
+def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> None:
+    for call, why in calls:
+        call.void, call.why = True, why
+    ended = [call for call, _ in calls]
+    Reminder.objects.bulk_update(ended, ["void", "why"])
+    StaffTask.objects.filter(reminder__in=ended, done_at=None).update(done_at=at)
+
+
+def put_right(clinic: Clinic, at: datetime) -> None:
+    """Let staff call the right patient where the rental was recorded for somebody else."""
+    astray = Reminder.objects.filter(rental__clinic=clinic, staff_task__done_at=None, staff_task__isnull=False)
+    for call in astray.exclude(staff_task__patient=F("rental__patient")).select_related("staff_task", *FOR_WORDS):
+        StaffTask.objects.filter(reminder=call).update(patient=call.rental.patient, words=words_of(call, at))
+
+
+def give_up_chasing(clinic: Clinic, at: datetime) -> None:
+    """Close what was asked about devices that are back, or that have been given more time."""
+    over = ~Q(rental__state=State.ACTIVE) | Q(rental__due_on__gte=clinic.day_of(at))
+    StaffTask.objects.filter(over, clinic=clinic, kind=StaffTask.Kind.CHASE, done_at=None).update(done_at=at)
