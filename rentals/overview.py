@@ -71,7 +71,7 @@ def in_full(rental: Rental, at: datetime) -> "RentalInView":
             "ledger",
             Prefetch("moves", Move.objects.select_related("actor")),
             Prefetch("holdings", Holding.objects.select_related("device")),
-            Prefetch("reminders", Reminder.objects.select_related("message")),
+            Prefetch("reminders", Reminder.objects.select_related("message", "staff_task")),
             Prefetch("discrepancies", Discrepancy.objects.select_related("device", "rental")),
         )
         .get(pk=rental.pk)

@@ -21,7 +21,8 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
     def to_judge(self) -> Self:
         """Those not void, with all that decides whether they may be sent; adds `at_risk`."""
         lost_device = Holding.objects.filter(rental=OuterRef("rental"), live=True, device__isnull=True)
-        rows = self.filter(void=False).select_related("rental__clinic", "rental__patient")
+        related = ("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
+        rows = self.filter(void=False).select_related(*related)
         return rows.annotate(at_risk=Exists(lost_device)).order_by("due_at", "pk")
 
 
@@ -116,16 +117,28 @@ class Reminder(models.Model):
         """What staff see: `planned` until a message carries it, then the message's state, or `void`."""
         if self.void:
             return "void"
+        if self.phoned_at:
+            return "sent"
         return self.message.state if self.message else "planned"
+
+    @property
+    def phoned_at(self) -> datetime | None:
+        """When staff had told it, where it is theirs to tell; a task that nobody did has told nothing."""
+        task = getattr(self, "staff_task", None) if self.channel == self.Channel.PHONE and not self.void else None
+        return task.done_at if task and task.done_by_id else None
 
     @property
     def state_label(self) -> str:
         """`state_shown` in words for staff."""
+        if self.channel == self.Channel.PHONE and not self.void:
+            return "Told by phone" if self.phoned_at else "To be told by phone"
         return "Planned" if self.state_shown == "planned" else Message.State(self.state_shown).label
 
     @property
     def sent_at(self) -> datetime | None:
-        """When its mail was accepted by the mail server."""
+        """When its mail was accepted by the mail server, or staff had told it by phone."""
+        if self.phoned_at:
+            return self.phoned_at
         return self.message.sent_at if self.message and not self.void else None
 
     @property
