@@ -36,6 +36,8 @@ ACTIONS = (
     Action("change_device", "change-device", "Move to another device", "rentals.change_device"),
     Action("swap", "swap", "Swap the device", "rentals.swap"),
     Action("confirm_healed", "healed", "Confirm healing", "rentals.confirm_healed"),
+    Action("give_gel", "gel", "Give gel", "rentals.give_gel"),
+    Action("plan_imaging", "imaging", "Plan imaging", "rentals.plan_imaging"),
     Action("cancel", "cancel", "Cancel", "rentals.cancel"),
     Action("report_lost", "lost", "Report lost", "rentals.write_off"),
     Action("report_kept", "kept", "Patient keeps it", "rentals.write_off"),

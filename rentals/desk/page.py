@@ -25,6 +25,7 @@ from patients.models import Access
 from rentals.desk.once import act_once, answered_before
 from rentals.desk.sites import chosen_site
 from rentals.desk.ways import WAYS, here
+from rentals.models import StaffTask
 
 
 class DeskRequest(HttpRequest):
@@ -83,6 +84,7 @@ class BasePage(View):
             "now": self.now,
             "allowed": {action for action in MATRIX if may(self.actor, action)},
             "here": here(self.request.path),
+            "open_tasks": StaffTask.objects.filter(clinic__in=self.sites, due_at__lte=self.now).open().count(),
             "ways": [way for way in WAYS if may(self.actor, way.action)],
         }
         return render(self.request, template or self.template, {**surroundings, **context}, status=status)

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from config.models import Clinic
 from devices.models import Device, DeviceQuerySet
 from rentals.desk.swaps import Proposal, swap_proposals
-from rentals.models import Discrepancy, Message, Rental
+from rentals.models import Discrepancy, Message, Rental, StaffTask
 from rentals.models.rental import WAITING_ORDER
 from rentals.models.states import State
 from rentals.overview import with_open_money, with_overview
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rentals.overview import RentalInView
 
 MOST_MONEY = 10
+MOST_TASKS = 5
 WAITING_FOR_US = (State.ENQUIRY, State.RETURNED, State.LOST, State.KEPT)
 
 
@@ -39,6 +40,8 @@ class Work:
     units_to_inspect: list[Device] = field(default_factory=list)
     to_swap: list[Proposal] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    tasks: list[StaffTask] = field(default_factory=list)  # the first few
+    tasks_to_do: int = 0
     discrepancies: int = 0
 
     @property
@@ -53,16 +56,20 @@ class Work:
         more = (self.to_inspect, self.to_settle, self.waiting, self.offered, self.open_money)
         shown = {rental.patient_id for rentals in (*lists, *more) for rental in rentals}
         shown |= {proposal.rental.patient_id for proposal in self.to_swap}
+        shown |= {task.patient_id for task in self.tasks}
         return shown | {message.patient_id for message in self.messages}
 
 
 def work_of(site: Clinic, at: datetime) -> Work:
     """What waits at `site` at the moment `at`, by its local day, in a fixed number of queries."""
+    tasks = StaffTask.objects.filter(clinic=site, due_at__lte=at).open()
     work = Work(
         open_money=list(open_money(site, at)[:MOST_MONEY]),
         units_to_inspect=list(units_to_inspect(site, at)),
         to_swap=swap_proposals(site, at),
         messages=list(Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")),
+        tasks=list(tasks.select_related("patient")[:MOST_TASKS]),
+        tasks_to_do=tasks.count(),
         discrepancies=Discrepancy.objects.filter(clinic=site, state=Discrepancy.State.OPEN).count(),
     )
     today = site.day_of(at)
@@ -75,12 +82,14 @@ def work_of(site: Clinic, at: datetime) -> Work:
 def open_rentals(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
     """Rentals of which something is to be done until tomorrow evening."""
     today = site.day_of(at)
+    tomorrow = site.start_of(today + timedelta(days=1))
     pressing = (
         Q(state__in=WAITING_FOR_US)
         | Q(state=State.RESERVED, starts_on__lte=today + timedelta(days=1))
         | Q(state=State.RESERVED, at_risk=True)
         | Q(offer_expires_at__isnull=False)
         | Q(state=State.ACTIVE, due_on__lte=today)
+        | Q(state=State.ACTIVE, return_expected_at__range=(site.start_of(today), tomorrow))
     )
     rentals = with_overview(Rental.objects.filter(clinic=site), at).filter(pressing)
     return rentals.select_related("patient", "clinic").order_by("due_on", "starts_on", "pk")

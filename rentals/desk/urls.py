@@ -4,6 +4,7 @@ from django.urls import path
 
 from rentals.desk.views import (
     booking,
+    care,
     clock,
     correction,
     counting,
@@ -16,6 +17,7 @@ from rentals.desk.views import (
     placing,
     recalls,
     rentals,
+    tasks,
     timeline,
     today,
     usage,
@@ -27,6 +29,8 @@ RENTAL = "rentals/<slug:reference>/"
 
 urlpatterns = [
     path("", today.Today.as_view(), name="today"),
+    path("tasks/", tasks.Tasks.as_view(), name="tasks"),
+    path("tasks/<int:pk>/do/", tasks.DoTask.as_view(), name="do-task"),
     path("timeline/", timeline.Timeline.as_view(), name="timeline"),
     path("waiting/", waiting.WaitingList.as_view(), name="waiting"),
     path("site/", today.ChooseSite.as_view(), name="choose-site"),
@@ -34,6 +38,9 @@ urlpatterns = [
     path("patients/new/", patients.NewPatient.as_view(), name="new-patient"),
     path("patients/<int:pk>/", patients.OnePatient.as_view(), name="patient"),
     path("patients/<int:pk>/correct/", patients.CorrectPatient.as_view(), name="correct-patient"),
+    path("patients/<int:pk>/contact/", patients.ContactPerson.as_view(), name="contact"),
+    path("patients/<int:pk>/silence/", patients.Silence.as_view(), name="silence"),
+    path("patients/<int:pk>/silence/undo/", patients.Unsilence.as_view(), name="unsilence"),
     path("patients/<int:pk>/book/", booking.Book.as_view(), name="book"),
     path("patients/<int:pk>/offers/", booking.Offers.as_view(), name="offers"),
     path("rentals/", rentals.Rentals.as_view(), name="rentals"),
@@ -62,6 +69,8 @@ urlpatterns = [
     path(f"{RENTAL}device/", placing.ChangeDevice.as_view(), name="change-device"),
     path(f"{RENTAL}pin/", placing.Pin.as_view(), name="pin"),
     path(f"{RENTAL}healed/", verbs.ConfirmHealed.as_view(), name="healed"),
+    path(f"{RENTAL}gel/", care.GiveGel.as_view(), name="gel"),
+    path(f"{RENTAL}imaging/", care.PlanImaging.as_view(), name="imaging"),
     path(f"{RENTAL}cancel/", verbs.Cancel.as_view(), name="cancel"),
     path(f"{RENTAL}lost/", verbs.ReportLost.as_view(), name="lost"),
     path(f"{RENTAL}kept/", papers.ReportKept.as_view(), name="kept"),

@@ -23,6 +23,7 @@ def here(path: str) -> str:
 
 WAYS = (
     Way("today", "Today", "calendar-check", "rentals.read"),
+    Way("tasks", "Tasks", "list-todo", "tasks.read"),
     Way("timeline", "Timeline", "chart-gantt", "rentals.read"),
     Way("waiting", "Waiting list", "hourglass", "rentals.read"),
     Way("patients", "Patients", "users", "patients.search"),

@@ -10,12 +10,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from config.models import Clinic, User
+from patients.models import Patient
 from rentals.desk.next_steps import NextStep
 from rentals.desk.next_steps import next_steps as steps_of
 from rentals.desk.once import FIELD
 from rentals.desk.outlook import in_words
-from rentals.models import Discrepancy
+from rentals.desk.task_steps import asked_in_words
+from rentals.desk.task_steps import task_steps as steps_of_task
+from rentals.models import Discrepancy, StaffTask
 from rentals.models.states import State
+from rentals.papers.parties import guardian_of, is_minor
 from rentals.reconciliation.forecast import Forecast
 
 register = template.Library()
@@ -44,6 +48,11 @@ DONE = {
     "change_device": "Moved to another device",
     "pin": "Pinned to its device, or let go",
     "confirm_healed": "Healing confirmed",
+    "choose_return": "Day of the return named",
+    "give_gel": "Gel given",
+    "plan_imaging": "Imaging planned",
+    "silence": "No more messages",
+    "unsilence": "Messages again",
     "cancel": "Cancelled",
     "report_lost": "Reported lost",
     "report_kept": "Kept by the patient",
@@ -109,6 +118,30 @@ def spoken(code: str) -> str:
 def next_steps(discrepancy: Discrepancy, user: User) -> list[NextStep]:
     """The pages on which `user` can put the discrepancy right."""
     return steps_of(discrepancy, user)
+
+
+@register.filter
+def task_steps(task: StaffTask, user: User) -> list[NextStep]:
+    """The pages on which `user` can do what the task asks for."""
+    return steps_of_task(task, user)
+
+
+@register.filter
+def asked(task: StaffTask) -> str:
+    """What the patient chose on the form that the task came from."""
+    return asked_in_words(task)
+
+
+@register.filter
+def dialled(phone: str) -> str:
+    """A telephone number as a `tel:` address has it."""
+    return "".join(character for character in phone if character.isdigit() or character == "+")
+
+
+@register.filter
+def lacks_guardian(patient: Patient, today: date) -> bool:
+    """Whether somebody under age has nobody yet who may sign for them."""
+    return is_minor(patient, today) and guardian_of(patient) is None
 
 
 @register.filter

@@ -7,7 +7,8 @@ from django import forms
 
 from rentals.custody import CHECKS
 from rentals.deciding import live_holding
-from rentals.desk.forms.fields import AmountField, CounterField, MomentField, NoteField
+from rentals.desk.forms.care import MillilitresField, gel_of
+from rentals.desk.forms.fields import AmountField, CounterField, DayField, MomentField, NoteField
 from rentals.desk.forms.rental import BaseRentalForm
 from rentals.models.holdings import Delivery, Part
 
@@ -37,7 +38,13 @@ class HandOverForm(BaseRentalForm):
     parts = PartsField(label="Parts given to the patient")
     delivery = forms.ChoiceField(choices=Delivery.choices, initial=Delivery.DESK)
     tracking = forms.CharField(required=False, max_length=80, label="Tracking number", help_text="For a courier.")
+    gel_millilitres = MillilitresField(required=False, help_text="Where gel is among the parts.")
+    gel_expires_on = DayField(required=False, label="Gel good until", help_text="Where the bottle says so.")
     at = MomentField()
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        return {**given, "gel": gel_of(given)}
 
 
 class ReturnForm(BaseRentalForm):

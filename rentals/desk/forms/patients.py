@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 
 from config.models import Clinic
-from rentals.desk.forms.fields import DayField
+from patients.models import Contact, Patient
+from rentals.desk.forms.fields import DayField, NoteField
 
 
 class PatientSearchForm(forms.Form):
@@ -50,3 +51,35 @@ class NewPatientForm(PatientForm):
 
     def ask_again(self) -> None:
         self.fields["confirm_new"].widget = forms.CheckboxInput()
+
+
+class ContactForm(forms.Form):
+    """The contact person of a patient."""
+
+    name = forms.CharField(max_length=240)
+    relation = forms.CharField(required=False, max_length=80, help_text="Mother, carer, case manager.")
+    email = forms.EmailField(required=False, max_length=254, label="E-mail")
+    phone = forms.CharField(required=False, max_length=40)
+    receives = forms.ChoiceField(
+        choices=Contact.Receives.choices, initial=Contact.Receives.INSTEAD, label="Gets the messages"
+    )
+    is_guardian = forms.BooleanField(required=False, label="Is the guardian, and signs for a patient under 18")
+
+
+class SilenceForm(forms.Form):
+    """What has happened, and how it is known."""
+
+    state = forms.TypedChoiceField(
+        choices=[
+            (Patient.State.WITHDRAWN, "The patient has withdrawn"),
+            (Patient.State.DECEASED, "The patient has died"),
+        ],
+        coerce=Patient.State,
+        widget=forms.RadioSelect,
+        label="What has happened",
+    )
+    reason = NoteField(label="How you know", help_text="From whom, and when. It stays in the history.")
+
+
+class UnsilenceForm(forms.Form):
+    reason = NoteField(label="What was wrong", help_text="It stays in the history.")

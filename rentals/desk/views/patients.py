@@ -1,18 +1,29 @@
 """Patients at the desk: found by POST only, so that no name stands in an address (I10)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from config.models import User
 from config.refusals import Refusal
+from patients.contacts import contact_of, name_contact
 from patients.models import Access, Patient
 from patients.register import correct_patient, register_patient, search_patients
-from rentals.desk.forms.patients import NewPatientForm, PatientForm, PatientSearchForm
+from rentals.desk.forms.patients import (
+    ContactForm,
+    NewPatientForm,
+    PatientForm,
+    PatientSearchForm,
+    SilenceForm,
+    UnsilenceForm,
+)
 from rentals.desk.page import BaseFormPage, BasePage, explain
 from rentals.models import Rental
 from rentals.overview import with_overview
+from rentals.silence import silence, unsilence
 
 ASKED = "patients asked for"
 
@@ -96,6 +107,67 @@ class CorrectPatient(BaseFormPage):
         return {"back": reverse("patient", args=[self.patient.pk])}
 
 
+class BaseOfPatient(BaseFormPage):
+    """A form about one patient; showing it is recorded as a read."""
+
+    template = "rentals/desk/of_patient.html"
+    title: ClassVar[str]
+    button: ClassVar[str]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.patient = patient_visible_to(request.user, kwargs["pk"])  # type: ignore[arg-type]
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def address(self) -> str:
+        return reverse("patient", args=[self.patient.pk])
+
+    def context(self) -> dict[str, Any]:
+        self.record([self.patient.pk])
+        return {"patient": self.patient, "back": self.address}
+
+
+class ContactPerson(BaseOfPatient):
+    """Who is told instead of, or beside, the patient; a guardian signs."""
+
+    action = "patients.contact"
+    title, button = "Contact person", "Save"
+    form_class = ContactForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        contact = contact_of(self.patient)
+        return {"initial": {name: getattr(contact, name) for name in ContactForm.base_fields}} if contact else {}
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        name_contact(self.patient, **given, at=self.now, actor=self.actor)
+        return self.go(self.address, "The contact person is written down.")
+
+
+class Silence(BaseOfPatient):
+    """The patient has withdrawn or died: nothing is sent any more."""
+
+    action = "patients.silence"
+    template = "rentals/desk/silence.html"
+    title, button = "Send nothing more", "Send nothing more"
+    form_class = SilenceForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        silence(self.patient, **given, at=self.now, actor=self.actor)
+        return self.go(self.address, "Written down. From now on nothing is sent.")
+
+
+class Unsilence(BaseOfPatient):
+    """That a patient has withdrawn or died was written down by mistake."""
+
+    action = "rentals.correct"
+    title, button = "It was a mistake", "Send messages again"
+    form_class = UnsilenceForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        unsilence(self.patient, **given, at=self.now, actor=self.actor)
+        return self.go(self.address, "Put right. The patient is told again what falls due from now on.")
+
+
 class OnePatient(BasePage):
     """One person with all their rentals; recorded as a read."""
 
@@ -110,5 +182,9 @@ class OnePatient(BasePage):
 
 
 def patient_seen(page: BasePage, pk: int) -> Patient:
+    return patient_visible_to(page.actor, pk)
+
+
+def patient_visible_to(user: User, pk: int) -> Patient:
     """The patient, if the user may see them; else 404, as if they were not there."""
-    return get_object_or_404(Patient.objects.visible_to(page.actor).select_related("clinic"), pk=pk)
+    return get_object_or_404(Patient.objects.visible_to(user).select_related("clinic", "contact"), pk=pk)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -22,6 +23,7 @@ from rentals.booking.waiting import days_from, later_start, need_of, reserve
 from rentals.desk.actions import steps
 from rentals.desk.forms import custody as checklists
 from rentals.desk.forms import rental as forms
+from rentals.desk.forms.fields import DayField
 from rentals.desk.offers import entries_of, offers_for, only_looks
 from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
@@ -217,6 +219,14 @@ class Extend(BaseVerbPage):
     action, verb = "rentals.extend", "extend"
     title, button, done = "Change the due day", "Change", "The due day is changed."
     form_class = forms.ExtendForm
+
+    def make_form(self, *data: Any) -> Any:
+        """Opened with the day that the patient wishes, where the way here names one."""
+        form = super().make_form(*data)
+        with suppress(ValidationError):
+            wished = DayField(required=False).clean(self.request.GET.get("due_on"))
+            form.initial["due_on"] = wished or form.initial["due_on"]
+        return form
 
     def do(self, given: dict[str, Any]) -> None:
         self.moved = extend(self.rental, **given, **self.who_and_when()).moved

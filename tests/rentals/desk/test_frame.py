@@ -12,21 +12,32 @@ from django.urls import URLPattern, reverse
 from config.models import User
 from config.roles import MATRIX
 from devices.models import Allowance, Device, ReadOut
-from patients.models import Access, Patient
+from patients.models import Access, Contact, Patient
 from rentals.agreement import current_agreement
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
 from rentals.desk.forms.devices import AddDeviceForm
 from rentals.desk.forms.feeds import FeedForm
-from rentals.desk.forms.patients import PatientForm
 from rentals.desk.forms.papers import SignForm
+from rentals.desk.forms.patients import ContactForm, PatientForm
 from rentals.desk.forms.rental import HealedForm, ReversalForm
 from rentals.desk.page import BasePage
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
-from rentals.models import CalendarFeed, Discrepancy, Holding, LedgerEntry, Message, Rental, Signature, UsageImport
+from rentals.models import (
+    CalendarFeed,
+    Discrepancy,
+    Holding,
+    LedgerEntry,
+    Message,
+    Rental,
+    Signature,
+    StaffTask,
+    UsageImport,
+)
 from rentals.models.states import State
 from rentals.recall import start_recall
+from rentals.staff_tasks import ask_staff
 from tests import make
 from tests.rentals.desk.desk import Desk
 
@@ -61,6 +72,8 @@ class Things:
         self.restart = Allowance.objects.create(device=self.device, began_at=make.NOW, **restart)
         self.read_out = ReadOut.objects.create(device=self.device, read_out_at=make.NOW)
         self.message = Message.objects.create(patient=self.patient, created_at=make.NOW, next_attempt_at=make.NOW)
+        words = {"words": "Phone", "at": make.NOW}
+        self.task = ask_staff(StaffTask.Kind.PHONE, "call", rental=self.rental, **words)
         self.usage_import = UsageImport.objects.create(created_at=make.NOW, uploaded_by=make.reception(self.clinic))
         self.discrepancy = Discrepancy.objects.create(
             kind="log_missing", subject="1", clinic=self.clinic, device=self.device, opened_at=make.NOW
@@ -91,6 +104,7 @@ class Things:
             "devices": self.device,
             "read-outs": self.read_out,
             "messages": self.message,
+            "tasks": self.task,
             "usage": self.usage_import,
             "discrepancies": self.discrepancy,
             "feeds": self.feed,
@@ -237,6 +251,10 @@ def test_each_button_of_a_rental_asks_for_the_action_that_its_page_asks_for():
         (PatientForm, "family_name", Patient, "family_name"),
         (PatientForm, "email", Patient, "email"),
         (PatientForm, "phone", Patient, "phone"),
+        (ContactForm, "name", Contact, "name"),
+        (ContactForm, "relation", Contact, "relation"),
+        (ContactForm, "email", Contact, "email"),
+        (ContactForm, "phone", Contact, "phone"),
         (HandOverForm, "tracking", Holding, "tracking"),
         (SignForm, "name", Signature, "name"),
         (HealedForm, "imaging", Rental, "healed_imaging"),

@@ -1,0 +1,68 @@
+"""Where what a task asks for is done: the pages that fit it, and what the patient asked for in words."""
+
+from datetime import date
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from config.models import User
+from config.roles import may
+from rentals.desk.actions import ACTIONS
+from rentals.desk.next_steps import NextStep
+from rentals.lifecycle import allows
+from rentals.models import StaffTask
+from rentals.patient_requests import Problem
+
+Kind = StaffTask.Kind
+
+# The verbs that may answer a task of the kind, by the name of their page; the state of the rental decides.
+VERBS = {
+    Kind.EXTENSION: ("extend",),
+    Kind.HEALED: ("healed",),
+    Kind.PROBLEM: ("swap", "return", "gel", "lost"),
+    Kind.CHASE: ("extend", "return"),
+    Kind.DEEMED_KEPT: ("return", "kept"),
+    Kind.GEL: ("gel",),
+}
+
+
+def task_steps(task: StaffTask, user: User) -> list[NextStep]:
+    """The pages on which `user` can do what the task asks for; none once it is done."""
+    if task.done_at:
+        return []
+    return [step for step in [*verb_steps(task), *address_steps(task)] if may(user, step.action)]
+
+
+def verb_steps(task: StaffTask) -> list[NextStep]:
+    rental = task.rental
+    if rental is None:
+        return []
+    wanted = VERBS.get(Kind(task.kind), ())
+    return [
+        NextStep(one.words, reverse(one.address, args=[rental.reference]) + entries(task, one.address), one.action)
+        for one in ACTIONS
+        if one.address in wanted and allows(rental, one.verb)
+    ]
+
+
+def entries(task: StaffTask, address: str) -> str:
+    """What the form of the page is opened with: the due day that the patient wishes."""
+    due_on = task.asked.get("due_on")
+    return f"?{urlencode({'due_on': due_on})}" if due_on and address == "extend" else ""
+
+
+def address_steps(task: StaffTask) -> list[NextStep]:
+    if task.kind != Kind.ADDRESS:
+        return []
+    return [
+        NextStep("Correct the patient", reverse("correct-patient", args=[task.patient_id]), "patients.register"),
+        NextStep("Contact person", reverse("contact", args=[task.patient_id]), "patients.contact"),
+    ]
+
+
+def asked_in_words(task: StaffTask) -> str:
+    """What the patient chose on the form, for staff; "" where there was nothing to choose."""
+    if due_on := task.asked.get("due_on"):
+        return f"To keep it until {date.fromisoformat(due_on):%a %-d %b %Y}"
+    problem = task.asked.get("problem")
+    return Problem(problem).label if problem in Problem.values else ""
