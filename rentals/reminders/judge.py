@@ -72,7 +72,7 @@ def make_void(reminders: Sequence[Reminder], why: Reminder.Why) -> None:
 def why_not(reminder: Reminder, at: datetime, known: Known | None = None) -> Reminder.Why | None:
     """Why `reminder` must not be sent at the moment `at`, ever; None when it may. Many share what is `known`."""
     known = known or known_of([reminder], at)
-    return why_not_rental(reminder, at, known) or why_not_patient(reminder, known)
+    return why_not_rental(reminder, at, known) or why_not_recipient(reminder, known)
 
 
 def why_not_rental(reminder: Reminder, at: datetime, known: Known) -> Reminder.Why | None:
@@ -141,7 +141,16 @@ def is_open(offer: Reminder, at: datetime) -> bool:
     return expires_at is not None and at < expires_at and offer.occasion == offer_occasion(expires_at)
 
 
-def why_not_patient(reminder: Reminder, known: Known) -> Reminder.Why | None:
+def why_not_patient(patient: Patient) -> Reminder.Why | None:
+    """Why the patient gets no mail at all."""
+    if patient.state != Patient.State.ACTIVE:
+        return WHY_OF_PATIENT_STATE[Patient.State(patient.state)]
+    if not patient.email_reminders:
+        return Why.OPTED_OUT
+    return None if is_usable(patient.email) else Why.NO_EMAIL
+
+
+def why_not_recipient(reminder: Reminder, known: Known) -> Reminder.Why | None:
     """Why its recipient gets no mail of this kind. A payer's receipt is no reminder to the patient."""
     patient = reminder.rental.patient
     if reminder.recipient != Message.Recipient.PAYER:

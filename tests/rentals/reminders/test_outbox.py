@@ -16,11 +16,11 @@ from rentals.booking import change, extension
 from rentals.models import Holding, Message, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
-from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue
+from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue, reserved
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
-NEXT_WEEK = make.NOW.date() + timedelta(days=7)
+NEXT_WEEK = make.NOW.date() + timedelta(days=8)  # a Tuesday
 
 
 def planned(days=1):
@@ -235,12 +235,12 @@ def test_what_happened_since_it_was_planned_stops_it(sink, why, days):
 
 def test_a_booking_given_up_or_collected_early_is_not_reminded_of(sink):
     for ending, why in ((make.hand_over, "collected"), (cancel, "cancelled")):
-        rental = make.rental(starts_on=NEXT_WEEK)
+        rental = reserved(starts_on=NEXT_WEEK)
         at = before_start(rental)
-        message = plan.plan_reminders(at).messages[0]
+        [message] = plan.plan_clinic(rental.clinic, at).messages
         ending(rental, at=at)
         assert outbox.send(message, at) == "void"
-        assert Reminder.objects.get(rental=rental).why == why
+        assert Reminder.objects.get(rental=rental, kind="collect_tomorrow").why == why
     assert sink.mails == []
 
 
@@ -249,17 +249,17 @@ def cancel(rental, *, at):
 
 
 def test_a_message_delayed_into_the_start_day_says_today_and_after_it_nothing(sink):
-    rental = make.rental(starts_on=NEXT_WEEK)
-    late = make.rental(starts_on=NEXT_WEEK)
+    rental = reserved(starts_on=NEXT_WEEK)
+    late = reserved(starts_on=NEXT_WEEK)
     messages = plan.plan_reminders(before_start(rental)).messages
     assert outbox.send(messages[0], before_start(rental, days=0)) == "sent"
-    assert "today, Monday 9 March 2026" in sink.mails[0].get_body(("plain",)).get_content()
+    assert "today, Tuesday 10 March 2026" in sink.mails[0].get_body(("plain",)).get_content()
     assert outbox.send(messages[1], before_start(late, days=-1)) == "void"
-    assert Reminder.objects.get(rental=late).why == "too_late"
+    assert Reminder.objects.get(rental=late, kind="collect_tomorrow").why == "too_late"
 
 
 def test_a_message_delayed_until_the_clinic_has_closed_on_the_start_day_is_not_sent(sink):
-    rental = make.rental(starts_on=date(2026, 3, 7))  # a Saturday, closed from 12:30
+    rental = reserved(starts_on=date(2026, 3, 7))  # a Saturday, closed from 12:30
     message = plan.plan_reminders(before_start(rental)).messages[0]
     assert outbox.send(message, before_start(rental, days=0, clock=time(13, 56))) == "void"
     assert Reminder.objects.get().why == "too_late"
@@ -290,7 +290,8 @@ def test_being_due_soon_that_could_not_leave_gives_way_to_being_due_today(sink, 
     plan.plan_reminders(before_due(rental, 0))
     assert outbox.send_due(before_due(rental, 0)) == {"void": 1, "sent": 1}
     assert [(row.kind, row.state_shown, row.why) for row in Reminder.objects.order_by("pk")] == [
-        ("due_soon", "void", "superseded"),
+        ("due_soon", "void", "superseded"),  # a week before
+        ("due_soon", "void", "too_late"),
         ("due_today", "sent", ""),
     ]
     [mail] = sink.mails
@@ -321,7 +322,7 @@ def test_one_reminder_stopped_lets_the_other_of_its_message_go(sink):
 
 
 def test_a_device_taken_away_since_lets_the_reminder_wait_for_another(sink):
-    rental = make.rental(starts_on=NEXT_WEEK)
+    rental = reserved(starts_on=NEXT_WEEK)
     at = before_start(rental)
     [message] = plan.plan_reminders(at).messages
     device = Holding.objects.get(rental=rental).device

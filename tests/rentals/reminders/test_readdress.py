@@ -95,7 +95,7 @@ def test_what_the_wrong_patient_did_not_want_the_right_one_is_told(rental, right
     Patient.objects.filter(pk=rental.patient_id).update(email_reminders=False)
     at = days_overdue(rental, 1)
     plan_and_send(at)
-    assert rental.reminders.get().why == "opted_out"
+    assert rental.reminders.get(channel="email").why == "opted_out"
     put_right(rental, right, at)
     plan_and_send(at)
     assert sink.recipients == [right.email]

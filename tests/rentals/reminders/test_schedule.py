@@ -4,23 +4,31 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.models import Clinic, Closure, OpeningHours
 from rentals.models import Reminder
 from rentals.reminders import schedule
+from rentals.reminders.occasions import is_about
+from rentals.reminders.rules import DEFAULTS, Rule
+from rentals.reminders.series import ALL_SERIES
 
-COLLECTING, RETURNING = schedule.ALL_SERIES
-[COLLECT_TOMORROW] = COLLECTING.steps
-DUE_SOON, DUE_TODAY, *OVERDUE = RETURNING.steps
+Kind = Reminder.Kind
+COLLECTING = schedule.steps_of((Kind.COLLECT_TOMORROW,), DEFAULTS)
+RETURNING = schedule.steps_of((Kind.DUE_SOON, Kind.DUE_TODAY, Kind.OVERDUE), DEFAULTS)
+ALL_STEPS = [schedule.steps_of(series.kinds, DEFAULTS) for series in ALL_SERIES]
+[COLLECT_TOMORROW] = COLLECTING
+A_WEEK_BEFORE, DUE_SOON, A_DAY_BEFORE, DUE_TODAY, *OVERDUE = RETURNING
 SYDNEY = ZoneInfo("Australia/Sydney")
 DUE = date(2026, 11, 30)
 
 
-def clinic(time_zone: str = "Australia/Sydney", begin: time = time(8), end: time = time(18)) -> Clinic:
+def clinic(
+    time_zone: str = "Australia/Sydney", begin: time = time(8), end: time = time(18), *, quiet: bool = False
+) -> Clinic:
     """A clinic open from Monday to Friday and on Saturday morning, known without the database."""
-    place = Clinic(pk=1, time_zone=time_zone, reminders_from=begin, reminders_until=end)
+    place = Clinic(pk=1, time_zone=time_zone, reminders_from=begin, reminders_until=end, quiet_when_closed=quiet)
     hours = [OpeningHours(weekday=weekday, closes=time(17, 30)) for weekday in range(5)]
     saturday = OpeningHours(weekday=5, closes=time(12, 30))
     # As prefetch_related leaves them.
@@ -39,9 +47,13 @@ def named(step: schedule.Step | None) -> tuple[str, int] | None:
 @pytest.mark.parametrize(
     ("moment", "step"),
     [
-        ("2026-11-27T07:59:59", None),
+        ("2026-11-23T07:59:59", None),
+        ("2026-11-23T08:00", ("due_soon", -7)),
+        ("2026-11-27T07:59:59", ("due_soon", -7)),
         ("2026-11-27T08:00", ("due_soon", -3)),
-        ("2026-11-30T07:59:59", ("due_soon", -3)),
+        ("2026-11-29T07:59:59", ("due_soon", -3)),
+        ("2026-11-29T08:00", ("due_soon", -1)),
+        ("2026-11-30T07:59:59", ("due_soon", -1)),
         ("2026-11-30T08:00", ("due_today", 0)),
         ("2026-12-01T07:59:59", ("due_today", 0)),
         ("2026-12-01T08:00", ("overdue", 1)),
@@ -49,7 +61,9 @@ def named(step: schedule.Step | None) -> tuple[str, int] | None:
         ("2026-12-03T08:00", ("overdue", 3)),
         ("2026-12-07T07:59", ("overdue", 3)),
         ("2026-12-07T08:00", ("overdue", 7)),
-        ("2027-03-01T03:00", ("overdue", 7)),
+        ("2026-12-14T07:59", ("overdue", 7)),
+        ("2026-12-14T08:00", ("overdue", 14)),
+        ("2027-03-01T03:00", ("overdue", 14)),
     ],
 )
 def test_of_one_series_only_the_latest_due_step_may_be_sent(moment, step):
@@ -57,17 +71,20 @@ def test_of_one_series_only_the_latest_due_step_may_be_sent(moment, step):
 
 
 def test_each_step_of_a_series_is_named_by_kind_and_occasion():
-    names = [(step.kind.value, schedule.occasion(DUE, step.days)) for step in RETURNING.steps]
+    names = [(step.kind.value, step.occasion(DUE.isoformat())) for step in RETURNING]
     assert names == [
-        ("due_soon", "2026-11-30"),
+        ("due_soon", "2026-11-30-7"),
+        ("due_soon", "2026-11-30-3"),
+        ("due_soon", "2026-11-30-1"),
         ("due_today", "2026-11-30"),
         ("overdue", "2026-11-30+1"),
         ("overdue", "2026-11-30+3"),
         ("overdue", "2026-11-30+7"),
+        ("overdue", "2026-11-30+14"),
     ]
     reminders = [Reminder(kind=kind, occasion=occasion) for kind, occasion in names]
-    assert [RETURNING.step_of(reminder, DUE) for reminder in reminders] == list(RETURNING.steps)
-    assert {RETURNING.step_of(reminder, DUE + timedelta(days=1)) for reminder in reminders} == {None}
+    assert {is_about(reminder, DUE.isoformat()) for reminder in reminders} == {True}
+    assert {is_about(reminder, (DUE + timedelta(days=1)).isoformat()) for reminder in reminders} == {False}
 
 
 @pytest.mark.parametrize(
@@ -99,8 +116,8 @@ def test_collecting_is_not_told_once_the_clinic_has_closed_or_on_a_day_it_stays_
     assert [schedule.is_too_late(COLLECT_TOMORROW, day, closed_for_two_days(), at) for at in moments] == [False, True]
 
 
-def closed_for_two_days() -> Clinic:
-    place = clinic()
+def closed_for_two_days(place: Clinic | None = None) -> Clinic:
+    place = place or clinic()
     closed = Closure(first_day=date(2026, 12, 8), last_day=date(2026, 12, 9))
     vars(place)["_prefetched_objects_cache"]["closures"] = [closed]
     return place
@@ -132,7 +149,7 @@ def test_being_due_soon_is_told_until_the_due_day_begins(day):
 
 def test_being_overdue_is_never_too_late_to_tell():
     at = datetime(2027, 6, 6, 20, tzinfo=SYDNEY)  # a Sunday evening
-    assert [schedule.is_too_late(step, DUE, clinic(), at) for step in OVERDUE] == [False] * 3
+    assert [schedule.is_too_late(step, DUE, clinic(), at) for step in OVERDUE] == [False] * 4
 
 
 @pytest.mark.parametrize(
@@ -148,7 +165,7 @@ def test_being_overdue_is_never_too_late_to_tell():
 def test_sending_hours_follow_the_clock_on_the_wall_on_both_changeover_days(day, first, after):
     begin, end = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (first, after))
     second = timedelta(seconds=1)
-    assert schedule.due_at(clinic(), day, 0) == begin
+    assert schedule.due_at(DUE_TODAY, clinic(), day) == begin
     assert [
         schedule.may_send(clinic(), at) for at in (begin - second, begin, end - second, end, end + 12 * 3600 * second)
     ] == [False, True, True, False, False]
@@ -156,7 +173,7 @@ def test_sending_hours_follow_the_clock_on_the_wall_on_both_changeover_days(day,
 
 def test_an_hour_that_the_clock_leaps_over_still_comes():
     leaping = clinic(begin=time(2, 30))
-    at = schedule.due_at(leaping, date(2026, 10, 4), 0)
+    at = schedule.due_at(DUE_TODAY, leaping, date(2026, 10, 4))
     assert at.astimezone(SYDNEY).time() == time(3, 30)
     assert schedule.latest_due_day(leaping, at) == date(2026, 10, 4)
     assert schedule.latest_due_day(leaping, at - timedelta(seconds=1)) == date(2026, 10, 3)
@@ -181,12 +198,12 @@ HOURS = st.lists(st.integers(min_value=1, max_value=90), max_size=40)
 
 
 def passes_of(place: Clinic, anchor: date, gaps: list[int]) -> list[datetime]:
-    """Moments of passes from four days before the anchor day on, so many hours after each other."""
-    start = schedule.due_at(place, anchor, -4)
+    """Moments of passes from eight days before the anchor day on, so many hours after each other."""
+    start = place.moment(anchor - timedelta(days=8), place.reminders_from)
     return [start + timedelta(hours=sum(gaps[: n + 1])) for n in range(len(gaps))]
 
 
-def to_tell(series: schedule.Series, anchor: date, clinic: Clinic, at: datetime) -> schedule.Step | None:
+def to_tell(series: tuple[schedule.Step, ...], anchor: date, clinic: Clinic, at: datetime) -> schedule.Step | None:
     step = schedule.latest_step(series, anchor, clinic, at)
     if step and schedule.may_send(clinic, at) and not schedule.is_too_late(step, anchor, clinic, at):
         return step
@@ -196,20 +213,20 @@ def to_tell(series: schedule.Series, anchor: date, clinic: Clinic, at: datetime)
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
 def test_whatever_passes_are_missed_nothing_is_told_early_late_or_at_night(zone, begin, anchor, gaps):
     place = clinic(zone, begin, end=time(23, 59))
-    for series in schedule.ALL_SERIES:
+    for series in ALL_STEPS:
         told = [(step, at) for at in passes_of(place, anchor, gaps) if (step := to_tell(series, anchor, place, at))]
         assert [step.days for step, _ in told] == sorted(step.days for step, _ in told)
         for step, at in told:
             assert schedule.may_send(place, at)
-            assert at >= schedule.due_at(place, anchor, step.days)
-            later = [other for other in series.steps if other.days > step.days]
-            assert not later or at < schedule.due_at(place, anchor, later[0].days)
+            assert at >= schedule.due_at(step, place, anchor)
+            later = [other for other in series if other.days > step.days]
+            assert not later or at < schedule.due_at(later[0], place, anchor)
 
 
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
 def test_whatever_passes_are_missed_due_soon_is_told_before_the_due_day_and_overdue_after_it(zone, begin, anchor, gaps):
     place = clinic(zone, begin, end=time(23, 59))
-    possible = {"due_soon": {1, 2, 3}, "due_today": {0}, "overdue": set(range(-160, 0))}
+    possible = {"due_soon": set(range(1, 8)), "due_today": {0}, "overdue": set(range(-160, 0))}
     for at in passes_of(place, anchor, gaps):
         if step := to_tell(RETURNING, anchor, place, at):
             assert (anchor - place.day_of(at)).days in possible[step.kind]
@@ -218,9 +235,9 @@ def test_whatever_passes_are_missed_due_soon_is_told_before_the_due_day_and_over
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, offset=st.integers(min_value=0, max_value=299))
 def test_passes_every_five_minutes_tell_each_step_within_five_minutes_of_its_moment(zone, begin, anchor, offset):
     place = clinic(zone, begin, end=time(23, 59))
-    for series in schedule.ALL_SERIES:
-        for step in series.steps:
-            due = schedule.due_at(place, anchor, step.days)
+    for series in ALL_STEPS:
+        for step in series:
+            due = schedule.due_at(step, place, anchor)
             passes = [due + timedelta(seconds=offset - 300), due + timedelta(seconds=offset)]
             assert schedule.latest_step(series, anchor, place, passes[0]) != step
             assert schedule.latest_step(series, anchor, place, passes[1]) == step
@@ -229,5 +246,71 @@ def test_passes_every_five_minutes_tell_each_step_within_five_minutes_of_its_mom
 @given(zone=ZONES, day=DAYS)
 def test_a_step_ends_on_the_day_it_is_about_so_planning_need_look_no_further_back(zone, day):
     place = clinic(zone)
-    for step in (step for series in schedule.ALL_SERIES for step in series.steps if step.until):
-        assert place.start_of(day) <= step.until(place, day) <= place.start_of(day + timedelta(days=1))
+    for step in (COLLECT_TOMORROW, A_WEEK_BEFORE, DUE_SOON, A_DAY_BEFORE, DUE_TODAY):
+        assert place.start_of(day) <= step.until(place, step, day) <= place.start_of(day + timedelta(days=1))
+
+
+@settings(max_examples=25)
+@given(zone=ZONES, begin=CLOCKS, day=DAYS, clock=st.times(), quiet=st.booleans())
+def test_the_days_that_planning_looks_at_are_those_that_are_due_and_not_too_late(zone, begin, day, clock, quiet):
+    place, at = closed_for_two_days(clinic(zone, begin, quiet=quiet)), datetime.combine(day, clock, tzinfo=UTC)
+    for step in (step for series in ALL_STEPS for step in series):
+        first, last = schedule.due_anchors(step, place, at)
+        for anchor in (place.day_of(at) + timedelta(days=days) for days in range(-40, 20)):
+            due = schedule.told_on(step, place, anchor) <= schedule.latest_due_day(place, at)
+            worth = due and not schedule.is_too_late(step, anchor, place, at)
+            assert worth == ((first is None or first <= anchor) and anchor <= last)
+
+
+@pytest.mark.parametrize(
+    ("step", "anchor", "told_on"),
+    [
+        (DUE_TODAY, date(2026, 12, 5), date(2026, 12, 5)),  # Saturday, open
+        (DUE_TODAY, date(2026, 12, 6), date(2026, 12, 5)),  # Sunday
+        (DUE_TODAY, date(2026, 12, 9), date(2026, 12, 7)),  # the second day of a closure
+        (A_DAY_BEFORE, date(2026, 12, 7), date(2026, 12, 5)),
+        (DUE_SOON, date(2026, 12, 9), date(2026, 12, 5)),
+        (COLLECT_TOMORROW, date(2026, 12, 10), date(2026, 12, 7)),
+        (OVERDUE[0], date(2026, 12, 5), date(2026, 12, 7)),
+        (OVERDUE[0], date(2026, 12, 7), date(2026, 12, 10)),
+        (OVERDUE[1], date(2026, 12, 7), date(2026, 12, 10)),
+    ],
+)
+def test_what_falls_on_a_closed_day_is_told_before_it_up_to_its_day_and_after_it_later(step, anchor, told_on):
+    assert schedule.told_on(step, closed_for_two_days(clinic(quiet=True)), anchor) == told_on
+
+
+@pytest.mark.parametrize(
+    ("days", "told_on"),
+    [
+        (-3, date(2026, 12, 3)),
+        (-1, date(2026, 12, 5)),
+        (1, date(2026, 12, 10)),
+        (2, date(2026, 12, 11)),
+    ],
+)
+def test_days_can_be_counted_as_those_on_which_the_doors_are_open(days, told_on):
+    step = schedule.Step(Kind.OVERDUE, days, Rule(counted_in="open"), after=days > 0)
+    assert schedule.told_on(step, closed_for_two_days(clinic(quiet=True)), date(2026, 12, 7)) == told_on
+
+
+def test_a_rule_s_time_of_day_decides_when_a_step_falls_due():
+    step = schedule.Step(Kind.DUE_TODAY, 0, Rule(at=time(14, 30)), after=False)
+    assert schedule.due_at(step, clinic(), DUE) == local("2026-11-30T14:30")
+
+
+def test_nothing_leaves_on_a_day_the_doors_stay_closed_where_the_site_wants_quiet_then():
+    sunday, closed = local("2026-12-06T10:00"), local("2026-12-08T10:00")
+    quiet, loud = (closed_for_two_days(clinic(quiet=quiet)) for quiet in (True, False))
+    assert [schedule.may_send(quiet, at) for at in (sunday, closed)] == [False, False]
+    assert [schedule.may_send(loud, at) for at in (sunday, closed)] == [True, True]
+    assert schedule.next_sending(quiet, sunday) == local("2026-12-07T08:00")
+    assert schedule.next_sending(quiet, closed) == local("2026-12-10T08:00")
+    assert schedule.next_sending(loud, sunday) == sunday
+
+
+def test_a_clinic_without_any_hours_is_not_silent_for_ever():
+    place = clinic(quiet=True)
+    vars(place)["_prefetched_objects_cache"]["opening_hours"] = []
+    assert schedule.may_send(place, local("2026-12-07T10:00"))
+    assert schedule.told_on(DUE_TODAY, place, date(2026, 12, 6)) == date(2026, 12, 6)

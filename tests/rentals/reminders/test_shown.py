@@ -8,11 +8,21 @@ from tests import make
 
 def test_every_kind_has_words_for_people():
     assert dict(Reminder.Kind.choices) == {
+        "agreement_to_sign": "Agreement to sign",
         "collect_tomorrow": "Collect tomorrow",
-        "due_soon": "Due in three days",
+        "first_days": "How the first days went",
+        "days_missed": "Days without treatment",
+        "treatments_low": "Treatments running low",
+        "gel_low": "Gel running low",
+        "imaging_due": "Follow-up imaging due",
+        "due_soon": "Due soon",
         "due_today": "Due today",
         "overdue": "Overdue",
         "offer": "Offer from the waiting list",
+        "how_to_return": "Healed: how to return",
+        "returned_thanks": "Returned, with thanks",
+        "bond_refunded": "Bond refunded",
+        "receipt": "Receipt",
     }
 
 
