@@ -53,6 +53,8 @@ REFUSALS = {
     "offer_accepted": {"offer_expired", "device_not_ready"},
     "offer_declined": {"offer_expired"},
     "sign": set(),
+    "sign_change": set(),
+    "sign_return": {"wrong_state"},  # of a device that never came back
     "pay": {"too_much"},
     "hand_over": {"not_signed", "bond_unpaid", "device_not_ready", "device_unavailable"},
     "extend": {"device_unavailable", "capacity_exceeded", "clinic_closed", "invalid"},

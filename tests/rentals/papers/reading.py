@@ -1,0 +1,24 @@
+"""Reading our PDFs with a program that did not write them."""
+
+import io
+
+import pypdf
+
+from rentals.models import Paper
+
+
+def reader(content: bytes | memoryview) -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(bytes(content)))
+
+
+def text_of(content: bytes | memoryview) -> str:
+    """All that it says, spaces and ends of lines made one space."""
+    return " ".join(" ".join(page.extract_text() for page in reader(content).pages).split())
+
+
+def says(paper: Paper, *parts: str) -> bool:
+    """Whether all of `parts` stand in the paper; the missing one is shown by the assertion."""
+    text = text_of(paper.content)
+    for part in parts:
+        assert part in text, part
+    return True

@@ -1,0 +1,147 @@
+"""Statement, invoice and receipts: what the ledger has, numbered, for who pays (I9)."""
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from config.models import Clinic
+from rentals import ledger, payers
+from rentals.models import Paper
+from rentals.papers import invoice_paper, receipt_paper, statement_paper
+from tests import make
+from tests.refusals import refused_as
+from tests.rentals.papers.reading import says
+from tests.threads import all_at_once
+
+pytestmark = pytest.mark.django_db
+LATER = make.NOW + timedelta(days=15)
+ABN = "51 824 753 556"
+
+
+def taxed_clinic(**columns):
+    clinic = make.clinic()
+    Clinic.objects.filter(pk=clinic.pk).update(**{"abn": ABN, "charges_gst": True, **columns})
+    clinic.refresh_from_db()
+    return clinic
+
+
+def pay(rental, kind, amount):
+    return ledger.pay(rental, kind=kind, amount=Decimal(amount), method="eftpos", at=LATER, actor=make.manager())
+
+
+def invoice(rental, actor=None):
+    return invoice_paper(rental, at=LATER, actor=actor or make.manager())
+
+
+class TestStatement:
+    def test_it_has_charges_payments_the_bond_and_what_is_open(self):
+        rental = pay(make.rental("returned"), "hire", "50.00")
+        paper = statement_paper(rental, at=LATER)
+        assert says(
+            paper, "Charges", "$120.00", "Hire paid by Eftpos −$50.00", "To be paid: $70.00", "Bond held: $300.00"
+        )
+
+    def test_what_is_due_to_the_patient_is_said_so(self):
+        assert says(statement_paper(make.rental("closed"), at=LATER), "To be paid back: $180.00", "Bond due back")
+
+    def test_it_is_made_anew_when_something_was_posted(self):
+        rental = make.rental("returned")
+        first = statement_paper(rental, at=LATER)
+        assert statement_paper(rental, at=LATER + timedelta(days=1)) == first
+        assert statement_paper(pay(rental, "hire", "1.00"), at=LATER).version == 2
+
+    def test_an_entry_taken_back_stands_as_a_correction(self):
+        rental = pay(make.rental("returned"), "hire", "50.00")
+        ledger.reverse(rental.ledger.get(kind="hire_payment"), reason="Wrong rental", at=LATER, actor=make.manager())
+        assert says(statement_paper(rental, at=LATER), "Correction: Hire paid by Eftpos $50.00")
+
+
+class TestReceipt:
+    def test_a_payment_has_one_receipt_with_a_number_of_its_own(self):
+        rental = pay(make.rental("returned"), "hire", "50.00")
+        entry = rental.ledger.get(kind="hire_payment")
+        paper = receipt_paper(entry, at=LATER)
+        assert says(paper, paper.number, "$50.00", "Hire paid by Eftpos", rental.patient.name)
+        assert receipt_paper(entry, at=LATER + timedelta(days=1)) == paper
+        bond = receipt_paper(rental.ledger.get(kind="bond_payment"), at=LATER)
+        assert (bond.version, bond.number != paper.number) == (2, True)
+
+    def test_a_charge_or_a_payment_taken_back_has_none(self):
+        rental = pay(make.rental("returned"), "hire", "50.00")
+        refused_as("no_payment", receipt_paper, rental.ledger.get(kind="hire"), at=LATER)
+        entry = rental.ledger.get(kind="hire_payment")
+        ledger.reverse(entry, reason="Wrong rental", at=LATER, actor=make.manager())
+        refused_as("no_payment", receipt_paper, entry, at=LATER)
+
+
+class TestInvoice:
+    def test_a_tax_invoice_names_abn_gst_and_number(self):
+        clinic = taxed_clinic(legal_name="Harbour Bone Pty Ltd")
+        paper = invoice(make.rental("returned", clinic))
+        assert says(
+            paper, "Tax invoice", "Harbour Bone Pty Ltd", f"ABN {ABN}", "Of which GST $10.91", "Total including GST $120.00",
+            f"INV-{clinic.pk}-00001", "Tuesday 17 March 2026",
+        )  # fmt: skip
+
+    def test_without_gst_it_is_an_invoice_that_says_so(self):
+        paper = invoice(make.rental("returned", taxed_clinic(charges_gst=False)))
+        assert (paper.facts["title"], paper.facts["gst_words"]) == ("Invoice", "No GST has been charged.")
+
+    def test_without_an_abn_it_is_refused(self):
+        refused_as("no_abn", invoice, make.rental("returned"))
+
+    def test_before_anything_was_charged_there_is_none(self):
+        refused_as("nothing_to_invoice", invoice, make.rental("active", taxed_clinic()))
+
+    def test_each_charge_stands_on_one_invoice(self):
+        rental = make.rental("returned", taxed_clinic())
+        first = invoice(rental)
+        assert invoice(rental) == first
+        second = invoice(make.inspect(rental, fee="33.00", at=LATER))
+        assert (second.facts["totals"][-1], second.number[-5:]) == (["Total including GST", "$33.00"], "00002")
+
+    def test_what_is_taken_back_becomes_an_adjustment_note(self):
+        rental = make.rental("returned", taxed_clinic())
+        invoice(rental)
+        ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
+        paper = invoice(rental)
+        assert (paper.facts["title"], paper.facts["totals"][-1][1]) == ("Adjustment note", "−$120.00")
+
+    def test_each_clinic_counts_its_own(self):
+        papers = [invoice(make.rental("returned", taxed_clinic())) for _ in range(2)]
+        assert [paper.number[-5:] for paper in papers] == ["00001", "00001"]
+
+    def test_numbers_have_no_gap_and_none_twice_however_many_ask_at_once(self, transactional_db):
+        clinic, actor = taxed_clinic(), make.manager()
+        rentals = [make.rental("returned", clinic) for _ in range(6)]
+        # Each rental twice, as by two desks, and one that is refused in between.
+        asked = [partial(invoice, rental, actor) for rental in rentals * 2]
+        numbers = {paper.number for paper in all_at_once(asked)}
+        assert sorted(number[-5:] for number in numbers) == [f"{number:05d}" for number in range(1, 7)]
+        assert Paper.objects.filter(kind="invoice").count() == 6
+
+
+class TestPayer:
+    def set(self, rental, **details):
+        return payers.set_payer(rental, **details, at=LATER, actor=make.reception())
+
+    def test_who_pays_stands_on_what_is_made_from_then_on(self):
+        rental = make.rental("returned", taxed_clinic())
+        rental = self.set(rental, name="Club #1", address="Box 7\nPerth", reference="PO 12", email="pay@club.example")
+        assert says(invoice(rental), "To be paid by", "Club #1", "Box 7", "Perth", "Reference PO 12")
+        assert rental.moves.last().verb == "set_payer"
+
+    def test_an_empty_name_is_the_patient_again(self):
+        rental = self.set(self.set(make.rental("active"), name="Club"), name="")
+        assert rental.payer is None
+
+    def test_the_same_payer_is_written_down_once(self):
+        rental = make.rental("active")
+        for name in ("Club", "Insurer", "Club"):
+            rental = self.set(rental, name=name)
+        assert rental.patient.payers.count() == 2
+
+    def test_an_address_without_a_name_is_refused(self):
+        assert refused_as("invalid", self.set, make.rental("active"), name=" ", address="Box 7").field == "name"
