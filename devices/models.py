@@ -1,6 +1,7 @@
 """What the clinic owns: models, units, what each may still deliver, and what its screen said."""
 
 from datetime import datetime
+from functools import cache
 from typing import Self
 
 import pghistory
@@ -60,11 +61,13 @@ class DeviceModel(models.Model):
         return self.reuse_signed_off_at is not None
 
 
+@cache
 def used_treatments(device: str) -> Subquery:
     """Treatments used of the current allowance of the device that the outer column `device` names."""
     return of_current_allowance(device, used_of_allowance())
 
 
+@cache
 def remaining_treatments(device: str) -> Subquery:
     """Nominal less used of that allowance: null where the nominal number is unknown, and negative past it."""
     return of_current_allowance(device, F("nominal_treatments") - used_of_allowance())
@@ -85,22 +88,28 @@ def of_current_allowance(device: str, value: Combinable) -> Subquery:
     return Subquery(allowances.annotate(value=value).values("value")[:1])
 
 
+@cache  # what is asked for anew with every list takes longer to put together than to answer
+def counters() -> dict[str, Combinable]:
+    """What `DeviceQuerySet.with_counters` adds."""
+    reading = Reading.objects.filter(device=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk")
+    allowance = Allowance.objects.filter(device=OuterRef("pk")).order_by("-number")
+    return {
+        "counter": Coalesce(
+            Subquery(reading.values("counter")[:1]), Subquery(allowance.values("counter_at_start")[:1])
+        ),
+        "last_reading_at": Subquery(reading.values("read_at")[:1]),
+        "used_treatments": used_treatments("pk"),
+        "remaining_treatments": remaining_treatments("pk"),
+    }
+
+
 class DeviceQuerySet(models.QuerySet["Device"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(clinic__in=user.visible_clinics())
 
     def with_counters(self) -> Self:
         """Adds `counter`, `last_reading_at`, `used_treatments` and `remaining_treatments`."""
-        reading = Reading.objects.filter(device=OuterRef("pk"), trusted=True).order_by("-read_at", "-pk")
-        allowance = Allowance.objects.filter(device=OuterRef("pk")).order_by("-number")
-        return self.annotate(
-            counter=Coalesce(
-                Subquery(reading.values("counter")[:1]), Subquery(allowance.values("counter_at_start")[:1])
-            ),
-            last_reading_at=Subquery(reading.values("read_at")[:1]),
-            used_treatments=used_treatments("pk"),
-            remaining_treatments=remaining_treatments("pk"),
-        )
+        return self.annotate(**counters())
 
 
 @pghistory.track()

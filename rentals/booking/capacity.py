@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 
 from django.db.models import Case, Exists, F, IntegerField, Max, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.expressions import Combinable
@@ -35,6 +36,15 @@ def needed_treatments() -> Greatest:
 
 def with_capacity(devices: DeviceQuerySet) -> DeviceQuerySet:
     """Adds to the counters `promised_treatments` and `free_treatments` (null while capacity is unknown)."""
+    return devices.with_counters().annotate(
+        promised_treatments=promised_treatments(),
+        free_treatments=F("remaining_treatments") - F("promised_treatments"),
+    )
+
+
+@cache
+def promised_treatments() -> Coalesce:
+    """What the live holdings of a device still need of it."""
     promised = (
         Holding.objects.filter(device=OuterRef("pk"), live=True)
         .order_by()
@@ -42,10 +52,7 @@ def with_capacity(devices: DeviceQuerySet) -> DeviceQuerySet:
         .annotate(total=Cast(Sum(needed_treatments()), IntegerField()))
         .values("total")
     )
-    return devices.with_counters().annotate(
-        promised_treatments=Coalesce(Subquery(promised), 0),
-        free_treatments=F("remaining_treatments") - F("promised_treatments"),
-    )
+    return Coalesce(Subquery(promised), 0)
 
 
 def most_free(clinic: Clinic) -> int | None:
