@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from rentals.agreement import current_agreement, needs_signature, sign_by_link
 from rentals.models import Paper, Rental, Signature
+from rentals.papers.money import statement_paper
 from rentals.papers.parties import is_minor
 from rentals.portal.forms import GuardianSignForm, SignForm
 from rentals.portal.page import BaseAskingPage, BasePatientPage, for_patients, show, unreferred
@@ -19,13 +20,19 @@ class Documents(BasePatientPage):
     template = "documents"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show(papers=papers_to_read(self.rental), to_sign=needs_signature(self.rental))
+        return self.show(
+            papers=papers_to_read(self.rental),
+            has_money=self.rental.ledger.exists(),
+            to_sign=needs_signature(self.rental),
+        )
 
 
 def papers_to_read(rental: Rental) -> Any:
-    """The rental's papers, newest first; what waits for a signature is read where it is signed."""
-    papers = Paper.objects.filter(rental=rental).defer("content").order_by("-made_at", "-pk")
-    return papers.exclude(kind__in=[Paper.Kind.AGREEMENT, Paper.Kind.RETURN], facts__signature=None)
+    """The rental's papers, newest first. What waits for a signature is read where it is signed, and the statement as it
+    stands now."""
+    papers = Paper.objects.filter(rental=rental).exclude(kind=Paper.Kind.STATEMENT).defer("content")
+    to_sign = [Paper.Kind.AGREEMENT, Paper.Kind.RETURN]
+    return papers.exclude(kind__in=to_sign, facts__signature=None).order_by("-made_at", "-pk")
 
 
 class Download(BasePatientPage):
@@ -35,9 +42,20 @@ class Download(BasePatientPage):
         paper = Paper.objects.filter(rental=self.rental, pk=pk).first()
         if paper is None:
             return show(request, "closed", status=404)
-        response = HttpResponse(bytes(paper.content), content_type="application/pdf")
-        response["Content-Disposition"] = f'inline; filename="{paper.kind}-{self.rental.reference}-{paper.version}.pdf"'
-        return unreferred(response)
+        return as_file(paper)
+
+
+class Statement(BasePatientPage):
+    """What was charged and paid, as the ledger stands now."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return as_file(statement_paper(self.rental, at=self.now))
+
+
+def as_file(paper: Paper) -> HttpResponse:
+    response = HttpResponse(bytes(paper.content), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="{paper.kind}-{paper.rental.reference}-{paper.version}.pdf"'
+    return unreferred(response)
 
 
 class Sign(BaseAskingPage):
@@ -78,4 +96,5 @@ class Sign(BaseAskingPage):
 
 documents = for_patients(Documents.as_view())
 download = for_patients(Download.as_view())
+statement = for_patients(Statement.as_view())
 sign = for_patients(Sign.as_view())

@@ -17,6 +17,7 @@ urlpatterns = [
     path("my/care/", home.care, name="my-care"),
     path("my/documents/", documents.documents, name="my-documents"),
     path("my/documents/<int:pk>/", documents.download, name="my-document"),
+    path("my/documents/statement/", documents.statement, name="my-statement"),
     path("my/sign/", documents.sign, name="my-sign"),
     path("my/extension/", asking.extension, name="my-extension"),
     path("my/return/", asking.return_slot, name="my-return"),

@@ -14,8 +14,7 @@ BORN = "1990-05-17"
 WRONG = "1990-05-18"
 COOKIE = "patient"
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
-KEY = re.compile(r'name="key" value="(\w+)"')
-PAPER = re.compile(r'name="paper" value="(\d+)"')
+HIDDEN = {name: re.compile(rf'name="{name}" value="(\w+)"') for name in ("key", "paper")}
 
 
 class Visitor:
@@ -24,6 +23,7 @@ class Visitor:
     def __init__(self, rental: Rental | None = None, *, at: datetime = make.NOW, **headers: str) -> None:
         """With a `rental`, somebody who has come in by a link to its pages."""
         self.client = Client(raise_request_exception=False, enforce_csrf_checks=True, headers=headers)
+        self.hidden: dict[str, str] = {}
         if rental:
             self.link = f"/p/{make_portal_link(rental, at=at)}/"
             self.see(self.link)
@@ -33,23 +33,21 @@ class Visitor:
         return self.kept(self.client.get(address))
 
     def send(self, address: str, **entries: str) -> int:
-        """Send a form with `entries`; its hidden fields are those of the page seen last."""
+        """Send a form with `entries`; its hidden fields are those of the form seen last."""
         token = self.client.cookies["csrftoken"].value if "csrftoken" in self.client.cookies else ""
-        return self.kept(self.client.post(address, {"csrfmiddlewaretoken": token, **self.hidden(), **entries}))
+        return self.kept(self.client.post(address, {"csrfmiddlewaretoken": token, **self.hidden, **entries}))
 
     def fill_in(self, address: str, **entries: str) -> int:
         """Open a page and send its form."""
         self.see(address)
         return self.send(address, **entries)
 
-    def hidden(self) -> dict[str, str]:
-        page = getattr(self, "page", "")
-        found = {"key": KEY.search(page), "paper": PAPER.search(page)}
-        return {name: match[1] for name, match in found.items() if match}
-
     def kept(self, answer: HttpResponse) -> int:
         self.answer = answer
         self.page = TOKEN.sub("", answer.content.decode(errors="replace"))
+        if "<form" in self.page:
+            found = {name: hidden.search(self.page) for name, hidden in HIDDEN.items()}
+            self.hidden = {name: match[1] for name, match in found.items() if match}
         return answer.status_code
 
     @property
