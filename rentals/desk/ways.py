@@ -31,5 +31,6 @@ WAYS = (
     Way("devices", "Devices", "radio", "devices.read"),
     Way("usage", "Usage data", "upload", "usage.read"),
     Way("discrepancies", "Discrepancies", "circle-alert", "usage.read"),
+    Way("messages", "Messages", "mail", "messages.watch"),
     Way("fleet", "Fleet figures", "chart-column", "reports.read"),
 )

@@ -8,7 +8,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.deciding import deciding
 from rentals.models import Message, Reminder
-from rentals.reminders.judge import why_not
+from rentals.reminders.judge import WHYS_OF_PATIENT, why_not
 
 State = Message.State
 
@@ -52,7 +52,19 @@ def refuse_what_is_done(message: Message) -> None:
 
 def refuse_what_has_passed(message: Message, at: datetime) -> None:
     """Raise `nothing_to_tell` when not one of the message's reminders may be sent any more."""
-    reasons = [why_not(reminder, at) for reminder in Reminder.objects.to_judge().filter(message=message)]
+    reasons = reasons_against(message, at)
     if all(reasons):
         words = "; ".join(dict.fromkeys(why.label.lower() for why in reasons if why))
         raise Refusal("nothing_to_tell", f"There is nothing left to send: {words or 'its reason has passed'}.")
+
+
+def reasons_against(message: Message, at: datetime) -> list[Reminder.Why | None]:
+    """Why each reminder of the message must not be sent now; None for one that may."""
+    return [why_not(reminder, at) for reminder in Reminder.objects.to_judge().filter(message=message)]
+
+
+def why_passed(message: Message, at: datetime) -> list[Reminder.Why]:
+    """Why there is nothing left to tell of the message, by mail or by phone; empty while there is something."""
+    reasons = reasons_against(message, at)
+    passed = [why for why in reasons if why and why not in WHYS_OF_PATIENT]
+    return passed if len(passed) == len(reasons) else []

@@ -21,7 +21,8 @@ from rentals.desk.forms.patients import (
     UnsilenceForm,
 )
 from rentals.desk.page import BaseFormPage, BasePage, explain
-from rentals.models import Rental
+from rentals.desk.told import not_told, stopped_addresses, told
+from rentals.models import Reminder, Rental
 from rentals.overview import with_overview
 from rentals.silence import silence, unsilence
 
@@ -178,7 +179,14 @@ class OnePatient(BasePage):
         patient = patient_seen(self, pk)
         self.record([patient.pk])
         rentals = with_overview(Rental.objects.filter(patient=patient), self.now).select_related("clinic")
-        return self.show(patient=patient, rentals=rentals)
+        reminders = Reminder.objects.filter(rental__patient=patient).select_related("message", "staff_task")
+        return self.show(
+            patient=patient,
+            rentals=rentals,
+            told=told(patient, self.actor),
+            not_told=not_told(reminders),
+            stopped=stopped_addresses(patient),
+        )
 
 
 def patient_seen(page: BasePage, pk: int) -> Patient:

@@ -1,16 +1,13 @@
-"""Rentals at the desk: the list, one with everything about it, and a message that was sent."""
+"""Rentals at the desk: the list, and one with everything about it."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
-from config.refusals import Refusal
 from patients.models import Access
 from rentals import ledger
 from rentals.calendar import LEGEND, is_adherent, said_on, weeks_of
@@ -19,14 +16,13 @@ from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
 from rentals.desk.papers import papers_shown
 from rentals.desk.tables import RentalTable
+from rentals.desk.told import not_told, stopped_addresses, told
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
-from rentals.models import Message, Rental, UsageImport
+from rentals.models import Rental, UsageImport
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_open_money, with_overview
 from rentals.reconciliation.days import counted, day_statuses
 from rentals.reconciliation.forecast import forecasts_of
-from rentals.reminders.decide import decide
-from rentals.reminders.judge import why_not_rental
 
 if TYPE_CHECKING:
     from rentals.overview import RentalInView
@@ -92,6 +88,9 @@ class OneRental(BasePage):
             adherent=is_adherent(counted(days), rental.clinic),
             late_imports=late_imports_of(rental),
             outlook=outlook_of(rental, self.now),
+            told=told(seen.patient, self.actor, seen),
+            not_told=not_told(rental.reminders.all()),
+            stopped=stopped_addresses(seen.patient),
             papers=papers_shown(rental),
             reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),
@@ -112,44 +111,3 @@ def outlook_of(rental: "RentalInView", at: datetime) -> str:
         return ""
     found = forecasts_of([rental.device_id], at).get(rental.device_id)
     return outlook.in_words(found, rental.clinic.day_of(at)) if found else ""
-
-
-class OneMessage(BasePage):
-    """What a patient was told, word for word; recorded as a read."""
-
-    action = "rentals.read"
-    template = "rentals/desk/message.html"
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = message_seen(self, pk)
-        self.record([message.patient_id])
-        reasons = [why_not_rental(reminder, self.now) for reminder in message.reminders.all()]
-        return self.show(message=message, passed=reasons if all(reasons) else [])
-
-
-class Decide(BasePage):
-    """What somebody decided about a message that did not arrive."""
-
-    action = "rentals.tell"
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = message_seen(self, pk)
-        try:
-            decide(message, decision_in(request), at=self.now, actor=self.actor)
-        except Refusal as refusal:
-            messages.error(request, refusal.message)
-            return self.go(reverse("message", args=[pk]))
-        return self.go(reverse("today"), "Recorded.")
-
-
-def decision_in(request: HttpRequest) -> Message.Decision:
-    try:
-        return Message.Decision(request.POST.get("decision", ""))
-    except ValueError as error:
-        raise Refusal("invalid", "Say what was decided: use one of the buttons.", status=400) from error
-
-
-def message_seen(page: BasePage, pk: int) -> Message:
-    """The message, if the user may see it; else 404."""
-    seen = Message.objects.visible_to(page.actor).select_related("patient__clinic", "decided_by")
-    return get_object_or_404(seen.prefetch_related("reminders__rental__clinic"), pk=pk)

@@ -12,14 +12,14 @@ from django.urls import URLPattern, reverse
 from config.models import User
 from config.roles import MATRIX
 from devices.models import Allowance, Device, ReadOut
-from patients.models import Access, Contact, Patient
+from patients.models import Access, Contact, Patient, SuppressedAddress
 from rentals.agreement import current_agreement
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
 from rentals.desk.forms.devices import AddDeviceForm
 from rentals.desk.forms.feeds import FeedForm
-from rentals.desk.forms.papers import SignForm
 from rentals.desk.forms.patients import ContactForm, PatientForm
+from rentals.desk.forms.papers import SignForm
 from rentals.desk.forms.rental import HealedForm, ReversalForm
 from rentals.desk.page import BasePage
 from rentals.desk.urls import urlpatterns
@@ -74,6 +74,7 @@ class Things:
         self.message = Message.objects.create(patient=self.patient, created_at=make.NOW, next_attempt_at=make.NOW)
         words = {"words": "Phone", "at": make.NOW}
         self.task = ask_staff(StaffTask.Kind.PHONE, "call", rental=self.rental, **words)
+        self.suppressed = SuppressedAddress.objects.create(address=self.patient.email, why="bounced", since=make.NOW)
         self.usage_import = UsageImport.objects.create(created_at=make.NOW, uploaded_by=make.reception(self.clinic))
         self.discrepancy = Discrepancy.objects.create(
             kind="log_missing", subject="1", clinic=self.clinic, device=self.device, opened_at=make.NOW
@@ -104,6 +105,7 @@ class Things:
             "devices": self.device,
             "read-outs": self.read_out,
             "messages": self.message,
+            "suppressed": self.suppressed,
             "tasks": self.task,
             "usage": self.usage_import,
             "discrepancies": self.discrepancy,

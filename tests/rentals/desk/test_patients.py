@@ -93,7 +93,7 @@ def test_a_patients_page_makes_the_same_number_of_queries(number, django_assert_
     for _ in range(number):
         make.rental(State.CLOSED, site, patient=patient)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(15):
         desk.see(f"/patients/{patient.pk}/")
     assert desk.page.count('class="mono"') == number
 
