@@ -18,8 +18,8 @@ from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
 from rentals.desk.forms.devices import AddDeviceForm
 from rentals.desk.forms.feeds import FeedForm
-from rentals.desk.forms.patients import ContactForm, PatientForm
 from rentals.desk.forms.papers import SignForm
+from rentals.desk.forms.patients import ContactForm, PatientForm
 from rentals.desk.forms.rental import HealedForm, ReversalForm
 from rentals.desk.page import BasePage
 from rentals.desk.urls import urlpatterns
