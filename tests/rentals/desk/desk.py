@@ -45,7 +45,7 @@ class Desk:
 
     def kept(self, answer: Any) -> int:
         self.answer: HttpResponse | Any = answer
-        self.page = answer.content.decode()
+        self.page = answer.content.decode(errors="replace")  # a file is none that is read
         return answer.status_code
 
     @property

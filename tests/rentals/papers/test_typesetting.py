@@ -13,11 +13,12 @@ from tests.rentals.papers.reading import reader, text_of
 
 MOMENT = datetime(2026, 3, 2, 1, 0, 0, 123456, tzinfo=UTC)
 PIECES = [
-    "O’Brien", "O'Brien", '"Bo"', "#let x = 1", "$sum$", "\\", "\\u{1F600}", "*bold*", "_low_", "`raw`", "<label>", "@ref",
-    "[box]", "{code}", "// none", "/* none */", "= Head", "- item", "+ item", "/ term", "~", "--", "---", "...", "&amp;",
-    "<b>x</b>", "{{ x }}", "{% x %}", "%PDF", "#import \"a.typ\"", "#sys.inputs", "Zoë", "Émile", "Łukasz", "Nguyễn",
-    "Иван", "Ελένη", "שלום", "مرحبا", "王小明", "さくら", "김민준", "😀", "👩‍👩‍👧", "ﬁ", "a\r\nb", "a\tb", "\u202eevil\u202c",
-    "\u200bzero", "; DROP TABLE", "'); --", "=1+1", "\x07bell", "x" * 500,
+    "O’Brien", "O'Brien", '"Bo"', "#let x = 1", "$sum$", "\\", "\\u{1F600}", "*bold*", "_low_", "`raw`",
+    "<label>", "@ref", "[box]", "{code}", "// none", "/* none */", "= Head", "- item", "+ item", "/ term", "~",
+    "--", "---", "...", "&amp;", "<b>x</b>", "{{ x }}", "{% x %}", "%PDF", '#import "a.typ"', "#sys.inputs",
+    "Zoë", "Émile", "Łukasz", "Nguyễn", "Иван", "Ελένη", "שלום", "مرحبا", "王小明", "さくら", "김민준", "😀",
+    "👩\u200d👩\u200d👧", "ﬁ", "a\r\nb", "a\tb", "\u202eevil\u202c", "\u200bzero", "; DROP TABLE", "'); --",
+    "=1+1", "\u0007bell", "x" * 500,
 ]  # fmt: skip
 
 
