@@ -44,7 +44,8 @@ class HandOverForm(BaseRentalForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        return {**given, "gel": gel_of(given)}
+        gel = gel_of(given)
+        return {**given, "gel": gel}
 
 
 class ReturnForm(BaseRentalForm):

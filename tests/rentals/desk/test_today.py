@@ -135,6 +135,6 @@ def test_the_page_makes_the_same_number_of_queries(number, django_assert_num_que
         make.rental(State.ACTIVE, site, at=now - timedelta(days=35))
         make.device(site, condition=Device.Condition.QUARANTINE)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(19):
         desk.see("/")
     assert desk.page.count('class="what"') == 5 * number
