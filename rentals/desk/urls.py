@@ -56,6 +56,7 @@ urlpatterns = [
     path(f"{RENTAL}sign-change/", papers.SignChange.as_view(), name="sign-change"),
     path(f"{RENTAL}sign-return/", papers.SignReturn.as_view(), name="sign-return"),
     path(f"{RENTAL}statement/", papers.Statement.as_view(), name="statement"),
+    path(f"{RENTAL}statement/file/", papers.StatementFile.as_view(), name="statement-file"),
     path(f"{RENTAL}invoice/", papers.Invoice.as_view(), name="invoice"),
     path(f"{RENTAL}payer/", papers.Payer.as_view(), name="payer"),
     path("receipts/<int:pk>/", papers.Receipt.as_view(), name="receipt"),

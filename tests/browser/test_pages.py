@@ -26,6 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 BY_POST_ONLY = {
+    "invoice",
+    "receipt",
+    "statement-file",
     "choose-site",
     "offers",
     "decide",
@@ -37,7 +40,7 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"fleet-export"}
+NO_PAGES = {"fleet-export", "paper"}
 
 
 def busy_site() -> Clinic:
@@ -111,6 +114,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "pin": State.RESERVED,
         "cancel": State.RESERVED,
         "inspect": State.RETURNED,
+        "sign-return": State.RETURNED,
     }
     offer = Rental.objects.offered().filter(clinic=site)[0]
     passed_on = Rental.objects.filter(clinic=site, state=State.ENQUIRY, passed_at__isnull=False)[0]

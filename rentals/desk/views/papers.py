@@ -15,6 +15,7 @@ from rentals.buy_out import buy_out
 from rentals.desk.forms import papers as forms
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.views.verbs import BaseVerbPage
+from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Paper, Rental
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
 from rentals.papers.money import PAYMENTS, statement_facts, with_parties
@@ -28,8 +29,23 @@ class BaseSignPage(BaseVerbPage):
     template = "rentals/desk/sign.html"
     current: Callable[..., Paper]
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.led_back() or super().get(request)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.led_back() or super().post(request)
+
+    def led_back(self) -> HttpResponse | None:
+        """None where there is a paper to show; else the way back to the rental, with the reason."""
+        try:
+            require(self.rental, self.verb)
+            self.paper = type(self).current(self.rental, at=self.now, actor=self.actor)
+        except Refusal as refusal:
+            messages.error(self.request, refusal.message)
+            return self.go(self.address)
+        return None
+
     def form_arguments(self) -> dict[str, Any]:
-        self.paper = type(self).current(self.rental, at=self.now, actor=self.actor)
         return {"rental": self.rental, "now": self.now, "paper": self.paper.pk}
 
     def shown(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +128,7 @@ class BaseRentalPage(BasePage):
 
 
 class Statement(BaseRentalPage):
-    """Charges, payments, the bond and what is open; as a page, and made as a paper when asked for."""
+    """Charges, payments, the bond and what is open."""
 
     action = "rentals.read"
     template = "rentals/desk/statement.html"
@@ -126,6 +142,12 @@ class Statement(BaseRentalPage):
             balance=ledger.balance(self.rental),
             back=self.address,
         )
+
+
+class StatementFile(BaseRentalPage):
+    """The same as a paper."""
+
+    action = "rentals.invoice"
 
     def post(self, request: HttpRequest, reference: str) -> HttpResponse:
         return self.go(address_of(statement_paper(self.rental, at=self.now, actor=self.actor)))
