@@ -89,6 +89,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("first_day",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("last_day__gte", models.F("first_day"))), name="closure_days_in_order"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +107,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "opening hours",
                 "ordering": ("weekday",),
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("weekday__lte", 6)), name="opening_hours_weekday_known"),
+                    models.CheckConstraint(
+                        condition=models.Q(("closes__gt", models.F("opens"))), name="opening_hours_in_order"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -120,6 +131,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "terms",
                 "ordering": ("clinic", "-version"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("bond__gte", 0), ("late_fee_per_day__gte", 0), ("weekly_hire__gte", 0)),
+                        name="terms_amounts_not_negative",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -270,6 +287,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "user",
                 "verbose_name_plural": "users",
                 "abstract": False,
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["reception", "clinician", "manager", "auditor"])),
+                        name="user_role_known",
+                    )
+                ],
             },
             managers=[
                 ("objects", django.contrib.auth.models.UserManager()),
@@ -445,13 +468,6 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["reception", "clinician", "manager", "auditor"])),
-                name="user_role_known",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="user",
             trigger=pgtrigger.compiler.Trigger(
@@ -496,37 +512,12 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
-            model_name="closure",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("last_day__gte", models.F("first_day"))), name="closure_days_in_order"
-            ),
-        ),
-        migrations.AddConstraint(
             model_name="openinghours",
             constraint=models.UniqueConstraint(fields=("clinic", "weekday"), name="opening_hours_once_a_weekday"),
         ),
         migrations.AddConstraint(
-            model_name="openinghours",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("weekday__lte", 6)), name="opening_hours_weekday_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="openinghours",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("closes__gt", models.F("opens"))), name="opening_hours_in_order"
-            ),
-        ),
-        migrations.AddConstraint(
             model_name="terms",
             constraint=models.UniqueConstraint(fields=("clinic", "version"), name="terms_version_once_a_clinic"),
-        ),
-        migrations.AddConstraint(
-            model_name="terms",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("bond__gte", 0), ("late_fee_per_day__gte", 0), ("weekly_hire__gte", 0)),
-                name="terms_amounts_not_negative",
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="terms",

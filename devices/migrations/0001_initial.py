@@ -95,6 +95,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("read_at", "pk"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("trusted", True), models.Q(("flag", ""), _negated=True), _connector="OR"),
+                        name="reading_distrust_has_reason",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -162,6 +168,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("serial", "pk"),
+                "indexes": [models.Index(fields=["clinic", "condition"], name="device_clinic_condition")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("serial", ""), _negated=True), name="device_serial_given"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("condition__in", ["ready", "quarantine", "repair", "recalled", "lost", "sold", "retired"])
+                        ),
+                        name="device_condition_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -199,6 +217,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("device", "number"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "number"), name="allowance_number_once_a_device"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cause__in", ["first", "card", "replaced_unit", "reset"])),
+                        name="allowance_cause_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -435,17 +460,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT, related_name="recalls", to="devices.devicemodel"
             ),
         ),
-        migrations.AddConstraint(
-            model_name="allowance",
-            constraint=models.UniqueConstraint(fields=("device", "number"), name="allowance_number_once_a_device"),
-        ),
-        migrations.AddConstraint(
-            model_name="allowance",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cause__in", ["first", "card", "replaced_unit", "reset"])),
-                name="allowance_cause_known",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="allowance",
             trigger=pgtrigger.compiler.Trigger(
@@ -475,28 +489,9 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddIndex(
-            model_name="device",
-            index=models.Index(fields=["clinic", "condition"], name="device_clinic_condition"),
-        ),
         migrations.AddConstraint(
             model_name="device",
             constraint=models.UniqueConstraint(fields=("serial", "model"), name="device_serial_once_a_model"),
-        ),
-        migrations.AddConstraint(
-            model_name="device",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("serial", ""), _negated=True), name="device_serial_given"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="device",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("condition__in", ["ready", "quarantine", "repair", "recalled", "lost", "sold", "retired"])
-                ),
-                name="device_condition_known",
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="device",
@@ -572,13 +567,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="reading",
             constraint=models.UniqueConstraint(fields=("device", "read_at", "counter", "source"), name="reading_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="reading",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("trusted", True), models.Q(("flag", ""), _negated=True), _connector="OR"),
-                name="reading_distrust_has_reason",
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="reading",

@@ -68,6 +68,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("folded_name", "pk"),
+                "indexes": [
+                    models.Index(fields=["clinic", "folded_name"], name="patient_clinic_name"),
+                    models.Index(fields=["clinic", "date_of_birth"], name="patient_clinic_birth"),
+                    models.Index(fields=["clinic", "phone_digits"], name="patient_clinic_phone"),
+                    models.Index(
+                        django.db.models.functions.text.Lower("email"), models.F("clinic"), name="patient_email_clinic"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("external_key", ""), _negated=True),
+                        fields=("clinic", "external_key"),
+                        name="patient_external_key_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active", "withdrawn", "deceased"])),
+                        name="patient_state_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -170,6 +189,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "accesses",
+                "indexes": [
+                    models.Index(fields=["patient", "-at"], name="access_patient_at"),
+                    models.Index(fields=["user", "-at"], name="access_user_at"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -268,38 +291,6 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.AddIndex(
-            model_name="patient",
-            index=models.Index(fields=["clinic", "folded_name"], name="patient_clinic_name"),
-        ),
-        migrations.AddIndex(
-            model_name="patient",
-            index=models.Index(fields=["clinic", "date_of_birth"], name="patient_clinic_birth"),
-        ),
-        migrations.AddIndex(
-            model_name="patient",
-            index=models.Index(fields=["clinic", "phone_digits"], name="patient_clinic_phone"),
-        ),
-        migrations.AddIndex(
-            model_name="patient",
-            index=models.Index(
-                django.db.models.functions.text.Lower("email"), models.F("clinic"), name="patient_email_clinic"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="patient",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("external_key", ""), _negated=True),
-                fields=("clinic", "external_key"),
-                name="patient_external_key_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="patient",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["active", "withdrawn", "deceased"])), name="patient_state_known"
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="patient",
             trigger=pgtrigger.compiler.Trigger(
@@ -328,14 +319,6 @@ class Migration(migrations.Migration):
                     when="AFTER",
                 ),
             ),
-        ),
-        migrations.AddIndex(
-            model_name="access",
-            index=models.Index(fields=["patient", "-at"], name="access_patient_at"),
-        ),
-        migrations.AddIndex(
-            model_name="access",
-            index=models.Index(fields=["user", "-at"], name="access_user_at"),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="access",

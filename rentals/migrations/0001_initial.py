@@ -89,6 +89,21 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "discrepancies",
                 "ordering": ("-opened_at", "-pk"),
+                "indexes": [
+                    models.Index(fields=["clinic", "state", "-opened_at"], name="discrepancy_clinic_state"),
+                    models.Index(fields=["device", "state"], name="discrepancy_device"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "subject"), name="discrepancy_opened_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_at__isnull", True), ("state", "open")),
+                            models.Q(("closed_at__isnull", False), ("state", "closed")),
+                            _connector="OR",
+                        ),
+                        name="discrepancy_closed_when_state_says_so",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -162,6 +177,48 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("pk",),
+                "indexes": [
+                    models.Index(
+                        models.F("device"), models.Func(models.F("out"), function="lower"), name="holding_device_out"
+                    ),
+                    models.Index(condition=models.Q(("live", True)), fields=["device"], name="holding_device_live"),
+                ],
+                "constraints": [
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("device_id__isnull", False), ("live", True)),
+                        deferrable=django.db.models.constraints.Deferrable["IMMEDIATE"],
+                        expressions=[(rentals.models.holdings.DeviceSpan(), "&&"), ("blocked", "&&")],
+                        name="holding_blocks_device_once",
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("device_id__isnull", False), ("out__isnull", False)),
+                        deferrable=django.db.models.constraints.Deferrable["IMMEDIATE"],
+                        expressions=[(rentals.models.holdings.DeviceSpan(), "&&"), ("out", "&&")],
+                        name="holding_out_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("out__isnull", True),
+                            models.Q(
+                                ("counter_out__isnull", False),
+                                ("device_id__isnull", False),
+                                ("out__startswith__isnull", False),
+                                ("used_out__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="holding_out_has_device_and_counter",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("live", True), ("out__isnull", True), ("out__endswith__isnull", False), _connector="OR"
+                        ),
+                        name="holding_closed_has_end",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("blocked__isempty", False)), name="holding_blocks_some_day"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -214,6 +271,49 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("pk",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["queued", "retry"])),
+                        fields=["next_attempt_at"],
+                        name="message_to_send",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "sending")), fields=["lease_until"], name="message_sending"
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ["failed", "unknown"])),
+                        fields=["state"],
+                        name="message_to_decide",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["queued", "sending", "retry", "sent", "failed", "unknown", "void"])
+                        ),
+                        name="message_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("claim__isnull", False), ("lease_until__isnull", False), ("state", "sending")),
+                            models.Q(
+                                models.Q(("state", "sending"), _negated=True),
+                                ("claim__isnull", True),
+                                ("lease_until__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="message_sending_is_claimed",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sent_at__isnull", False), ("state", "sent")),
+                            models.Q(models.Q(("state", "sent"), _negated=True), ("sent_at__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="message_sent_has_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -323,6 +423,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("device", "device_days"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "device_days"), name="pause_once"),
+                    models.CheckConstraint(condition=models.Q(("device_days__isempty", False)), name="pause_has_days"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -372,6 +476,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("due_at", "pk"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("void", False), models.Q(("why", ""), _negated=True), _connector="OR"),
+                        name="reminder_void_has_reason",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -485,6 +595,86 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-created_at", "-pk"),
+                "indexes": [
+                    models.Index(fields=["clinic", "-created_at", "-id"], name="rental_newest"),
+                    models.Index(fields=["clinic", "state", "due_on"], name="rental_clinic_state_due"),
+                    models.Index(fields=["clinic", "state", "starts_on"], name="rental_clinic_state_start"),
+                    models.Index(fields=["patient", "state"], name="rental_patient_state"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("external_reference", ""), _negated=True),
+                        fields=("clinic", "external_reference"),
+                        name="rental_external_reference_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                ["enquiry", "reserved", "active", "returned", "lost", "kept", "closed", "cancelled"],
+                            )
+                        ),
+                        name="rental_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("due_on__gt", models.F("starts_on"))), name="rental_due_after_start"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("prescribed_per_day__gte", 1)), name="rental_prescription_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("planned_treatments__gte", 1), ("recorded_from_history", True), _connector="OR"
+                        ),
+                        name="rental_plan_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("handed_over_at__isnull", True), ("state__in", ["enquiry", "reserved", "cancelled"])
+                            ),
+                            models.Q(
+                                models.Q(("state__in", ["enquiry", "reserved", "cancelled"]), _negated=True),
+                                ("handed_over_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="rental_handed_over_when_state_says_so",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("returned_at__isnull", False), ("state", "returned")),
+                            ("state", "closed"),
+                            models.Q(
+                                models.Q(("state__in", ["returned", "closed"]), _negated=True),
+                                ("returned_at__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="rental_returned_when_state_says_so",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("ended_at__isnull", False), ("state__in", ["cancelled", "lost", "kept", "closed"])
+                            ),
+                            models.Q(
+                                models.Q(("state__in", ["cancelled", "lost", "kept", "closed"]), _negated=True),
+                                ("ended_at__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="rental_ended_when_state_says_so",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("returned_at__isnull", True),
+                            ("returned_at__gte", models.F("handed_over_at")),
+                            _connector="OR",
+                        ),
+                        name="rental_returned_after_hand_over",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -620,6 +810,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("pk",),
+                "indexes": [models.Index(fields=["new_state", "at"], name="move_state_at")],
             },
         ),
         migrations.CreateModel(
@@ -684,6 +875,53 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "ledger entries",
                 "ordering": ("pk",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("amount__gt", 0), ("kind__in", ["hire", "late_fee", "fee", "bond_held", "refund"])
+                            ),
+                            models.Q(
+                                ("amount__lt", 0),
+                                (
+                                    "kind__in",
+                                    ["hire_payment", "fee_payment", "bond_payment", "bond_applied", "refund_due"],
+                                ),
+                            ),
+                            ("kind", "reversal"),
+                            _connector="OR",
+                        ),
+                        name="ledger_sign_fits_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "reversal"), ("reverses__isnull", False)),
+                            models.Q(models.Q(("kind", "reversal"), _negated=True), ("reverses__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="ledger_reversal_names_entry",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("kind__in", ["hire_payment", "fee_payment", "bond_payment", "refund"]),
+                                models.Q(("method", ""), _negated=True),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    ("kind__in", ["hire_payment", "fee_payment", "bond_payment", "refund"]),
+                                    _negated=True,
+                                ),
+                                ("method", ""),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ledger_payment_has_method",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "refund_due")), fields=("rental",), name="ledger_bond_released_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1086,6 +1324,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("rental", "terms"), name="signature_once_a_version")],
+            },
         ),
         migrations.CreateModel(
             name="StoredAnswer",
@@ -1105,6 +1346,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["created_at"], name="stored_answer_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "method", "path", "key"), name="stored_answer_once")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Treatment",
@@ -1170,6 +1417,30 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("device", "started_corrected"),
+                "indexes": [
+                    models.Index(fields=["device", "started_corrected"], name="treatment_device_start"),
+                    models.Index(
+                        condition=models.Q(("rental__isnull", False)),
+                        fields=["rental", "started_corrected"],
+                        name="treatment_rental_start",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("seconds__gt", 0)),
+                        fields=("allowance", "n"),
+                        name="treatment_once_an_allowance",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("seconds", 0)),
+                        fields=("device", "n", "started_device"),
+                        name="treatment_empty_record_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["completed", "stopped", "fault"])),
+                        name="treatment_outcome_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1209,60 +1480,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-created_at", "-pk"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["queued", "running"])),
+                        fields=["created_at"],
+                        name="usage_import_open",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["queued", "running", "done", "failed"])),
+                        name="usage_import_status_known",
+                    )
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("state__in", ["queued", "retry"])),
-                fields=["next_attempt_at"],
-                name="message_to_send",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("state", "sending")), fields=["lease_until"], name="message_sending"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("state__in", ["failed", "unknown"])), fields=["state"], name="message_to_decide"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["queued", "sending", "retry", "sent", "failed", "unknown", "void"])),
-                name="message_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("claim__isnull", False), ("lease_until__isnull", False), ("state", "sending")),
-                    models.Q(
-                        models.Q(("state", "sending"), _negated=True),
-                        ("claim__isnull", True),
-                        ("lease_until__isnull", True),
-                    ),
-                    _connector="OR",
-                ),
-                name="message_sending_is_claimed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("sent_at__isnull", False), ("state", "sent")),
-                    models.Q(models.Q(("state", "sent"), _negated=True), ("sent_at__isnull", True)),
-                    _connector="OR",
-                ),
-                name="message_sent_has_time",
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="message",
@@ -1337,16 +1568,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="pause",
-            constraint=models.UniqueConstraint(fields=("device", "device_days"), name="pause_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="pause",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("device_days__isempty", False)), name="pause_has_days"
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="pause",
             trigger=pgtrigger.compiler.Trigger(
@@ -1374,109 +1595,6 @@ class Migration(migrations.Migration):
                     table="rentals_pause",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(fields=["clinic", "-created_at", "-id"], name="rental_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(fields=["clinic", "state", "due_on"], name="rental_clinic_state_due"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(fields=["clinic", "state", "starts_on"], name="rental_clinic_state_start"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(fields=["patient", "state"], name="rental_patient_state"),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("external_reference", ""), _negated=True),
-                fields=("clinic", "external_reference"),
-                name="rental_external_reference_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["enquiry", "reserved", "active", "returned", "lost", "kept", "closed", "cancelled"])
-                ),
-                name="rental_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("due_on__gt", models.F("starts_on"))), name="rental_due_after_start"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("prescribed_per_day__gte", 1)), name="rental_prescription_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("planned_treatments__gte", 1), ("recorded_from_history", True), _connector="OR"),
-                name="rental_plan_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("handed_over_at__isnull", True), ("state__in", ["enquiry", "reserved", "cancelled"])),
-                    models.Q(
-                        models.Q(("state__in", ["enquiry", "reserved", "cancelled"]), _negated=True),
-                        ("handed_over_at__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="rental_handed_over_when_state_says_so",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("returned_at__isnull", False), ("state", "returned")),
-                    ("state", "closed"),
-                    models.Q(
-                        models.Q(("state__in", ["returned", "closed"]), _negated=True), ("returned_at__isnull", True)
-                    ),
-                    _connector="OR",
-                ),
-                name="rental_returned_when_state_says_so",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_at__isnull", False), ("state__in", ["cancelled", "lost", "kept", "closed"])),
-                    models.Q(
-                        models.Q(("state__in", ["cancelled", "lost", "kept", "closed"]), _negated=True),
-                        ("ended_at__isnull", True),
-                    ),
-                    _connector="OR",
-                ),
-                name="rental_ended_when_state_says_so",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("returned_at__isnull", True), ("returned_at__gte", models.F("handed_over_at")), _connector="OR"
-                ),
-                name="rental_returned_after_hand_over",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -1595,13 +1713,6 @@ class Migration(migrations.Migration):
                 fields=("rental", "kind", "occasion", "recipient", "channel"), name="reminder_once"
             ),
         ),
-        migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("void", False), models.Q(("why", ""), _negated=True), _connector="OR"),
-                name="reminder_void_has_reason",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="reminder",
             trigger=pgtrigger.compiler.Trigger(
@@ -1631,10 +1742,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddIndex(
-            model_name="move",
-            index=models.Index(fields=["new_state", "at"], name="move_state_at"),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="move",
             trigger=pgtrigger.compiler.Trigger(
@@ -1647,57 +1754,6 @@ class Migration(migrations.Migration):
                     table="rentals_move",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("amount__gt", 0), ("kind__in", ["hire", "late_fee", "fee", "bond_held", "refund"])),
-                    models.Q(
-                        ("amount__lt", 0),
-                        ("kind__in", ["hire_payment", "fee_payment", "bond_payment", "bond_applied", "refund_due"]),
-                    ),
-                    ("kind", "reversal"),
-                    _connector="OR",
-                ),
-                name="ledger_sign_fits_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "reversal"), ("reverses__isnull", False)),
-                    models.Q(models.Q(("kind", "reversal"), _negated=True), ("reverses__isnull", True)),
-                    _connector="OR",
-                ),
-                name="ledger_reversal_names_entry",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("kind__in", ["hire_payment", "fee_payment", "bond_payment", "refund"]),
-                        models.Q(("method", ""), _negated=True),
-                    ),
-                    models.Q(
-                        models.Q(
-                            ("kind__in", ["hire_payment", "fee_payment", "bond_payment", "refund"]), _negated=True
-                        ),
-                        ("method", ""),
-                    ),
-                    _connector="OR",
-                ),
-                name="ledger_payment_has_method",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "refund_due")), fields=("rental",), name="ledger_bond_released_once"
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -1728,69 +1784,10 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddIndex(
-            model_name="holding",
-            index=models.Index(
-                models.F("device"), models.Func(models.F("out"), function="lower"), name="holding_device_out"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="holding",
-            index=models.Index(condition=models.Q(("live", True)), fields=["device"], name="holding_device_live"),
-        ),
-        migrations.AddConstraint(
-            model_name="holding",
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
-                condition=models.Q(("device_id__isnull", False), ("live", True)),
-                deferrable=django.db.models.constraints.Deferrable["IMMEDIATE"],
-                expressions=[(rentals.models.holdings.DeviceSpan(), "&&"), ("blocked", "&&")],
-                name="holding_blocks_device_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="holding",
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
-                condition=models.Q(("device_id__isnull", False), ("out__isnull", False)),
-                deferrable=django.db.models.constraints.Deferrable["IMMEDIATE"],
-                expressions=[(rentals.models.holdings.DeviceSpan(), "&&"), ("out", "&&")],
-                name="holding_out_once",
-            ),
-        ),
         migrations.AddConstraint(
             model_name="holding",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("live", True)), fields=("rental",), name="holding_one_live_a_rental"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="holding",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("out__isnull", True),
-                    models.Q(
-                        ("counter_out__isnull", False),
-                        ("device_id__isnull", False),
-                        ("out__startswith__isnull", False),
-                        ("used_out__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="holding_out_has_device_and_counter",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="holding",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("live", True), ("out__isnull", True), ("out__endswith__isnull", False), _connector="OR"
-                ),
-                name="holding_closed_has_end",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="holding",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("blocked__isempty", False)), name="holding_blocks_some_day"
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -1869,30 +1866,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="discrepancy",
-            index=models.Index(fields=["clinic", "state", "-opened_at"], name="discrepancy_clinic_state"),
-        ),
-        migrations.AddIndex(
-            model_name="discrepancy",
-            index=models.Index(fields=["device", "state"], name="discrepancy_device"),
-        ),
-        migrations.AddIndex(
-            model_name="discrepancy",
             index=models.Index(fields=["rental", "state"], name="discrepancy_rental"),
-        ),
-        migrations.AddConstraint(
-            model_name="discrepancy",
-            constraint=models.UniqueConstraint(fields=("kind", "subject"), name="discrepancy_opened_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="discrepancy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("closed_at__isnull", True), ("state", "open")),
-                    models.Q(("closed_at__isnull", False), ("state", "closed")),
-                    _connector="OR",
-                ),
-                name="discrepancy_closed_when_state_says_so",
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="discrepancy",
@@ -1937,10 +1911,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="signature",
-            constraint=models.UniqueConstraint(fields=("rental", "terms"), name="signature_once_a_version"),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="signature",
             trigger=pgtrigger.compiler.Trigger(
@@ -1953,46 +1923,6 @@ class Migration(migrations.Migration):
                     table="rentals_signature",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="storedanswer",
-            index=models.Index(fields=["created_at"], name="stored_answer_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="storedanswer",
-            constraint=models.UniqueConstraint(fields=("user", "method", "path", "key"), name="stored_answer_once"),
-        ),
-        migrations.AddIndex(
-            model_name="treatment",
-            index=models.Index(fields=["device", "started_corrected"], name="treatment_device_start"),
-        ),
-        migrations.AddIndex(
-            model_name="treatment",
-            index=models.Index(
-                condition=models.Q(("rental__isnull", False)),
-                fields=["rental", "started_corrected"],
-                name="treatment_rental_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="treatment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("seconds__gt", 0)), fields=("allowance", "n"), name="treatment_once_an_allowance"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="treatment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("seconds", 0)),
-                fields=("device", "n", "started_device"),
-                name="treatment_empty_record_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="treatment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("outcome__in", ["completed", "stopped", "fault"])), name="treatment_outcome_known"
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -2054,21 +1984,6 @@ class Migration(migrations.Migration):
                     table="rentals_treatment",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="usageimport",
-            index=models.Index(
-                condition=models.Q(("status__in", ["queued", "running"])),
-                fields=["created_at"],
-                name="usage_import_open",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="usageimport",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["queued", "running", "done", "failed"])),
-                name="usage_import_status_known",
             ),
         ),
     ]
