@@ -21,6 +21,8 @@ class _Server(SMTP):
         if sink.mode == "421 at connect":
             transport.write(b"421 4.3.2 too busy\r\n")
             transport.close()
+        elif sink.mode == "no greeting":
+            sink.silent.append(transport)
         elif sink.mode == "554 at connect":
             transport.write(b"554 5.3.2 no service here\r\n")
             transport.close()
@@ -55,6 +57,7 @@ class Sink:
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.senders: list[str] = []  # of the envelopes
+        self.silent: list[Any] = []  # connections that nobody greets
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]

@@ -25,7 +25,7 @@ from rentals.reminders.rate import take_place
 from rentals.reminders.reports import stop_mail
 from rentals.reminders.return_path import mark
 from rentals.reminders.schedule import may_send
-from rentals.reminders.texts import add_keys, write_mail
+from rentals.reminders.texts import add_keys, attach_papers, write_mail
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +69,21 @@ def send(message_id: int, at: datetime) -> str | None:
     claimed = claim(message_id, at)
     if claimed is None:
         return None
-    message, mail = claimed
-    return settle(message, deliver(mail), at, to=mail.to[0]) if mail else State.VOID
+    message, mail, reminders = claimed
+    return settle(message, hand_over(mail, reminders), at, to=mail.to[0]) if mail else State.VOID
 
 
-def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None] | None:
+def hand_over(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> Delivery:
+    """Give the mail, with its papers, to the mail server. A paper that cannot be made holds the mail back, not up."""
+    try:
+        attach_papers(mail, reminders)
+    except Exception as error:
+        logger.exception("the papers of a message could not be made")
+        return Delivery(Outcome.TRY_AGAIN, f"its papers could not be made ({type(error).__name__})")
+    return deliver(mail)
+
+
+def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None, list[Reminder]] | None:
     """Make the message ours for one attempt and write its mail; None when it is not to be sent now.
 
     Its reminders are judged again; with none left the message becomes void and has no mail. A message that finds
@@ -92,9 +102,9 @@ def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternative
             keep(message, mail)
             mark(mail, message)
             add_keys(mail, reminders, at)
-            return message, mail
+            return message, mail, reminders
         release(message, state=State.VOID, why=NOTHING_LEFT)
-    return message, None
+    return message, None, []
 
 
 def take(message: Message, at: datetime) -> bool:

@@ -185,7 +185,7 @@ def test_a_message_left_in_sending_becomes_unknown_after_its_lease_and_is_never_
 
 def test_an_answer_that_comes_after_the_lease_leaves_it_unknown():
     message, at = planned()
-    claimed, _ = outbox.claim(message.pk, at)
+    claimed, *_ = outbox.claim(message.pk, at)
     outbox.sweep(at + outbox.LEASE)
     assert outbox.settle(claimed, mail.Delivery(mail.Outcome.ACCEPTED), at + outbox.LEASE) == "unknown"
     message.refresh_from_db()
@@ -356,6 +356,16 @@ def test_a_letter_that_cannot_be_written_leaves_the_message_waiting(sink, monkey
         outbox.send(message.pk, at)
     message.refresh_from_db()
     assert (message.state, message.attempts) == ("queued", 0)
+
+
+def test_papers_that_cannot_be_made_hold_a_message_back_and_it_is_tried_again(sink, monkeypatch, caplog):
+    message, at = planned()
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox, "attach_papers", lambda *_: 1 / 0)
+        assert outbox.send(message.pk, at) == "retry"
+    message.refresh_from_db()
+    assert message.why == "its papers could not be made (ZeroDivisionError)"
+    assert outbox.send(message.pk, message.next_attempt_at) == "sent"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,160 @@
+"""T6: the queue's server killed, flushed, full and away for a minute while reminders go out, with worker and scheduler.
+
+The number of rounds of each kind is the environment's ROUNDS, 5 unless set; SECONDS_AWAY how long it is away, 60
+unless set. A Valkey of the drill's own is hurt; PostgreSQL is left alone.
+"""
+
+import itertools
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import redis
+from django.conf import settings
+from django.test import override_settings
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from config.celery import app
+from config.embedded.layout import layout
+from config.embedded.servers import Servers
+from config.environment import broker
+from config.supervisor import Child
+from drills.kills import CELERY, SINK_SECONDS, WORKER, clinic_that_never_sleeps, figures, mail_to, make_overdue
+from rentals import tasks
+from rentals.models import Message
+from rentals.reminders import outbox, plan
+from tests.running import environment_on_this_database, eventually
+from tests.sink import Sink
+
+MESSAGES = 40
+SECONDS_TO_WORK_AGAIN = 150  # a sweep comes each minute, and a worker waits before it tries its connection again
+
+
+def drill() -> dict[str, str]:
+    rounds, away = int(os.environ.get("ROUNDS", "5")), float(os.environ.get("SECONDS_AWAY", "60"))
+    return hurt_the_queue(dict.fromkeys(HURTS, rounds) | {"away": max(rounds // 5, 1)}, away)
+
+
+def hurt_the_queue(rounds: dict[str, int], seconds_away: float, *, with_beat: bool = True) -> dict[str, str]:
+    """Hurt the queue `rounds` times in each way while messages wait; all must go out once, by worker and beat alone.
+
+    Without beat its sweep is called here, each second instead of each minute.
+    """
+    desk = clinic_that_never_sleeps()
+    worked: dict[str, list[float]] = {hurt: [] for hurt in rounds}
+    with own_valkey() as servers, Sink(delay=SINK_SECONDS) as sink, kept_running(sink, servers, with_beat) as children:
+        for hurt, count in rounds.items():
+            for _ in range(count):
+                make_overdue(desk, MESSAGES)
+                poke(plan.plan_reminders(datetime.now(UTC)).messages[: MESSAGES // 2])  # a sweep pokes the others
+                time.sleep(random.uniform(0, 0.5))
+                HURTS[hurt](servers, seconds_away)
+                worked[hurt].append(until_all_left(children, sweep=not with_beat))
+        outbox.sweep(datetime.now(UTC) + outbox.LEASE)
+        found = figures(sink)
+    for hurt, seconds in worked.items():
+        found[f"{hurt}: working again"] = f"{len(seconds)} of {rounds[hurt]}, within {max(seconds):.0f} s"
+    return found
+
+
+def until_all_left(children: list[Child], *, sweep: bool) -> float:
+    """Keep worker and scheduler running until no message waits any more; return how many seconds that took."""
+    started = time.monotonic()
+    waiting = Message.objects.filter(state__in=Message.TO_SEND)
+    seconds = itertools.count()
+
+    def all_left() -> bool:
+        for child in children:
+            child.keep()
+        if sweep and time.monotonic() - started > next(seconds):
+            with suppress(OperationalError):
+                poke(outbox.due_messages(datetime.now(UTC)))
+        return not waiting.exists()
+
+    assert eventually(all_left, SECONDS_TO_WORK_AGAIN), f"{waiting.count()} messages still wait"
+    return time.monotonic() - started
+
+
+def kill(servers: Servers, _: float) -> None:
+    """It dies and is started again at once, with what its log has."""
+    psutil.Process(process_of(servers)).send_signal(signal.SIGKILL)
+    time.sleep(0.5)
+    servers.valkey.start()
+
+
+def flush(servers: Servers, _: float) -> None:
+    client(servers).flushall()
+
+
+def fill(servers: Servers, _: float) -> None:
+    """It takes nothing more for a while: whoever writes gets an error."""
+    full = client(servers)
+    full.config_set("maxmemory", "1")
+    time.sleep(5)
+    full.config_set("maxmemory", "0")
+
+
+def take_away(servers: Servers, seconds: float) -> None:
+    psutil.Process(process_of(servers)).send_signal(signal.SIGKILL)
+    time.sleep(seconds)
+    servers.valkey.start()
+
+
+HURTS: dict[str, Callable[[Servers, float], None]] = {
+    "killed": kill,
+    "flushed": flush,
+    "full": fill,
+    "away": take_away,
+}
+
+
+def client(servers: Servers) -> redis.Redis:
+    return redis.Redis.from_url(servers.layout.redis_url(0))
+
+
+def process_of(servers: Servers) -> int:
+    return int(client(servers).info("server")["process_id"])
+
+
+@contextmanager
+def own_valkey() -> Iterator[Servers]:
+    """A Valkey that nobody else uses, and the setting that leads to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        servers = Servers(layout(Path(folder)))
+        servers.valkey.start()
+        try:
+            with override_settings(REDIS_URL=servers.layout.redis_url(0)):
+                yield servers
+        finally:
+            servers.valkey.stop()
+
+
+def poke(messages: list[int]) -> None:
+    """Poke as planning does, but through the queue that the settings name now."""
+    with Connection(broker(settings.REDIS_URL)) as connection:
+        for message in messages:
+            app.send_task(tasks.send_message.name, (message,), connection=connection)
+
+
+@contextmanager
+def kept_running(sink: Sink, servers: Servers, with_beat: bool) -> Iterator[list[Child]]:
+    """A worker and a scheduler on that queue, started again when they end, as a desk has them."""
+    environment = {**environment_on_this_database(), **mail_to(sink)}
+    beat = [*CELERY, "beat", "--pidfile=", "--schedule", str(servers.layout.state / "beat"), "--loglevel", "critical"]
+    commands = {"worker": WORKER} | ({"scheduler": beat} if with_beat else {})
+    children = [Child(name, command, environment, tell=lambda *_: None) for name, command in commands.items()]
+    try:
+        for child in children:
+            child.keep()
+        yield children
+    finally:
+        for child in children:
+            child.end_group()
