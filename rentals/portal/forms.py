@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 
 from config.models import Clinic
 from rentals.patient_requests import Problem
+from rentals.portal.page import PlainForm
 from rentals.signatures import LONGEST_NAME, LONGEST_RELATION
 
 STEP = timedelta(minutes=30)  # between two times to choose from
@@ -16,7 +17,7 @@ LONGEST_WORDS = 2000
 YES, NO = "yes", "no"
 
 
-class OnceForm(forms.Form):
+class OnceForm(PlainForm):
     """A form that counts once, however often it is sent: it carries a key of its own."""
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=40, validators=[RegexValidator(r"^\w+$")])
@@ -53,7 +54,7 @@ class HealedForm(OnceForm):
     )
 
 
-class SlotForm(forms.Form):
+class SlotForm(PlainForm):
     """When the device comes back: one of `days`, at one of the times at which the clinic is open on any of them."""
 
     day = forms.TypedChoiceField(label="Which day?", coerce=date.fromisoformat)
@@ -62,15 +63,18 @@ class SlotForm(forms.Form):
     def __init__(self, *data: Any, clinic: Clinic, days: Sequence[date], **options: Any) -> None:
         super().__init__(*data, **options)
         self.fields["day"].choices = [(day.isoformat(), in_words(clinic, day)) for day in days]  # type: ignore[attr-defined]
-        clocks = [(clock.isoformat(), f"{clock:%-I:%M %p}".lower()) for clock in clocks_of(clinic, days)]
+        clocks = [(clock.isoformat(), clock_in_words(clock)) for clock in clocks_of(clinic, days)]
         self.fields["clock"].choices = clocks  # type: ignore[attr-defined]
 
 
 def in_words(clinic: Clinic, day: date) -> str:
-    """`Tuesday 3 March, open 8:30 am to 5:30 pm`."""
+    """`Tue 3 March, 8:30 am to 5:30 pm`."""
     hours = clinic.hours_on(day)
-    opened = f", open {hours.opens:%-I:%M %p} to {hours.closes:%-I:%M %p}" if hours else ""
-    return f"{day:%A %-d %B}" + opened.replace("AM", "am").replace("PM", "pm")
+    return f"{day:%a %-d %B}" + (f", {clock_in_words(hours.opens)} to {clock_in_words(hours.closes)}" if hours else "")
+
+
+def clock_in_words(clock: time) -> str:
+    return f"{clock:%-I:%M %p}".lower()
 
 
 def clocks_of(clinic: Clinic, days: Sequence[date]) -> list[time]:
@@ -84,7 +88,7 @@ def clocks_of(clinic: Clinic, days: Sequence[date]) -> list[time]:
     return sorted(found)
 
 
-class DayForm(forms.Form):
+class DayForm(PlainForm):
     """The patient's word of one of `days`."""
 
     day = forms.TypedChoiceField(label="Which day?", coerce=date.fromisoformat)
@@ -97,10 +101,10 @@ class DayForm(forms.Form):
 
     def __init__(self, *data: Any, days: Sequence[date], **options: Any) -> None:
         super().__init__(*data, **options)
-        self.fields["day"].choices = [(day.isoformat(), f"{day:%A %-d %B %Y}") for day in days]  # type: ignore[attr-defined]
+        self.fields["day"].choices = [(day.isoformat(), f"{day:%A %-d %B}") for day in days]  # type: ignore[attr-defined]
 
 
-class PreferencesForm(forms.Form):
+class PreferencesForm(PlainForm):
     email_reminders = forms.BooleanField(label="Remind me by e-mail about this hire", required=False)
     wants_advice = forms.BooleanField(label="Also send me advice that is not strictly about the hire", required=False)
     language = forms.ChoiceField(label="Language of our e-mails")
@@ -112,7 +116,7 @@ class PreferencesForm(forms.Form):
             self.fields["language"].widget = forms.HiddenInput()
 
 
-class SignForm(forms.Form):
+class SignForm(PlainForm):
     """A name typed under the agreement; whoever would rather draw it does so at the desk."""
 
     name = forms.CharField(

@@ -1,5 +1,6 @@
 """What patients read about their hire: what they have and until when, what comes next, and how the device is used."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from rentals.models.states import State
 from rentals.portal.page import BasePatientPage, for_patients
 from rentals.portal_sessions import READABLE_AFTER_END
 
+ENDING = timedelta(days=14)  # before the due day; from then on the page asks when the device comes back
 ASKED = (StaffTask.Kind.EXTENSION, StaffTask.Kind.PROBLEM, StaffTask.Kind.HEALED)
 
 
@@ -25,7 +27,7 @@ class Home(BasePatientPage):
         return self.show(
             device=device_of(rental),
             hours=self.clinic.hours_on(rental.starts_on),
-            opens_next=self.clinic.next_open_day(self.today),
+            is_ending=rental.healed_on or rental.due_on - self.today <= ENDING,
             is_late=rental.state == State.ACTIVE and rental.due_on < self.today,
             to_sign=needs_signature(rental),
             bond_due=ledger.bond_due(rental),

@@ -30,13 +30,20 @@ WAYS = (
     ("my-days", "My treatments"),
     ("my-care", "How to use it"),
     ("my-documents", "Documents"),
-    ("my-preferences", "What we send you"),
+    ("my-preferences", "Reminders"),
 )
 
 Answer = Callable[..., HttpResponseBase]
 
 
-class BirthForm(forms.Form):
+class PlainForm(forms.Form):
+    """Its labels are sentences of their own, without a colon after them."""
+
+    def __init__(self, *data: Any, **options: Any) -> None:
+        super().__init__(*data, **{"label_suffix": "", **options})
+
+
+class BirthForm(PlainForm):
     """What opens a page that a link in a mail leads to."""
 
     date_of_birth = forms.DateField(
@@ -111,7 +118,10 @@ class BasePatientPage(View):
         return self.clinic.day_of(self.now)
 
     def show(self, *, status: int = 200, **context: Any) -> HttpResponse:
+        opens_next = self.clinic.next_open_day(self.today)
         surroundings = {
+            "opens_next": opens_next,
+            "next_hours": opens_next and self.clinic.hours_on(opens_next),
             "rental": self.rental,
             "clinic": self.clinic,
             "today": self.today,

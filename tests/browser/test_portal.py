@@ -17,7 +17,7 @@ from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
-WAYS = ("My hire", "My treatments", "How to use it", "Documents", "What we send you")
+WAYS = ("My hire", "My treatments", "How to use it", "Documents", "Reminders")
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_whole_visit_works_without_javascript(browser: Browser, live_server, h
     page.get_by_text("You bring it back on").wait_for()
     page.get_by_role("link", name="I was told that I am healed").click()
     send(page, "Tell my clinician")
-    page.get_by_role("link", name="What we send you").click()
+    page.get_by_role("link", name="Reminders").click()
     page.get_by_label("Also send me advice").uncheck()
     send(page, "Save")
     page.get_by_text("Thank you. We have written it down.").wait_for()

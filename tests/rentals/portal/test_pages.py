@@ -100,7 +100,7 @@ class TestDays:
         visitor = Visitor(rental)
         visitor.see("/my/days/")
         assert "21 February: done, 1 treatment<" in visitor.page
-        assert "24 February: no treatment; in the patient’s words: treated<" in visitor.page
+        assert "24 February: no treatment; in your words: treated<" in visitor.page
         assert "1 March: nothing is known<" in visitor.page
         assert "341 on this device, as of 25 February" in visitor.page
 
