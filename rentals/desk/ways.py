@@ -32,5 +32,6 @@ WAYS = (
     Way("usage", "Usage data", "upload", "usage.read"),
     Way("discrepancies", "Discrepancies", "circle-alert", "usage.read"),
     Way("messages", "Messages", "mail", "messages.watch"),
+    Way("terms", "Terms", "file-text", "terms.write"),
     Way("fleet", "Fleet figures", "chart-column", "reports.read"),
 )
