@@ -38,7 +38,99 @@ class Migration(migrations.Migration):
                 ),
                 ("is_guardian", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="contact", to="patients.patient"
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("receives__in", ["instead", "beside", "nothing"])),
+                        name="contact_receives_known",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Payer",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=240)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("address", models.TextField(blank=True)),
+                (
+                    "reference",
+                    models.CharField(blank=True, help_text="A claim or purchase order number.", max_length=80),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payers", to="patients.patient"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="SuppressedAddress",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("address", models.EmailField(help_text="In lower case.", max_length=254)),
+                (
+                    "why",
+                    models.CharField(
+                        choices=[
+                            ("bounced", "Mail to it came back"),
+                            ("complained", "Its owner called our mail unwanted"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("since", models.DateTimeField()),
+                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "suppressed addresses",
+                "ordering": ("pk",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("lifted_at__isnull", True)),
+                        fields=("address",),
+                        name="suppressed_address_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("address", django.db.models.functions.text.Lower("address"))),
+                        name="suppressed_lower",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("why__in", ["bounced", "complained"])), name="suppressed_why_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("lifted_at__isnull", True), ("lifted_by__isnull", True)),
+                            models.Q(("lifted_at__isnull", False), ("lifted_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="suppressed_lifted_has_who",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ContactEvent",
@@ -65,26 +157,38 @@ class Migration(migrations.Migration):
                 ),
                 ("is_guardian", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="patients.contact",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Payer",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=240)),
-                ("email", models.EmailField(blank=True, max_length=254)),
-                ("address", models.TextField(blank=True)),
-                (
-                    "reference",
-                    models.CharField(blank=True, help_text="A claim or purchase order number.", max_length=80),
-                ),
-                ("created_at", models.DateTimeField()),
-            ],
-            options={
-                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
@@ -102,32 +206,38 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, help_text="A claim or purchase order number.", max_length=80),
                 ),
                 ("created_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="patients.payer",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="SuppressedAddress",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("address", models.EmailField(help_text="In lower case.", max_length=254)),
-                (
-                    "why",
-                    models.CharField(
-                        choices=[
-                            ("bounced", "Mail to it came back"),
-                            ("complained", "Its owner called our mail unwanted"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("since", models.DateTimeField()),
-                ("lifted_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "verbose_name_plural": "suppressed addresses",
-                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
@@ -150,6 +260,37 @@ class Migration(migrations.Migration):
                 ),
                 ("since", models.DateTimeField()),
                 ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="patients.suppressedaddress",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
@@ -210,135 +351,6 @@ class Migration(migrations.Migration):
                     table="patients_patient",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddField(
-            model_name="contact",
-            name="patient",
-            field=models.OneToOneField(
-                on_delete=django.db.models.deletion.PROTECT, related_name="contact", to="patients.patient"
-            ),
-        ),
-        migrations.AddField(
-            model_name="contactevent",
-            name="patient",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="patients.patient",
-            ),
-        ),
-        migrations.AddField(
-            model_name="contactevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="contactevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="patients.contact",
-            ),
-        ),
-        migrations.AddField(
-            model_name="payer",
-            name="patient",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="payers", to="patients.patient"
-            ),
-        ),
-        migrations.AddField(
-            model_name="payerevent",
-            name="patient",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="patients.patient",
-            ),
-        ),
-        migrations.AddField(
-            model_name="payerevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="payerevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="patients.payer",
-            ),
-        ),
-        migrations.AddField(
-            model_name="suppressedaddress",
-            name="lifted_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="suppressedaddressevent",
-            name="lifted_by",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="suppressedaddressevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="suppressedaddressevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="patients.suppressedaddress",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="contact",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("receives__in", ["instead", "beside", "nothing"])), name="contact_receives_known"
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -425,36 +437,6 @@ class Migration(migrations.Migration):
                     table="patients_payerevent",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppressedaddress",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("lifted_at__isnull", True)), fields=("address",), name="suppressed_address_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppressedaddress",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("address", django.db.models.functions.text.Lower("address"))),
-                name="suppressed_lower",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppressedaddress",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("why__in", ["bounced", "complained"])), name="suppressed_why_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppressedaddress",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("lifted_at__isnull", True), ("lifted_by__isnull", True)),
-                    models.Q(("lifted_at__isnull", False), ("lifted_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="suppressed_lifted_has_who",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

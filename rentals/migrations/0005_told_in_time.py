@@ -26,10 +26,28 @@ class Migration(migrations.Migration):
                 ("given_at", models.DateTimeField()),
                 ("millilitres", models.PositiveSmallIntegerField(default=200)),
                 ("expires_on", models.DateField(blank=True, null=True)),
+                (
+                    "given_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="gel", to="rentals.rental"
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "gel supplies",
                 "ordering": ("given_at", "pk"),
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("millilitres__gte", 1)), name="gel_supply_not_empty")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -63,9 +81,27 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("why", models.CharField(blank=True, help_text="Reply codes only; no patient data.", max_length=240)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="rentals.message"
+                    ),
+                ),
             ],
             options={
                 "ordering": ("at", "pk"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind__in", ["delivered", "deferred", "bounced", "complained", "unsubscribed"])
+                        ),
+                        name="message_report_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("permanent", False), ("kind", "bounced"), _connector="OR"),
+                        name="message_report_permanent",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -79,9 +115,36 @@ class Migration(migrations.Migration):
                 ("text", models.TextField(blank=True)),
                 ("html", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="message_templates",
+                        to="config.clinic",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
                 "ordering": ("clinic", "kind", "language", "-version"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("clinic", "kind", "language", "version"), name="message_template_version_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("html", ""), ("subject", ""), ("text", "")),
+                            models.Q(models.Q(("text", ""), _negated=True), models.Q(("html", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="message_template_whole",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -119,9 +182,34 @@ class Migration(migrations.Migration):
                 ("content", models.BinaryField(help_text="The PDF.")),
                 ("sha256", models.CharField(help_text="Of the PDF.", max_length=64)),
                 ("made_at", models.DateTimeField()),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="papers", to="rentals.rental"
+                    ),
+                ),
             ],
             options={
                 "ordering": ("kind", "version"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("rental", "kind", "version"), name="paper_version_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("number", ""), _negated=True), fields=("number",), name="paper_number_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["agreement", "return", "statement", "invoice", "receipt"])),
+                        name="paper_kind_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -131,24 +219,16 @@ class Migration(migrations.Migration):
                 ("day", models.DateField()),
                 ("treated", models.BooleanField()),
                 ("said_at", models.DateTimeField()),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="patient_days", to="rentals.rental"
+                    ),
+                ),
             ],
             options={
                 "ordering": ("day",),
-            },
-        ),
-        migrations.CreateModel(
-            name="PatientDayEvent",
-            fields=[
-                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("id", models.BigIntegerField()),
-                ("day", models.DateField()),
-                ("treated", models.BooleanField()),
-                ("said_at", models.DateTimeField()),
-            ],
-            options={
-                "abstract": False,
+                "constraints": [models.UniqueConstraint(fields=("rental", "day"), name="patient_day_once")],
             },
         ),
         migrations.CreateModel(
@@ -160,6 +240,12 @@ class Migration(migrations.Migration):
                 ("last_seen_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="rentals.patientlink"
+                    ),
+                ),
             ],
             options={
                 "ordering": ("pk",),
@@ -214,9 +300,194 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("threshold", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="reminder_rules", to="config.clinic"
+                    ),
+                ),
             ],
             options={
                 "ordering": ("clinic", "kind"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("clinic", "kind"), name="reminder_rule_once_a_kind"),
+                    models.CheckConstraint(
+                        condition=models.Q(("counted_in__in", ["calendar", "open"])), name="reminder_rule_days_known"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StaffTask",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("phone", "Phone instead of a mail"),
+                            ("address", "E-mail address to ask for"),
+                            ("chase", "Overdue: get in touch"),
+                            ("deemed_kept", "Overdue for long: propose a purchase"),
+                            ("extension", "Extension asked for"),
+                            ("problem", "Problem reported"),
+                            ("healed", "Patient reports being healed"),
+                            ("locked_out", "Link locked after wrong dates of birth"),
+                            ("gel", "Gel to hand out"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("subject", models.CharField(max_length=120)),
+                (
+                    "for_role",
+                    models.CharField(
+                        choices=[("reception", "Reception"), ("clinician", "Clinician"), ("manager", "Manager")],
+                        default="reception",
+                        max_length=9,
+                    ),
+                ),
+                ("words", models.TextField(help_text="What to do or say; or what the patient wrote.")),
+                (
+                    "asked",
+                    models.JSONField(blank=True, default=dict, help_text="What the patient asked for, as values."),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.TextField(blank=True)),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff_tasks",
+                        to="config.clinic",
+                    ),
+                ),
+                (
+                    "done_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="staff_tasks", to="patients.patient"
+                    ),
+                ),
+                (
+                    "reminder",
+                    models.OneToOneField(
+                        help_text="What is told by phone.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff_task",
+                        to="rentals.reminder",
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff_tasks",
+                        to="rentals.rental",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("due_at", "pk"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("done_at__isnull", True)),
+                        fields=["clinic", "due_at"],
+                        name="staff_task_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "subject"), name="staff_task_asked_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "phone",
+                                    "address",
+                                    "chase",
+                                    "deemed_kept",
+                                    "extension",
+                                    "problem",
+                                    "healed",
+                                    "locked_out",
+                                    "gel",
+                                ],
+                            )
+                        ),
+                        name="staff_task_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("for_role__in", ["reception", "clinician", "manager"])),
+                        name="staff_task_role_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("done_at__isnull", False),
+                            models.Q(("done_by__isnull", True), ("note", "")),
+                            _connector="OR",
+                        ),
+                        name="staff_task_done_has_time",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PatientDayEvent",
+            fields=[
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("day", models.DateField()),
+                ("treated", models.BooleanField()),
+                ("said_at", models.DateTimeField()),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="rentals.patientday",
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="rentals.rental",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
@@ -271,53 +542,38 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("threshold", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="config.clinic",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="rentals.reminderrule",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="StaffTask",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("phone", "Phone instead of a mail"),
-                            ("address", "E-mail address to ask for"),
-                            ("chase", "Overdue: get in touch"),
-                            ("deemed_kept", "Overdue for long: propose a purchase"),
-                            ("extension", "Extension asked for"),
-                            ("problem", "Problem reported"),
-                            ("healed", "Patient reports being healed"),
-                            ("locked_out", "Link locked after wrong dates of birth"),
-                            ("gel", "Gel to hand out"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("subject", models.CharField(max_length=120)),
-                (
-                    "for_role",
-                    models.CharField(
-                        choices=[("reception", "Reception"), ("clinician", "Clinician"), ("manager", "Manager")],
-                        default="reception",
-                        max_length=9,
-                    ),
-                ),
-                ("words", models.TextField(help_text="What to do or say; or what the patient wrote.")),
-                (
-                    "asked",
-                    models.JSONField(blank=True, default=dict, help_text="What the patient asked for, as values."),
-                ),
-                ("opened_at", models.DateTimeField()),
-                ("due_at", models.DateTimeField()),
-                ("done_at", models.DateTimeField(blank=True, null=True)),
-                ("note", models.TextField(blank=True)),
-            ],
-            options={
-                "ordering": ("due_at", "pk"),
             },
         ),
         migrations.CreateModel(
@@ -362,6 +618,80 @@ class Migration(migrations.Migration):
                 ("due_at", models.DateTimeField()),
                 ("done_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.TextField(blank=True)),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="config.clinic",
+                    ),
+                ),
+                (
+                    "done_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="rentals.stafftask",
+                    ),
+                ),
+                (
+                    "reminder",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        help_text="What is told by phone.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="rentals.reminder",
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="rentals.rental",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
@@ -901,55 +1231,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="gelsupply",
-            name="given_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="gelsupply",
-            name="rental",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="gel", to="rentals.rental"
-            ),
-        ),
-        migrations.AddField(
-            model_name="messagereport",
-            name="message",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="rentals.message"
-            ),
-        ),
-        migrations.AddField(
-            model_name="messagetemplate",
-            name="clinic",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="message_templates", to="config.clinic"
-            ),
-        ),
-        migrations.AddField(
-            model_name="messagetemplate",
-            name="created_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="paper",
-            name="made_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="paper",
-            name="rental",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="papers", to="rentals.rental"
-            ),
-        ),
-        migrations.AddField(
             model_name="signature",
             name="paper",
             field=models.OneToOneField(
@@ -997,236 +1278,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("signer__in", ["patient", "guardian"])), name="signature_signer_known"
             ),
         ),
-        migrations.AddField(
-            model_name="patientday",
-            name="rental",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="patient_days", to="rentals.rental"
-            ),
-        ),
-        migrations.AddField(
-            model_name="patientdayevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="patientdayevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rentals.patientday",
-            ),
-        ),
-        migrations.AddField(
-            model_name="patientdayevent",
-            name="rental",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="rentals.rental",
-            ),
-        ),
-        migrations.AddField(
-            model_name="portalsession",
-            name="link",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="rentals.patientlink"
-            ),
-        ),
-        migrations.AddField(
-            model_name="reminderrule",
-            name="clinic",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="reminder_rules", to="config.clinic"
-            ),
-        ),
-        migrations.AddField(
-            model_name="reminderruleevent",
-            name="clinic",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="config.clinic",
-            ),
-        ),
-        migrations.AddField(
-            model_name="reminderruleevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="reminderruleevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rentals.reminderrule",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftask",
-            name="clinic",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="staff_tasks",
-                to="config.clinic",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftask",
-            name="done_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftask",
-            name="patient",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="staff_tasks", to="patients.patient"
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftask",
-            name="reminder",
-            field=models.OneToOneField(
-                help_text="What is told by phone.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="staff_task",
-                to="rentals.reminder",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftask",
-            name="rental",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="staff_tasks", to="rentals.rental"
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="clinic",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="config.clinic",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="done_by",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="patient",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="patients.patient",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rentals.stafftask",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="reminder",
-            field=models.ForeignKey(
-                db_constraint=False,
-                help_text="What is told by phone.",
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="rentals.reminder",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stafftaskevent",
-            name="rental",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="rentals.rental",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="gelsupply",
-            constraint=models.CheckConstraint(condition=models.Q(("millilitres__gte", 1)), name="gel_supply_not_empty"),
-        ),
-        migrations.AddConstraint(
-            model_name="messagereport",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["delivered", "deferred", "bounced", "complained", "unsubscribed"])),
-                name="message_report_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagereport",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("permanent", False), ("kind", "bounced"), _connector="OR"),
-                name="message_report_permanent",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="messagereport",
             trigger=pgtrigger.compiler.Trigger(
@@ -1239,23 +1290,6 @@ class Migration(migrations.Migration):
                     table="rentals_messagereport",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagetemplate",
-            constraint=models.UniqueConstraint(
-                fields=("clinic", "kind", "language", "version"), name="message_template_version_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagetemplate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("html", ""), ("subject", ""), ("text", "")),
-                    models.Q(models.Q(("text", ""), _negated=True), models.Q(("html", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="message_template_whole",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -1272,23 +1306,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="paper",
-            constraint=models.UniqueConstraint(fields=("rental", "kind", "version"), name="paper_version_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="paper",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("number", ""), _negated=True), fields=("number",), name="paper_number_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="paper",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["agreement", "return", "statement", "invoice", "receipt"])),
-                name="paper_kind_known",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="paper",
             trigger=pgtrigger.compiler.Trigger(
@@ -1302,10 +1319,6 @@ class Migration(migrations.Migration):
                     when="BEFORE",
                 ),
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="patientday",
-            constraint=models.UniqueConstraint(fields=("rental", "day"), name="patient_day_once"),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="patientday",
@@ -1350,16 +1363,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="reminderrule",
-            constraint=models.UniqueConstraint(fields=("clinic", "kind"), name="reminder_rule_once_a_kind"),
-        ),
-        migrations.AddConstraint(
-            model_name="reminderrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("counted_in__in", ["calendar", "open"])), name="reminder_rule_days_known"
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="reminderrule",
             trigger=pgtrigger.compiler.Trigger(
@@ -1401,54 +1404,6 @@ class Migration(migrations.Migration):
                     table="rentals_reminderruleevent",
                     when="BEFORE",
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="stafftask",
-            index=models.Index(
-                condition=models.Q(("done_at__isnull", True)), fields=["clinic", "due_at"], name="staff_task_open"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stafftask",
-            constraint=models.UniqueConstraint(fields=("kind", "subject"), name="staff_task_asked_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="stafftask",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "phone",
-                            "address",
-                            "chase",
-                            "deemed_kept",
-                            "extension",
-                            "problem",
-                            "healed",
-                            "locked_out",
-                            "gel",
-                        ],
-                    )
-                ),
-                name="staff_task_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stafftask",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("for_role__in", ["reception", "clinician", "manager"])),
-                name="staff_task_role_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stafftask",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("done_at__isnull", False), models.Q(("done_by__isnull", True), ("note", "")), _connector="OR"
-                ),
-                name="staff_task_done_has_time",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
