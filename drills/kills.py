@@ -33,7 +33,8 @@ from tests.sink import Sink
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery"]
 ALONE = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
 WORKER = [*CELERY, "worker", "--concurrency", "2", *ALONE, "--loglevel", "critical"]
-ENOUGH_TO_DO, MORE_TO_DO = 60, 100  # messages
+CHILDREN_A_WORKER = 4
+ENOUGH_TO_DO, MORE_TO_DO = 150, 200  # messages
 SINK_SECONDS = 0.02
 
 
@@ -44,13 +45,15 @@ def drill() -> dict[str, str]:
 
 
 def kill_senders(kills: int) -> dict[str, str]:
-    """Kill `kills` times, half of them a whole worker; every reminder must have arrived once, or be unknown."""
+    """Kill so many times, each fifth time the whole worker; every reminder must have arrived once, or be unknown."""
     desk = clinic_that_never_sleeps()
+    workers = kills // (CHILDREN_A_WORKER + 1)
     with Sink(delay=SINK_SECONDS) as sink:
-        for _ in range(kills // 2):
-            kill_twice(desk, sink)
+        for _ in range(workers):
+            kill_children_and_worker(desk, sink)
         drain(sink)
-        return {"kills, half of them of the whole worker": str(kills // 2 * 2), **figures(sink)}
+        killed = f"{workers * CHILDREN_A_WORKER} and {workers}"
+        return {"kills of children and of whole workers": killed, **figures(sink)}
 
 
 def doubled_without_claim(count: int) -> int:
@@ -77,14 +80,15 @@ def clinic_that_never_sleeps() -> Clinic:
     return clinic
 
 
-def kill_twice(desk: Clinic, sink: Sink) -> None:
-    """Start a worker; kill one of its children and then all of it, each at a random moment while it sends."""
+def kill_children_and_worker(desk: Clinic, sink: Sink) -> None:
+    """Start a worker; kill some of its children and then all of it, each at a random moment while it sends."""
     give_work(desk)
     with running_worker(sink) as worker:
+        for _ in range(CHILDREN_A_WORKER):
+            wait_until_it_sends(sink)  # after a kill the other child goes on, and a new one takes its place
+            time.sleep(random.uniform(0, 0.3))
+            random.choice(psutil.Process(worker.pid).children()).kill()
         wait_until_it_sends(sink)
-        time.sleep(random.uniform(0, 0.3))
-        random.choice(psutil.Process(worker.pid).children()).kill()
-        wait_until_it_sends(sink)  # the other child goes on, and a new one takes its place
         time.sleep(random.uniform(0, 0.3))
         os.killpg(worker.pid, signal.SIGKILL)
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_killed_senders_lose_nothing_and_send_nothing_twice(queue: redis.Redis):
-    figures = kill_senders(4)
+    figures = kill_senders(5)
     assert (figures["lost"], figures["duplicated"]) == ("0", "0")
     assert int(figures["sent"]) > 0
 
