@@ -80,8 +80,11 @@ def what_is_wrong(clinic: Clinic, at: datetime) -> str:
     expected = Q(rental__healed_on__isnull=False, rental__return_expected_at__isnull=False)
     out = live.filter(Q(rental__due_on__lt=today) | expected, out__isnull=False, device__condition__in=PLANNABLE)
     rows = out.select_related("device__model", "rental__clinic")
-    if any(away(holding, today) != holding.blocked for holding in rows):
-        return "a device that did not come back is presumed to stay away"
+    missed = [holding.rental.due_on for holding in rows if away(holding, today) != holding.blocked]
+    if any(due_on < today for due_on in missed):
+        return "an overdue device is presumed to stay away"
+    if missed:
+        return "a device did not come back when it was expected"
     to_come = live.filter(out=None, rental__due_on__gte=today)
     promised = to_come.filter(rental__capacity_override="").values("device")
     if has_overpromised(Device.objects.filter(pk__in=promised)):

@@ -18,6 +18,7 @@ from rentals.demo.scenes import Scenes, Telling, ask, play
 from rentals.demo.sites import PERTH, SYDNEY, Site, Staff, open_site
 from rentals.demo.stories import stories
 from rentals.demo.usage import Reader
+from rentals.demo.wishes import healed, seen_to, wishes
 from rentals.reconciliation.discrepancies import sweep_silence
 from rentals.reminders import outbox
 from rentals.reminders.plan import plan_reminders
@@ -72,5 +73,8 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
     yield perth, mistyped_reading(perth, fleet)
     yield sydney, copied_log(readers[SYDNEY], fleet)
     yield sydney, taken_on(sydney)
+    yield sydney, healed(sydney, fleet["S12"])
+    yield perth, seen_to(perth, fleet)
+    yield perth, wishes(perth, fleet)
     yield sydney, nights(sydney)
     yield sydney, mornings(sydney, at)

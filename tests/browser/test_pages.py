@@ -11,13 +11,16 @@ from playwright.sync_api import Browser
 
 from config.models import Clinic
 from devices.models import Allowance, Device, ReadOut, Recall
+from patients.contacts import name_contact
 from patients.models import Patient
+from rentals.care import Gel, give_gel, plan_imaging
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
-from rentals.models import CalendarFeed, ClockRuling, Discrepancy, Holding, Rental, UsageImport
+from rentals.models import CalendarFeed, ClockRuling, Discrepancy, Holding, Rental, StaffTask, UsageImport
 from rentals.models.states import State
 from rentals.recall import start_recall
 from rentals.reminders import outbox, plan
+from rentals.staff_tasks import ask_staff, do_task
 from tests import make
 from tests.browser.desk import Watch, open_every_day, sign_in, with_password
 from tests.browser.faults import faults_of
@@ -65,6 +68,7 @@ def busy_site() -> Clinic:
     make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
+    tasks_of(held.rental, now)
     about = {"clinic": site, "device": held.device, "rental": held.rental}
     Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
     clock = (now - DAY).replace(tzinfo=None)
@@ -74,6 +78,20 @@ def busy_site() -> Clinic:
     restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
     Allowance.objects.create(device=held.device, began_at=now, **restart)
     return site
+
+
+def tasks_of(rental: Rental, now: datetime) -> None:
+    """A task of every kind, one done, for somebody with a contact person, gel and imaging to come."""
+    boss, patient = make.manager(), rental.patient
+    who = {"name": "Grace Example", "relation": "Mother", "email": "grace@carers.example", "phone": "0491 570 006"}
+    name_contact(patient, **who, at=now, actor=boss)
+    give_gel(rental, Gel(expires_on=rental.clinic.day_of(now) + 90 * DAY), at=now, actor=boss)
+    plan_imaging(rental, on=rental.clinic.day_of(now) + 9 * DAY, at=now, actor=boss)
+    asked = {"extension": {"due_on": "2027-04-27"}, "problem": {"problem": "fault"}}
+    for kind in StaffTask.Kind:
+        ask_staff(kind, "one", rental=rental, words="Tell them that it is due.", at=now, asked=asked.get(kind))
+    call = ask_staff(StaffTask.Kind.PHONE, "two", rental=rental, words="Told already.", at=now)
+    do_task(call, note="She comes on Friday.", at=now, actor=boss)
 
 
 def recalled_units(site: Clinic) -> None:
@@ -121,6 +139,7 @@ def addresses(site: Clinic) -> dict[str, str]:
     of_offers = {"accept-offer": offer, "decline-offer": offer, "offer-again": passed_on}
     held = rental[State.ACTIVE].holdings.get()
     things = {
+        "do-task": StaffTask.objects.open().filter(clinic=site)[0],
         "patient": Patient.objects.filter(clinic=site).latest("pk"),
         "device": held.device,
         "send-device": held.device,

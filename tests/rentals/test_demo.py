@@ -33,13 +33,16 @@ from rentals.desk.timeline import timeline_of
 from rentals.ledger import balance
 from rentals.models import (
     Discrepancy,
+    GelSupply,
     Holding,
     LedgerEntry,
     Message,
     Move,
+    PatientDay,
     Priority,
     Reminder,
     Rental,
+    StaffTask,
     Treatment,
     UsageImport,
 )
@@ -76,6 +79,16 @@ def first_start(django_db_setup: None, django_db_blocker: DjangoDbBlocker, state
 
 @pytest.mark.usefixtures("first_start")
 class TestDemo:
+    def test_staff_find_tasks_of_several_kinds_and_what_the_patients_said(self):
+        open_kinds = set(StaffTask.objects.open().values_list("kind", flat=True))
+        assert {"extension", "problem", "healed", "phone", "chase"} <= open_kinds
+        coming = Rental.objects.filter(return_expected_at__range=(AT, AT + timedelta(days=4)), due_on__gt=MONDAY)
+        healed = coming.get(healed_on__lt=MONDAY, state=State.ACTIVE)
+        assert StaffTask.objects.filter(rental=healed, kind="healed", done_by=None).exclude(done_at=None).exists()
+        assert GelSupply.objects.exists()
+        assert Rental.objects.filter(imaging_due_on__gt=MONDAY, patient__contact__receives="beside").exists()
+        assert PatientDay.objects.filter(treated=True).exists()
+
     def test_its_logins_are_said_and_kept_for_its_owner_only(self, first_start: tuple[str, bool], state: Path):
         logins, is_demo = first_start
         assert is_demo

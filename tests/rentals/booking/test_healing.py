@@ -121,7 +121,7 @@ def test_a_device_that_does_not_come_and_has_no_substitute_puts_the_next_patient
     later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
     replan.mend(make.NOW + 8 * DAY)
     assert device_of(later) is None
-    assert later.moves.last().reason.startswith("a device that did not come back is presumed to stay away")
+    assert later.moves.last().reason.startswith("a device did not come back when it was expected")
 
 
 def test_a_later_moment_named_afterwards_holds_the_device_for_longer():
