@@ -41,8 +41,17 @@ def correct_patient_of(rental: Rental, *, patient: Patient, reason: str, at: dat
         words = f"Not {wrong} but {patient}: {reason}"
         screening = rental.screening and copy_for(patient, rental.screening)
         with pgtrigger.ignore("rentals.Rental:rental_patient_fixed"):
-            now_of = {"patient": patient, "screening": screening, "payer": None}
-            move(rental, VERB, at=at, now=at, actor=actor, reason=words, **now_of)
+            move(
+                rental,
+                VERB,
+                at=at,
+                now=at,
+                actor=actor,
+                reason=words,
+                patient=patient,
+                screening=screening,
+                payer=None,
+            )
         Injury.objects.filter(rentals=rental).update(patient=patient)
         PatientLink.objects.filter(rental=rental, revoked_at=None).update(revoked_at=at)
         readdress(rental, at=at, actor=actor)

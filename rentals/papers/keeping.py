@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from config.models import User
 from rentals.deciding import deciding
@@ -20,6 +20,13 @@ def digest_of(said: Any) -> str:
 def papers_of(rental: Rental, kind: Paper.Kind) -> QuerySet[Paper]:
     """The papers of one kind, newest first; their PDFs are fetched only when asked for."""
     return Paper.objects.filter(rental=rental, kind=kind).order_by("-version").defer("content")
+
+
+def papers_of_patient(rental: Rental) -> QuerySet[Paper]:
+    """What the patient of the rental may read: nothing that was made while it was recorded for somebody else (I10)."""
+    papers = Paper.objects.filter(rental=rental).defer("content")
+    corrected = rental.moves.filter(verb="correct_patient").aggregate(last=Max("recorded_at"))["last"]
+    return papers.filter(made_at__gte=corrected) if corrected else papers
 
 
 def keep(

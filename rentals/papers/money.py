@@ -147,13 +147,13 @@ def receipt_paper(entry: LedgerEntry, *, at: datetime, actor: User | None = None
     """
     if entry.kind not in PAYMENTS:
         raise Refusal("no_payment", "A receipt is for a payment; choose one of the payments.")
-    number = f"R-{entry.pk:07d}"
-    made = Paper.objects.filter(number=number).defer("content").first()
-    if made:
-        return made
+    rental = with_parties(entry.rental)
+    made = receipts_of(rental, entry)
+    if made and made[0].facts["patient"] == patient_lines(rental.patient)[:1]:
+        return made[0]
     if LedgerEntry.objects.filter(reverses=entry).exists():
         raise Refusal("no_payment", "This payment was taken back, so there is no receipt for it.")
-    rental = with_parties(entry.rental)
+    number = f"R-{entry.pk:07d}" + (f"-{len(made) + 1}" if made else "")
     facts = receipt_facts(rental, entry, number)
     content = typeset("receipt", facts, entry.at)
     digest = digest_of(facts)
@@ -163,6 +163,11 @@ def receipt_paper(entry: LedgerEntry, *, at: datetime, actor: User | None = None
         return twin or append(
             rental, Paper.Kind.RECEIPT, facts, content, digest=digest, at=at, actor=actor, number=number
         )
+
+
+def receipts_of(rental: Rental, entry: LedgerEntry) -> list[Paper]:
+    """The receipts for `entry`, newest first: one, and another where the rental was recorded for the wrong patient."""
+    return list(papers_of(rental, Paper.Kind.RECEIPT).filter(facts__entry=entry.pk))
 
 
 def receipt_facts(rental: Rental, entry: LedgerEntry, number: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from rentals.agreement import current_agreement, needs_signature, sign_by_link
 from rentals.models import Paper, Rental, Signature
+from rentals.papers.keeping import papers_of_patient
 from rentals.papers.money import statement_paper
 from rentals.papers.parties import is_minor
 from rentals.portal.forms import GuardianSignForm, SignForm
@@ -30,7 +31,7 @@ class Documents(BasePatientPage):
 def papers_to_read(rental: Rental) -> Any:
     """The rental's papers, newest first. What waits for a signature is read where it is signed, and the statement as it
     stands now."""
-    papers = Paper.objects.filter(rental=rental).exclude(kind=Paper.Kind.STATEMENT).defer("content")
+    papers = papers_of_patient(rental).exclude(kind=Paper.Kind.STATEMENT)
     to_sign = [Paper.Kind.AGREEMENT, Paper.Kind.RETURN]
     return papers.exclude(kind__in=to_sign, facts__signature=None).order_by("-made_at", "-pk")
 
@@ -39,7 +40,7 @@ class Download(BasePatientPage):
     """One paper of this rental, byte by byte; any other is not there."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        paper = Paper.objects.filter(rental=self.rental, pk=pk).first()
+        paper = papers_of_patient(self.rental).filter(pk=pk).first()
         if paper is None:
             return show(request, "closed", status=404)
         return as_file(paper)
