@@ -44,6 +44,7 @@ def test_right_set_up_passes_the_deployment_check_without_a_word(tmp_path: Path)
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS does not say"),
         ({"EMAIL_URL": ""}, "EMAIL_URL is not set"),
         ({"USAGE_GATEWAY_URL": "http://gateway.example"}, "USAGE_GATEWAY_URL is not https"),
+        ({"BOUNCE_MAILBOX_URL": "imap://a:b@mail.example/INBOX"}, "BOUNCE_MAILBOX_URL is not imaps"),
     ],
 )
 def test_wrong_set_up_does_not_start(tmp_path: Path, changed: dict[str, str], said: str):
@@ -55,6 +56,14 @@ def test_wrong_set_up_does_not_start(tmp_path: Path, changed: dict[str, str], sa
 
 def test_right_set_up_starts(tmp_path: Path):
     assert python("-c", "import config.wsgi", tmp_path=tmp_path).returncode == 0
+
+
+def test_a_mail_service_serves_as_well_as_a_mail_server_but_not_both(tmp_path: Path):
+    service = {"EMAIL_SERVICE": "postmark", "ANYMAIL_POSTMARK_SERVER_TOKEN": "t"}
+    assert python("-c", "import config.wsgi", tmp_path=tmp_path, EMAIL_URL="", **service).returncode == 0
+    both = python("manage.py", "migrate", tmp_path=tmp_path, **service)
+    assert (both.returncode, len(both.stderr.splitlines())) == (1, 1)
+    assert "EMAIL_URL and EMAIL_SERVICE are both set" in both.stderr
 
 
 def test_deployment_makes_no_secret_of_its_own(tmp_path: Path):
