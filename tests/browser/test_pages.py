@@ -35,6 +35,7 @@ BY_POST_ONLY = {
     "choose-site",
     "offers",
     "decide",
+    "preview-words",
     "resolve",
     "take-on",
     "take-reading",
@@ -43,7 +44,7 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"fleet-export", "paper"}
+NO_PAGES = {"fleet-export", "paper", "words-letter"}
 
 
 def busy_site() -> Clinic:

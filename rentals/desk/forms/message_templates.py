@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
 
 from rentals.reminders.texts.checking import LONGEST_SUBJECT, LONGEST_WORDS, check_words
 
@@ -29,7 +30,9 @@ class WordsForm(forms.Form):
         max_length=LONGEST_WORDS,
         required=False,
         label="HTML",
-        help_text="Paragraphs <p>, lists <ul> <ol> <li>, <strong>, <em>, <h2>, <h3>, <br>, <hr> and links <a href>.",
+        help_text=escape(
+            "Paragraphs <p>, lists <ul> <ol> <li>, <strong>, <em>, <h2>, <h3>, <br>, <hr>, links <a href>."
+        ),
         widget=forms.Textarea(attrs={"rows": 14, "class": "mono", "spellcheck": "false"}),
     )
     reference = forms.CharField(

@@ -21,7 +21,9 @@ from rentals.links import (
     make_portal_link,
     portal_without_key,
 )
-from rentals.models import Message, Reminder
+from rentals.models import LedgerEntry, Message, Reminder
+from rentals.papers import receipt_paper
+from rentals.reminders.occasions import number_in
 from rentals.reminders.recipients import mail_address
 from rentals.reminders.rules import ADVICE_KINDS
 from rentals.reminders.texts.calendar_file import calendar_files
@@ -33,6 +35,7 @@ from rentals.reminders.texts.placeholders import LETTER, values_of
 from rentals.reminders.texts.templates import words_for
 from rentals.reminders.texts.unsubscribe import address_of_token, address_without_token, make_token
 
+WITH_RECEIPT = (Reminder.Kind.RECEIPT, Reminder.Kind.BOND_REFUNDED)
 STYLES = (Path(__file__).parent / "letter.css").read_text(encoding="utf-8")
 
 
@@ -91,7 +94,15 @@ def add_way_out(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> None
 
 
 def attach_papers(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> None:
-    """Attach the papers that the reminders speak of; none so far."""
+    """Attach the receipt of each payment or refund that is told of, made now where it was not yet.
+
+    Typesetting takes its time: the caller holds no transaction. Raises `no_payment` for one taken back meanwhile.
+    """
+    for reminder in reminders:
+        if reminder.kind in WITH_RECEIPT:
+            entry = LedgerEntry.objects.select_related("rental").get(pk=number_in(reminder))
+            paper = receipt_paper(entry, at=reminder.due_at)
+            mail.attach(f"receipt-{paper.number}.pdf", bytes(paper.content), "application/pdf")
 
 
 def replace(mail: EmailMultiAlternatives, old: str, new: str) -> None:

@@ -13,8 +13,8 @@ from tests.rentals.desk.desk import Desk
 
 pytestmark = pytest.mark.django_db
 
-EDIT = "/words/edit/?kind=due_soon"
-LETTER = "/words/letter/?kind=due_soon"
+EDIT = "/messages/words/edit/?kind=due_soon"
+LETTER = "/messages/words/letter/?kind=due_soon"
 OWN = {
     "subject": "Bringing it back",
     "text": "Hello {{ given_name }}, {{ due_when }}.",
@@ -41,7 +41,7 @@ def desk(site):
 
 def test_all_kinds_are_listed_with_their_subjects_and_who_wrote_own_words(desk):
     desk.fill_in(EDIT, **OWN)
-    assert desk.see("/words/") == 200
+    assert desk.see("/messages/words/") == 200
     assert "A reminder about your booking" in desk.page
     assert "Bringing it back" in desk.page
     assert re.search(r"Own words \(en\)</a>, version 1, by manager-\d+, Mon 2 Mar 2026", desk.page)
@@ -94,18 +94,18 @@ def test_an_earlier_version_can_be_looked_at_and_made_the_latest_again(desk):
 
 def test_back_to_the_default_words_asks_first_and_keeps_the_versions(desk):
     desk.fill_in(EDIT, **OWN)
-    assert desk.fill_in("/words/reset/?kind=due_soon") == 302
+    assert desk.fill_in("/messages/words/reset/?kind=due_soon") == 302
     desk.see(desk.led_to)
     assert "The device you hire from us" in desk.proposed()["text"]
     assert [bool(row.text) for row in MessageTemplate.objects.all()] == [False, True]
-    desk.see("/words/reset/?kind=due_soon")
-    assert desk.send("/words/reset/?kind=due_soon", **desk.proposed()) == 409
+    desk.see("/messages/words/reset/?kind=due_soon")
+    assert desk.send("/messages/words/reset/?kind=due_soon", **desk.proposed()) == 409
 
 
 def test_the_preview_shows_a_real_rental_recorded_as_read_and_saves_nothing(desk, rental):
     desk.see(EDIT)
     before = Access.objects.filter(patient=rental.patient, action="read").count()
-    assert desk.send("/words/preview/?kind=due_soon", **{**desk.proposed(), **OWN}) == 200
+    assert desk.send("/messages/words/preview/?kind=due_soon", **{**desk.proposed(), **OWN}) == 200
     assert "Hello Canary &lt;b&gt;, in 28 days, on Monday 30 March 2026." in desk.page
     assert "<h1>" not in desk.page
     assert Access.objects.filter(patient=rental.patient, action="read").count() == before + 1
@@ -115,7 +115,7 @@ def test_the_preview_shows_a_real_rental_recorded_as_read_and_saves_nothing(desk
 
 def test_the_frame_shows_the_html_as_written_under_a_policy_of_its_own(desk, rental):
     desk.see(EDIT)
-    desk.send("/words/preview/?kind=due_soon", **{**desk.proposed(), **OWN})
+    desk.send("/messages/words/preview/?kind=due_soon", **{**desk.proposed(), **OWN})
     assert desk.see(LETTER) == 200
     assert "Hello <strong>Canary &lt;b&gt;</strong>, in 28 days" in desk.page
     assert 'style="' in desk.page
@@ -141,14 +141,14 @@ def test_the_rental_of_the_preview_is_chosen_by_its_reference_among_those_of_the
     elsewhere = make.rental(State.ACTIVE)
     desk.see(EDIT)
     given = {**desk.proposed(), **OWN}
-    desk.send("/words/preview/?kind=due_soon", **given, reference=older.reference.lower())
+    desk.send("/messages/words/preview/?kind=due_soon", **given, reference=older.reference.lower())
     assert older.reference in desk.page
-    desk.send("/words/preview/?kind=due_soon", **given, reference=elsewhere.reference)
+    desk.send("/messages/words/preview/?kind=due_soon", **given, reference=elsewhere.reference)
     assert "There is no rental here to show it on: look at the reference" in desk.page
 
 
 def test_the_letter_around_all_messages_is_written_the_same_way(desk, rental):
-    address = "/words/edit/?kind=letter"
+    address = "/messages/words/edit/?kind=letter"
     desk.see(address)
     words = desk.proposed()
     changed = {"text": words["text"] + "\n\nSee you!", "html": words["html"] + "<p>See you!</p>"}
@@ -162,12 +162,12 @@ def test_the_letter_around_all_messages_is_written_the_same_way(desk, rental):
 @pytest.mark.parametrize("role", ["reception", "clinician", "auditor"])
 def test_only_managers_write_and_preview_words(role, site, rental):
     desk = Desk(make.user(role, site))
-    for address in ("/words/", EDIT, LETTER):
+    for address in ("/messages/words/", EDIT, LETTER):
         assert desk.see(address) == 403
-    for address in (EDIT, "/words/preview/?kind=due_soon", "/words/reset/?kind=due_soon"):
+    for address in (EDIT, "/messages/words/preview/?kind=due_soon", "/messages/words/reset/?kind=due_soon"):
         assert desk.send(address, **OWN, seen=0) == 403
     assert "Canary" not in desk.page
 
 
 def test_an_unknown_kind_or_language_is_not_there(desk):
-    assert [desk.see(f"/words/edit/?{query}") for query in ("kind=nothing", "language=xx")] == [404, 404]
+    assert [desk.see(f"/messages/words/edit/?{query}") for query in ("kind=nothing", "language=xx")] == [404, 404]

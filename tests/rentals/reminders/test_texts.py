@@ -7,6 +7,7 @@ from email.policy import SMTP
 from html import unescape
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 
 from config.models import Clinic, Closure
 from devices.models import DeviceModel
@@ -14,10 +15,10 @@ from patients.models import Contact, Injury, Patient, Payer
 from rentals.booking import change
 from rentals.booking.extension import extend
 from rentals.ledger import pay
-from rentals.models import Holding, Message, PatientLink, Reminder, Rental
+from rentals.models import Holding, Message, Paper, PatientLink, Reminder, Rental
 from rentals.models.holdings import Part
 from rentals.models.states import State
-from rentals.reminders.texts import words_of, write_mail
+from rentals.reminders.texts import attach_papers, words_of, write_mail
 from tests import make
 from tests.rentals.reminders.mails import (
     calendars_of,
@@ -237,6 +238,22 @@ def test_a_refund_is_the_one_that_the_reminder_is_about(place):
     reminder = reminder_of(rental, "receipt")
     reminder.occasion = f"entry-{bond.pk}"
     assert "$300.00 for the bond" in words_of(reminder, make.NOW)
+
+
+@pytest.mark.parametrize(("kind", "amount"), [("receipt", "$300.00"), ("bond_refunded", "$180.00")])
+def test_the_receipt_of_what_was_paid_is_attached_and_made_once(place, kind, amount):
+    rental = make.rental(State.CLOSED, place)
+    pay(rental, kind="refund", amount=180, method="transfer", at=make.NOW + timedelta(days=14), actor=make.manager())
+    reminder = reminder_of(rental, kind)
+    entry = rental.ledger.get(kind="bond_payment" if kind == "receipt" else "refund")
+    reminder.occasion = f"entry-{entry.pk}"
+    for _ in range(2):
+        mail = EmailMultiAlternatives()
+        attach_papers(mail, [reminder, reminder_of(rental, "returned_thanks")])
+        [(name, content, kind_of_file)] = mail.attachments
+        assert (name, kind_of_file) == (f"receipt-R-{entry.pk:07d}.pdf", "application/pdf")
+        assert content.startswith(b"%PDF")
+    assert amount in Paper.objects.get().facts["amount"]
 
 
 def test_what_the_device_has_left_is_told_and_unknown_stays_unknown(place):
