@@ -8,8 +8,10 @@ import pytest
 
 from config.models import Clinic
 from rentals import ledger, payers
+from rentals.correction import correct_patient_of
 from rentals.models import Paper
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
+from rentals.papers.keeping import papers_of_patient
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.papers.reading import says
@@ -74,6 +76,20 @@ class TestReceipt:
         entry = rental.ledger.get(kind="hire_payment")
         ledger.reverse(entry, reason="Wrong rental", at=LATER, actor=make.manager())
         refused_as("no_payment", receipt_paper, entry, at=LATER)
+
+
+class TestWrongPatient:
+    def test_what_was_made_for_the_wrong_patient_is_not_shown_to_the_right_one(self):
+        """I10."""
+        rental = make.rental("active")
+        entry = rental.ledger.get(kind="bond_payment")
+        wrong = receipt_paper(entry, at=make.NOW)
+        right = make.patient(rental.clinic, given_name="Right")
+        rental = correct_patient_of(rental, patient=right, reason="A namesake", at=LATER, actor=make.manager())
+        assert not papers_of_patient(rental).exists()
+        anew = receipt_paper(entry, at=LATER)
+        assert list(papers_of_patient(rental)) == [anew] != [wrong]
+        assert (anew.number, says(anew, right.name)) == (f"{wrong.number}-2", True)
 
 
 class TestInvoice:
