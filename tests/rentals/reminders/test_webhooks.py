@@ -32,6 +32,8 @@ class Postmark(ThreadingHTTPServer):
 
 
 class _Asked(BaseHTTPRequestHandler):
+    server: Postmark
+
     def do_POST(self):
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         if self.server.status == 0:
