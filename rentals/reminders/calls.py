@@ -19,7 +19,8 @@ def review_calls(clinic: Clinic, at: datetime) -> None:
     """End what staff of `clinic` need not say any more, and what has gone out by mail after all; the tasks that went
     with it are closed by nobody. The caller holds the transaction."""
     calls = open_calls(clinic)
-    mailed = set(Reminder.objects.filter(mailed_too(), pk__in=[call.pk for call in calls]).values_list("pk", flat=True))
+    same = Reminder.objects.filter(mailed_too(), pk__in=[call.pk for call in calls])
+    mailed = set(same.values_list("pk", flat=True))
     judged = [(call, why or (SUPERSEDED if call.pk in mailed else None)) for call, why in worth_telling(calls, at)]
     give_up([(call, why) for call, why in judged if why], at)
     put_right(clinic, at)

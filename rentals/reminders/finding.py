@@ -26,7 +26,9 @@ def untold(clinic: Clinic, at: datetime) -> list[Reminder]:
     """One reminder (not saved) for each occasion and recipient that is due and not yet written, a late one too; in an
     order that all planners share, so that two at once never wait for each other crosswise."""
     rules = rules_of(clinic)
-    return [*of_series(clinic, rules, at), *of_entries(clinic, rules, at), *of_conditions(clinic, rules, at)]
+    found = [*of_series(clinic, rules, at), *of_entries(clinic, rules, at), *of_conditions(clinic, rules, at)]
+    stopped = recalled(clinic) if any(reminder.kind in TREATING_KINDS for reminder in found) else ()
+    return [one for one in found if one.kind not in TREATING_KINDS or one.rental_id not in stopped]
 
 
 def of_series(clinic: Clinic, rules: dict[str, Rule], at: datetime) -> Iterator[Reminder]:
@@ -53,7 +55,6 @@ def rentals_of(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iter
     rentals = (
         Rental.objects.filter(series.told_to(), series.between(clinic, *due_anchors(step, clinic, at)), clinic=clinic)
         .filter(still_to_sign(clinic, at) if series is AGREEMENT else Q())
-        .exclude(pk__in=recalled(clinic) if step.kind in TREATING_KINDS else [])
         .annotate(named=Concat(series.key(day), Value(suffix(step.days)), output_field=TextField()), anchor_day=day)
         .filter(~Exists(known))
     )
@@ -71,10 +72,10 @@ def written(kind: str, rental: int, occasion: str, due: datetime, who: Iterable[
         yield Reminder(rental_id=rental, kind=kind, occasion=occasion, recipient=recipient, due_at=due)
 
 
-def recalled(clinic: Clinic) -> list[int]:
+def recalled(clinic: Clinic) -> set[int]:
     """Rentals (ids) whose device must not be used any more."""
     holdings = Holding.objects.filter(live=True, device__condition=Device.Condition.RECALLED, rental__clinic=clinic)
-    return list(holdings.values_list("rental", flat=True))
+    return set(holdings.values_list("rental", flat=True))
 
 
 def of_entries(clinic: Clinic, rules: dict[str, Rule], at: datetime) -> Iterator[Reminder]:
@@ -116,7 +117,7 @@ def of_conditions(clinic: Clinic, rules: dict[str, Rule], at: datetime) -> Itera
 
 def of_condition(kind: str, rule: Rule, clinic: Clinic, at: datetime) -> Iterator[Reminder]:
     standing = conditions(kind, clinic, rule, at)
-    rentals = Rental.objects.filter(pk__in={rental for rental, _ in standing}).exclude(pk__in=recalled(clinic))
+    rentals = Rental.objects.filter(pk__in={rental for rental, _ in standing})
     who = {rental: columns for rental, *columns in rentals.values_list("pk", RECEIVES, PAYER_EMAIL)}
     known = set(Reminder.objects.filter(rental__in=who, kind=kind).values_list("rental", "occasion"))
     for rental, occasion in sorted(standing):

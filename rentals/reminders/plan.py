@@ -21,7 +21,7 @@ from rentals.reminders.calls import review_calls
 from rentals.reminders.finding import untold
 from rentals.reminders.judge import make_void, sort_out, worth_telling
 from rentals.reminders.known import known_of
-from rentals.reminders.schedule import may_send
+from rentals.reminders.schedule import DAY, may_send
 
 Recipient = Message.Recipient
 Reader = tuple[int, str, int | None]
@@ -65,7 +65,7 @@ def plan_clinic(clinic: Clinic, at: datetime) -> Plan:
 def judge_and_bundle(clinic: Clinic, at: datetime) -> Plan:
     bounced = phone_after_bounces(clinic, at)
     ready, void = judge_waiting(clinic, at)
-    return Plan(bundle(ready, at), len(ready), bounced + void)
+    return Plan(bundle(ready, at) if ready else [], len(ready), bounced + void)
 
 
 def write_due_reminders(clinic: Clinic, at: datetime) -> None:
@@ -93,14 +93,16 @@ def is_failed(reminder: Reminder) -> bool:
 
 
 def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
-    """Void what must not be sent; return what may be, and how many became void.
+    """Void what must not be sent; return what may be, and how many became void. What is of a later day, by a clock
+    that was set back, is let alone: what it tells of is not so yet.
 
     A reservation whose device was taken away waits: to collect nothing nobody need come.
     """
     to_mail = Reminder.objects.to_judge().filter(channel=Reminder.Channel.EMAIL, message=None)
-    waiting = locked(to_mail.filter(rental__clinic=clinic), clinic)
-    astray = [reminder for reminder in waiting if reminder.recipient not in addressees_of(reminder)]
-    send_to_whom_it_concerns(astray)
+    tomorrow = clinic.start_of(clinic.day_of(at) + DAY)
+    waiting = locked(to_mail.filter(rental__clinic=clinic, due_at__lt=tomorrow), clinic)
+    if astray := [reminder for reminder in waiting if reminder.recipient not in addressees_of(reminder)]:
+        send_to_whom_it_concerns(astray)
     ready, void = sort_out([reminder for reminder in waiting if not reminder.void], at)
     chase([reminder for reminder in waiting if not reminder.void or reminder.why in SILENT_MAIL], clinic, at)
     return of_today(ready, at), void

@@ -1,0 +1,204 @@
+"""Who is told, and what staff say by phone where no mail can tell it (I8)."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from patients.models import Contact, Patient, Payer, SuppressedAddress
+from rentals.ledger import pay
+from rentals.models import Message, MessageReport, Reminder, ReminderRule, Rental, StaffTask
+from rentals.models.states import State
+from rentals.reminders import outbox, plan
+from rentals.staff_tasks import do_task
+from tests import make
+from tests.rentals.reminders.moments import before_start, days_overdue, overdue, reserved, switch_off
+
+pytestmark = pytest.mark.django_db
+
+
+def told(channel="email"):
+    rows = Reminder.objects.filter(channel=channel).order_by("pk")
+    return [(row.kind, row.recipient, row.state_shown, row.why) for row in rows]
+
+
+def calls():
+    return StaffTask.objects.filter(kind="phone").open()
+
+
+def contact(rental, receives, **columns):
+    details = {"name": "Bea Example", "email": "bea@contacts.example", "created_at": make.NOW, **columns}
+    return Contact.objects.create(patient=rental.patient, receives=receives, **details)
+
+
+@pytest.mark.parametrize(
+    ("receives", "recipients"),
+    [
+        ("instead", ["contact"]),
+        ("beside", ["patient", "contact"]),
+        ("nothing", ["patient"]),
+    ],
+)
+def test_a_contact_person_is_told_instead_of_the_patient_or_beside_or_not(receives, recipients):
+    rental = overdue()
+    contact(rental, receives)
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert told() == [("overdue", recipient, "queued", "") for recipient in recipients]
+    assert list(Message.objects.order_by("pk").values_list("recipient", flat=True)) == recipients
+
+
+def test_what_waits_goes_to_whoever_is_told_by_then():
+    rental = overdue()
+    at = days_overdue(rental, 1)
+    plan.write_due_reminders(rental.clinic, at)
+    someone = contact(rental, "instead")
+    plan.plan_reminders(at)
+    assert told() == [("overdue", "contact", "queued", "")]
+    Contact.objects.filter(pk=someone.pk).update(receives="nothing")
+    assert outbox.send(Message.objects.get().pk, at) == "void"
+    plan.plan_reminders(at)
+    assert told() == [("overdue", "patient", "queued", "")]
+
+
+def test_a_receipt_goes_to_the_payer_and_all_else_to_the_patient():
+    rental = reserved(starts_on=date(2026, 3, 10))
+    at = before_start(rental)
+    payer = Payer.objects.create(
+        patient=rental.patient, name="Insurer", email="claims@payers.example", created_at=make.NOW
+    )
+    Rental.objects.filter(pk=rental.pk).update(payer=payer)
+    pay(rental, kind="hire", amount=100, method="card", at=at, actor=make.manager())
+    plan.plan_reminders(at)
+    assert sorted(told()) == [("collect_tomorrow", "patient", "queued", ""), ("receipt", "payer", "queued", "")]
+    assert Message.objects.count() == 2
+
+
+def test_without_an_address_staff_are_given_the_words_to_say_once():
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    at = days_overdue(rental, 1)
+    plan.plan_reminders(at)
+    plan.plan_reminders(at + timedelta(minutes=5))
+    assert told() == [("overdue", "patient", "void", "no_email")]
+    assert told("phone") == [("overdue", "patient", "planned", "")]
+    [task] = calls()
+    assert task.reminder.channel == "phone"
+    assert "30 March 2026" in task.words
+    do_task(task, note="Comes tomorrow", at=at, actor=make.reception())
+    assert told("phone") == [("overdue", "patient", "sent", "")]
+    assert Reminder.objects.get(channel="phone").state_label == "Told by phone"
+
+
+@pytest.mark.parametrize("why", ["bounced", "complained"])
+def test_nothing_is_mailed_to_a_suppressed_address_until_it_is_lifted(why):
+    rental = overdue()
+    address = SuppressedAddress.objects.create(address=rental.patient.email.lower(), why=why, since=make.NOW)
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert told() == [("overdue", "patient", "void", why)]
+    assert calls().count() == 1
+    SuppressedAddress.objects.filter(pk=address.pk).update(lifted_at=make.NOW, lifted_by=make.manager())
+    assert len(plan.plan_reminders(days_overdue(rental, 3)).messages) == 1
+
+
+def test_an_address_suppressed_since_it_was_bundled_is_found_when_the_mail_is_about_to_leave():
+    rental = overdue()
+    at = days_overdue(rental, 1)
+    [message] = plan.plan_reminders(at).messages
+    SuppressedAddress.objects.create(address=rental.patient.email.lower(), why="bounced", since=at)
+    assert outbox.send(message, at) == "void"
+    assert calls().count() == 1
+
+
+def test_a_mail_that_came_back_is_told_by_phone(sink):
+    rental = overdue()
+    at = days_overdue(rental, 1)
+    [message] = plan.plan_reminders(at).messages
+    outbox.send(message, at)
+    MessageReport.objects.create(
+        message_id=message, kind="bounced", permanent=True, at=at, heard_at=at, source="mailbox", key="1"
+    )
+    plan.plan_reminders(at + timedelta(minutes=5))
+    assert told() == [("overdue", "patient", "void", "bounced")]
+    assert told("phone") == [("overdue", "patient", "planned", "")]
+
+
+def test_who_wants_no_mail_is_phoned_only_where_a_device_waits():
+    rental = overdue(days=7)
+    Patient.objects.filter(pk=rental.patient_id).update(email_reminders=False)
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert sorted(told()) == [
+        ("first_days", "patient", "void", "opted_out"),
+        ("overdue", "patient", "void", "opted_out"),
+    ]
+    assert told("phone") == [("overdue", "patient", "planned", "")]
+
+
+def test_who_wants_no_advice_is_told_only_of_the_hire():
+    rental = overdue(days=7)
+    Patient.objects.filter(pk=rental.patient_id).update(wants_advice=False)
+    plan.plan_reminders(days_overdue(rental, 1))
+    assert sorted(told()) == [("first_days", "patient", "void", "no_advice"), ("overdue", "patient", "queued", "")]
+    assert told("phone") == []
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "deceased"])
+def test_withdrawal_and_death_end_open_calls_too(state):
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    at = days_overdue(rental, 1)
+    plan.plan_reminders(at)
+    Patient.objects.filter(pk=rental.patient_id).update(state=state)
+    night = at + timedelta(hours=14)
+    plan.plan_reminders(night)
+    assert told("phone") == [("overdue", "patient", "void", state)]
+    assert calls().count() == 0
+    assert StaffTask.objects.filter(kind="phone", done_at=night, done_by=None).count() == 1
+
+
+def test_a_call_gives_way_to_the_next_of_its_series_and_ends_with_the_return():
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    for days in (1, 3):
+        plan.plan_reminders(days_overdue(rental, days))
+    assert [(state, why) for *_, state, why in told("phone")] == [("void", "superseded"), ("planned", "")]
+    make.take_back(rental, at=days_overdue(rental, 4))
+    plan.plan_reminders(days_overdue(rental, 4))
+    assert calls().count() == 0
+
+
+def test_the_last_two_reminders_of_a_device_overdue_are_for_staff_too():
+    rental = overdue()
+    asked = []
+    for days in (1, 3, 7, 8, 14):
+        plan.plan_reminders(days_overdue(rental, days))
+        asked.append(StaffTask.objects.filter(kind="chase").count())
+    assert asked == [0, 0, 1, 1, 2]
+    make.take_back(rental, at=days_overdue(rental, 15))
+    plan.plan_reminders(days_overdue(rental, 15))
+    assert StaffTask.objects.filter(kind="chase").open().count() == 0
+
+
+def test_a_kind_that_the_site_has_switched_off_is_not_told():
+    rental = overdue()
+    at = days_overdue(rental, 1)
+    [message] = plan.plan_reminders(at).messages
+    switch_off(rental.clinic, "overdue")
+    assert outbox.send(message, at) == "void"
+    assert told() == [("overdue", "patient", "void", "switched_off")]
+    plan.plan_reminders(days_overdue(rental, 3))
+    assert len(told()) == 1
+
+
+def test_what_is_due_later_the_same_day_goes_into_the_morning_s_message():
+    rental = overdue()
+    later = make.rental(State.ACTIVE, rental.clinic, patient=rental.patient, due_on=rental.due_on + timedelta(days=1))
+    ReminderRule.objects.create(clinic=rental.clinic, kind="due_today", days=[0], at="15:00")
+    plan.plan_reminders(days_overdue(rental, 1))
+    [message] = Message.objects.all()
+    assert {(row.rental, row.kind) for row in message.reminders.all()} == {(rental, "overdue"), (later, "due_today")}
+
+
+def test_what_is_told_later_in_the_day_waits_for_its_hour_where_nothing_else_is_due():
+    rental = overdue()
+    ReminderRule.objects.create(clinic=rental.clinic, kind="overdue", days=[1], at="15:00")
+    assert plan.plan_reminders(days_overdue(rental, 1)).messages == []
+    assert len(plan.plan_reminders(days_overdue(rental, 1) + timedelta(hours=6)).messages) == 1
