@@ -63,15 +63,15 @@ def kept_of(message):
 
 
 def test_a_message_tried_again_keeps_what_the_last_attempt_said(sink):
-    message, at = planned(-3)
+    message, at = planned()
     rental = message.reminders.get().rental
     sink.mode = "451 to the body"
     outbox.send(message.pk, at)
     first = Message.objects.get().text
     sink.mode = "accept"
-    outbox.send(message.pk, before_due(rental, 2))
+    outbox.send(message.pk, days_overdue(rental, 2))
     last = Message.objects.get().text
-    assert ["in 3 days" in first, "in 3 days" in last, "in 2 days" in last] == [True, False, True]
+    assert ["1 day ago" in first, "1 day ago" in last, "2 days ago" in last] == [True, False, True]
     assert said(sink.mails[0])[1] == without_keys(last)
 
 
