@@ -32,7 +32,7 @@ class TaskFilter(FilterSet):
 
     STATES = [("open", "Open"), ("done", "Done")]
 
-    state = ChoiceFilter(choices=STATES, method="in_state", empty_label=None)
+    state = ChoiceFilter(choices=STATES, method="in_state", label="State", empty_label=None)
     for_role = ChoiceFilter(choices=StaffTask.For.choices, label="For", empty_label="Anybody")
     kind = ChoiceFilter(choices=StaffTask.Kind.choices, empty_label="Any kind")
     clinic = ModelChoiceFilter(queryset=sites_of, label="Site", empty_label="All sites")
