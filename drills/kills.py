@@ -87,10 +87,17 @@ def kill_children_and_worker(desk: Clinic, sink: Sink) -> None:
         for _ in range(CHILDREN_A_WORKER):
             wait_until_it_sends(sink)  # after a kill the other child goes on, and a new one takes its place
             time.sleep(random.uniform(0, 0.3))
-            random.choice(psutil.Process(worker.pid).children()).kill()
+            kill_a_child(worker.pid)
         wait_until_it_sends(sink)
         time.sleep(random.uniform(0, 0.3))
         os.killpg(worker.pid, signal.SIGKILL)
+
+
+def kill_a_child(worker: int) -> None:
+    """Kill one of the worker's children; where both were just killed it has none for a moment."""
+    parent = psutil.Process(worker)
+    assert eventually(lambda: bool(parent.children()), 30), "the worker replaces no child"
+    random.choice(parent.children()).kill()
 
 
 def give_work(desk: Clinic) -> None:
