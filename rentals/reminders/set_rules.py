@@ -1,0 +1,69 @@
+"""A site's own rules for its reminders: what may be said there, and keeping it."""
+
+from collections.abc import Mapping
+
+from config.models import Clinic
+from config.refusals import Refusal, invalid
+from rentals.deciding import deciding
+from rentals.models import ReminderRule
+from rentals.reminders.rules import DEFAULTS, Kind, Rule
+
+MOST_DAYS, FURTHEST_DAY, LARGEST_THRESHOLD = 6, 60, 999
+# Kinds that are told some days before what they are about; and after it, from the first day on that makes sense.
+BEFORE = frozenset({Kind.COLLECT_TOMORROW, Kind.IMAGING_DUE, Kind.DUE_SOON})
+AFTER: Mapping[str, int] = {
+    Kind.AGREEMENT_TO_SIGN: 0,
+    Kind.FIRST_DAYS: 1,
+    Kind.OVERDUE: 1,
+    Kind.HOW_TO_RETURN: 0,
+    Kind.RETURNED_THANKS: 0,
+    Kind.BOND_REFUNDED: 0,
+    Kind.RECEIPT: 0,
+}
+
+
+def set_rules(clinic: Clinic, rules: Mapping[str, Rule]) -> None:
+    """Let `clinic` tell each of these kinds by its rule; one that is the default is kept as no rule of its own.
+
+    Raises `invalid`, at the field `<kind>_days`, `<kind>_at` or `<kind>_threshold`, before anything is changed.
+    """
+    for kind, rule in rules.items():
+        refuse_impossible(clinic, kind, rule)
+    own = {kind: rule for kind, rule in rules.items() if rule != DEFAULTS[kind]}
+    with deciding():
+        ReminderRule.objects.filter(clinic=clinic, kind__in=rules.keys() - own.keys()).delete()
+        for kind, rule in own.items():
+            columns = {**vars(rule), "days": list(rule.days)}
+            ReminderRule.objects.update_or_create(clinic=clinic, kind=kind, defaults=columns)
+
+
+def refuse_impossible(clinic: Clinic, kind: str, rule: Rule) -> None:
+    if refusal := wrong_days(kind, rule) or wrong_hour(clinic, kind, rule) or wrong_threshold(kind, rule):
+        raise refusal
+
+
+def wrong_days(kind: str, rule: Rule) -> Refusal | None:
+    if kind not in BEFORE and kind not in AFTER:
+        return None if rule.days == DEFAULTS[kind].days else invalid(f"{kind}_days", "This is told on its own day.")
+    nearest = 1 if kind in BEFORE else AFTER[kind]
+    distances = [-days if kind in BEFORE else days for days in rule.days]
+    if not distances or len(distances) > MOST_DAYS or len(set(distances)) < len(distances):
+        return invalid(f"{kind}_days", f"Write one to {MOST_DAYS} different numbers of days.")
+    if any(not nearest <= days <= FURTHEST_DAY for days in distances):
+        return invalid(f"{kind}_days", f"Write numbers of days from {nearest} to {FURTHEST_DAY}.")
+    return None
+
+
+def wrong_hour(clinic: Clinic, kind: str, rule: Rule) -> Refusal | None:
+    if rule.at is None or clinic.reminders_from <= rule.at < clinic.reminders_until:
+        return None
+    hours = f"from {clinic.reminders_from:%H:%M} to before {clinic.reminders_until:%H:%M}"
+    return invalid(f"{kind}_at", f"Choose a time in the sending hours of this site, {hours}.")
+
+
+def wrong_threshold(kind: str, rule: Rule) -> Refusal | None:
+    if DEFAULTS[kind].threshold is None:
+        return None if rule.threshold is None else invalid(f"{kind}_threshold", "This kind has no number to choose.")
+    if rule.threshold and rule.threshold <= LARGEST_THRESHOLD:
+        return None
+    return invalid(f"{kind}_threshold", f"Write a number from 1 to {LARGEST_THRESHOLD}.")
