@@ -21,11 +21,11 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from bench import Measurement
-from drills.kills import WORKER, clinic_that_never_sleeps, make_overdue
+from drills.kills import clinic_that_never_sleeps, make_overdue, running_worker
 from rentals import tasks
 from rentals.models import Message, Reminder
 from rentals.reminders import outbox, plan
-from tests.running import CHECKOUT, environment_on_this_database
+from tests.running import CHECKOUT
 
 WORKERS = 2
 SECONDS_TO_PLAN = 20
@@ -75,19 +75,13 @@ def seconds_of_plain_inserts() -> float:
 
 def seconds_to_send(port: int) -> float:
     """Poke, and poke again for what still waits as the sweep does, until all have left."""
-    mail = {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "EMAIL_PER_MINUTE": "1000000", "PYTHONWARNINGS": "ignore"}
     waiting = Message.objects.filter(state__in=[*Message.TO_SEND, Message.State.SENDING])
-    worker = subprocess.Popen(WORKER, cwd=CHECKOUT, env={**environment_on_this_database(), **mail})
     started = time.perf_counter()
-    try:
+    with running_worker(port), override_settings(EMAIL_PER_MINUTE=1_000_000):
         while waiting.exists() and time.perf_counter() - started < SECONDS_TO_SEND:
-            with override_settings(EMAIL_PER_MINUTE=1_000_000):
-                tasks.poke(outbox.due_messages(datetime.now(UTC)))
+            tasks.poke(outbox.due_messages(datetime.now(UTC)))
             wait_for(lambda: not waiting.exists(), SECONDS_BETWEEN_SWEEPS)
         return time.perf_counter() - started
-    finally:
-        worker.terminate()
-        worker.wait(30)
 
 
 def wait_for(happens: Any, seconds: float) -> None:

@@ -61,7 +61,7 @@ def doubled_without_claim(count: int) -> int:
     with Sink(delay=SINK_SECONDS) as sink:
         make_overdue(clinic_that_never_sleeps(), count)
         plan.plan_reminders(datetime.now(UTC))
-        environment = {**environment_on_this_database(), **mail_to(sink)}
+        environment = {**environment_on_this_database(), **mail_to(sink.port)}
         command = [sys.executable, "-m", "drills._unclaimed"]
         senders = [subprocess.Popen(command, cwd=CHECKOUT, env=environment) for _ in range(2)]
         assert [sender.wait(120) for sender in senders] == [0, 0]
@@ -83,7 +83,7 @@ def clinic_that_never_sleeps() -> Clinic:
 def kill_children_and_worker(desk: Clinic, sink: Sink) -> None:
     """Start a worker; kill some of its children and then all of it, each at a random moment while it sends."""
     give_work(desk)
-    with running_worker(sink) as worker:
+    with running_worker(sink.port) as worker:
         for _ in range(CHILDREN_A_WORKER):
             wait_until_it_sends(sink)  # after a kill the other child goes on, and a new one takes its place
             time.sleep(random.uniform(0, 0.3))
@@ -141,8 +141,8 @@ def make_overdue(clinic: Clinic, count: int) -> None:
 
 
 @contextmanager
-def running_worker(sink: Sink) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = {**environment_on_this_database(), **mail_to(sink)}
+def running_worker(port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = {**environment_on_this_database(), **mail_to(port)}
     worker = subprocess.Popen(WORKER, cwd=CHECKOUT, env=environment, start_new_session=True)
     try:
         yield worker
@@ -152,9 +152,9 @@ def running_worker(sink: Sink) -> Iterator["subprocess.Popen[bytes]"]:
         worker.wait()
 
 
-def mail_to(sink: Sink) -> dict[str, str]:
-    """The environment with which a process sends its mail to the sink, at any rate."""
-    return {"EMAIL_URL": f"smtp://127.0.0.1:{sink.port}", "EMAIL_PER_MINUTE": "1000000", "PYTHONWARNINGS": "ignore"}
+def mail_to(port: int) -> dict[str, str]:
+    """The environment with which a process sends its mail to the server at `port`, at any rate."""
+    return {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "EMAIL_PER_MINUTE": "1000000", "PYTHONWARNINGS": "ignore"}
 
 
 def wait_until_it_sends(sink: Sink) -> None:
@@ -164,7 +164,7 @@ def wait_until_it_sends(sink: Sink) -> None:
 
 def drain(sink: Sink) -> None:
     """Let a worker finish what waits, and the sweep find what was left, its lease over."""
-    with running_worker(sink):
+    with running_worker(sink.port):
         tasks.poke(outbox.due_messages(datetime.now(UTC)))
         assert eventually(lambda: not Message.objects.filter(state__in=Message.TO_SEND).exists(), 120)
         time.sleep(10 * SINK_SECONDS)  # the last ones in hand

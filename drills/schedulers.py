@@ -22,7 +22,7 @@ def run_twice(rounds: int, due: int) -> dict[str, str]:
     """In each round so many reminders fall due and two processes plan and send them at once."""
     desk = clinic_that_never_sleeps()
     with Sink() as sink:
-        environment = {**environment_on_this_database(), **mail_to(sink)}
+        environment = {**environment_on_this_database(), **mail_to(sink.port)}
         for _ in range(rounds):
             make_overdue(desk, due)
             command = [sys.executable, "manage.py", "remind"]

@@ -147,7 +147,7 @@ def poke(messages: list[int]) -> None:
 @contextmanager
 def kept_running(sink: Sink, servers: Servers, with_beat: bool) -> Iterator[list[Child]]:
     """A worker and a scheduler on that queue, started again when they end, as a desk has them."""
-    environment = {**environment_on_this_database(), **mail_to(sink)}
+    environment = {**environment_on_this_database(), **mail_to(sink.port)}
     beat = [*CELERY, "beat", "--pidfile=", "--schedule", str(servers.layout.state / "beat"), "--loglevel", "critical"]
     commands = {"worker": WORKER} | ({"scheduler": beat} if with_beat else {})
     children = [Child(name, command, environment, tell=lambda *_: None) for name, command in commands.items()]
