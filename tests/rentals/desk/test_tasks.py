@@ -151,6 +151,8 @@ class TestWhatFits:
         shown(desk)
         assert "To keep it until Mon 27 Apr 2026" in desk.page
         (step,) = task_steps(wish, make.reception())
+        desk.see(f"/tasks/{wish.pk}/do/")
+        assert f'href="{step.address}"' in desk.page
         assert step.address == f"/rentals/{rental.reference}/extend/?due_on=2026-04-27"
         assert desk.fill_in(step.address) == 302
         rental.refresh_from_db()
