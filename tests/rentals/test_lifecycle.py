@@ -31,9 +31,7 @@ def sign_change(rental, actor):
 
 def sign_return(rental, actor):
     paper = return_receipt.return_receipt(rental, at=LATER)
-    return return_receipt.sign_return(
-        rental, paper=paper, name="Ada Example", method="typed", at=LATER, actor=actor
-    )
+    return return_receipt.sign_return(rental, paper=paper, name="Ada Example", method="typed", at=LATER, actor=actor)
 
 
 VERBS = {
