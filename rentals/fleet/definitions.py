@@ -84,7 +84,7 @@ DEFINITIONS = (
         "income",
         "Income",
         "AUD",
-        "Hire, late fees and other fees charged in the period, less what was reversed in it.",
+        "Hire, late fees, other fees and devices sold to patients in the period, less what was reversed in it.",
     ),
     Definition("bonds_held", "Bonds held", "AUD", "What is kept of the patients' bonds and not settled yet."),
     Definition(

@@ -25,7 +25,7 @@ from rentals.reconciliation.sql import rows
 
 Condition, Kind = Device.Condition, LedgerEntry.Kind
 IN_THE_FLEET = (Condition.READY, Condition.QUARANTINE, Condition.REPAIR, Condition.RECALLED)
-INCOME_KINDS = (Kind.HIRE, Kind.LATE_FEE, Kind.FEE)
+INCOME_KINDS = (Kind.HIRE, Kind.LATE_FEE, Kind.FEE, Kind.PURCHASE, Kind.HIRE_CREDIT)
 JUDGED = ("done", "short", "none")
 USUAL_DAYS = 28
 ONE_DAY = timedelta(days=1)

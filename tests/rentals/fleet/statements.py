@@ -176,8 +176,11 @@ STATEMENTS = {
     """,
     "income": f"""
         {MONEY} AND (e.at AT TIME ZONE c.time_zone)::date BETWEEN %(first)s AND %(last)s AND (
-            e.kind IN ('hire', 'late_fee', 'fee')
-            OR e.reverses_id IN (SELECT id FROM rentals_ledgerentry WHERE kind IN ('hire', 'late_fee', 'fee'))
+            e.kind IN ('hire', 'late_fee', 'fee', 'purchase', 'hire_credit')
+            OR e.reverses_id IN (
+                SELECT id FROM rentals_ledgerentry
+                WHERE kind IN ('hire', 'late_fee', 'fee', 'purchase', 'hire_credit')
+            )
         )
     """,
     "bonds_held": f"""

@@ -10,6 +10,8 @@ from django.conf import LazySettings
 from config.models import Clinic
 from devices.models import Device
 from rentals import ledger
+from rentals.buy_out import buy_out
+from rentals.custody import report_kept
 from rentals.fleet.figures import Figures, fleet_figures, period
 from rentals.models.states import State
 from tests import make
@@ -158,6 +160,16 @@ def test_payments_and_bonds_are_no_income():
     ledger.pay(rental, kind="hire", amount=Decimal(60), method="cash", at=make.NOW, actor=make.manager())
     found = figures(clinic, "2026-03-01", "2026-03-31")
     assert (found.income, found.bonds_held) == (0, Decimal("300.00"))
+
+
+def test_a_device_that_a_patient_buys_is_income_on_that_day_less_the_hire_credited():
+    clinic = make.clinic()
+    rental = make.rental(State.ACTIVE, clinic, device=device_of(clinic))
+    ledger.pay(rental, kind="hire", amount=Decimal(120), method="cash", at=make.NOW, actor=make.manager())
+    price = buy_out(rental, make.NOW + DAY).price
+    report_kept(rental, reason="Bought", price=price, at=make.NOW + DAY, actor=make.manager())
+    charged = figures(clinic, "2026-03-03", "2026-03-03").income
+    assert (price, charged) == (Decimal("4440.00"), Decimal("4560.00"))
 
 
 def test_rental_is_overdue_from_the_midnight_after_its_due_day():

@@ -256,7 +256,8 @@ class TestTheMail:
     def test_whoever_cannot_be_mailed_keeps_the_offer(self, clinic, sink):
         offer = make.offered(clinic, patient=make.patient(clinic, email=""))
         plan.plan_reminders(make.NOW)
-        assert offer.reminders.get().why == "no_email"
+        assert offer.reminders.get(channel="email").why == "no_email"
+        assert offer.reminders.get(channel="phone").staff_task.done_at is None
         assert now(offer).offer_expires_at is not None
 
     def test_an_offer_made_again_is_a_mail_of_its_own(self, offer, sink):
