@@ -15,8 +15,8 @@ from rentals.reminders.by_phone import phone_instead
 from rentals.reminders.conditions import FINDERS
 from rentals.reminders.known import Known, known_of
 from rentals.reminders.occasions import is_about, number_in
-from rentals.reminders.rules import ADVICE_KINDS, TREATING_KINDS, Kind, Rule, rules_of
-from rentals.reminders.schedule import Step, is_too_late, latest_step, offer_occasion, steps_of
+from rentals.reminders.rules import ADVICE_KINDS, TREATING_KINDS, Kind, rules_of
+from rentals.reminders.schedule import is_too_late, offer_occasion
 from rentals.reminders.series import SERIES_OF_KIND, Series
 
 Why = Reminder.Why
@@ -90,7 +90,7 @@ def why_not_rental(reminder: Reminder, at: datetime, known: Known) -> Reminder.W
     if kind in FINDERS:
         return why_not_condition(reminder, known)
     series = SERIES_OF_KIND.get(kind)
-    return why_not_series(reminder, series, rules, at, known) if series else why_not_entry(reminder, known)
+    return why_not_series(reminder, series, at, known) if series else why_not_entry(reminder, known)
 
 
 def why_not_condition(reminder: Reminder, known: Known) -> Reminder.Why | None:
@@ -104,9 +104,7 @@ def why_not_entry(reminder: Reminder, known: Known) -> Reminder.Why | None:
     return Why.SUPERSEDED if number_in(reminder) in known.reversed else None
 
 
-def why_not_series(
-    reminder: Reminder, series: Series, rules: dict[str, Rule], at: datetime, known: Known
-) -> Reminder.Why | None:
+def why_not_series(reminder: Reminder, series: Series, at: datetime, known: Known) -> Reminder.Why | None:
     rental, clinic = reminder.rental, reminder.rental.clinic
     if rental.state not in series.states:
         return WHY_OF_STATE.get(State(rental.state), Why.ENDED)
@@ -116,14 +114,13 @@ def why_not_series(
     key = anchor and series.key_of(rental, anchor)
     if not anchor or not key or not is_about(reminder, key) or (series.treating and rental.healed_on):
         return WHY_OF_OTHER_ANCHOR.get(Kind(reminder.kind), Why.DATE_CHANGED)
-    steps = steps_of(series.kinds, rules)
+    steps, latest = known.steps(series, clinic, anchor)
     named = (reminder.kind, reminder.occasion)
     step = next((step for step in steps if named == (step.kind, step.occasion(key))), None)
     if step is None:
         return Why.SWITCHED_OFF
     if is_too_late(step, anchor, clinic, at):
         return Why.IMAGED if reminder.kind == Kind.IMAGING_DUE else Why.TOO_LATE
-    latest: Step | None = latest_step(steps, anchor, clinic, at)
     return Why.SUPERSEDED if latest and latest.days > step.days else None
 
 

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
+from config.models import Clinic
 from devices.models import Device
 from patients.models import SuppressedAddress
 from rentals.models import Holding, LedgerEntry, Reminder, Rental
@@ -12,9 +13,13 @@ from rentals.reminders.addressees import address
 from rentals.reminders.conditions import FINDERS, standing
 from rentals.reminders.occasions import number_in
 from rentals.reminders.rules import TREATING_KINDS, Kind, rules_of
-from rentals.reminders.series import is_signed
+from rentals.reminders.schedule import Step, latest_step, steps_of
+from rentals.reminders.series import Series, is_signed
 
 ENTRY_KINDS = frozenset({Kind.RECEIPT, Kind.BOND_REFUNDED})
+
+
+Standing = tuple[tuple[Step, ...], Step | None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class Known:
     standing: frozenset[int]
     reversed: frozenset[int]
     suppressed: dict[str, str]
+    at: datetime
+    _steps: dict[tuple[int, Series, date], Standing] = field(default_factory=dict)
+
+    def steps(self, series: Series, clinic: Clinic, anchor: date) -> Standing:
+        """The steps of `series` for an anchor day and the latest one that may be told; reckoned once for many."""
+        key = (clinic.pk, series, anchor)
+        if key not in self._steps:
+            steps = steps_of(series.kinds, rules_of(clinic))
+            self._steps[key] = steps, latest_step(steps, anchor, clinic, self.at)
+        return self._steps[key]
 
 
 def known_of(reminders: Sequence[Reminder], at: datetime) -> Known:
@@ -40,6 +55,7 @@ def known_of(reminders: Sequence[Reminder], at: datetime) -> Known:
         standing=frozenset(reminder.pk for reminder in still_standing(reminders, at)),
         reversed=frozenset(reversed_of(entries) if entries else ()),
         suppressed=suppressed_of({address(reminder) for reminder in reminders}),
+        at=at,
     )
 
 

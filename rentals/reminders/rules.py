@@ -56,11 +56,17 @@ DEFAULTS: Mapping[str, Rule] = {
 }
 
 
+KEPT_AS = "reminder_rules_by_kind"
+
+
 def rules_of(clinic: Clinic) -> dict[str, Rule]:
-    """The rule of each kind at `clinic`; read once an instance."""
-    prefetch_related_objects([clinic], "reminder_rules")
-    own = {
-        row.kind: Rule(tuple(sorted(row.days)), row.enabled, row.counted_in, row.at, row.threshold)
-        for row in clinic.reminder_rules.all()
-    }
-    return {**DEFAULTS, **own}
+    """The rule of each kind at `clinic`; read once an instance, which judges thousands of reminders."""
+    known: dict[str, Rule] | None = vars(clinic).get(KEPT_AS)
+    if known is None:
+        prefetch_related_objects([clinic], "reminder_rules")
+        known = vars(clinic)[KEPT_AS] = {**DEFAULTS, **{row.kind: rule_in(row) for row in clinic.reminder_rules.all()}}
+    return known
+
+
+def rule_in(row: ReminderRule) -> Rule:
+    return Rule(tuple(sorted(row.days)), row.enabled, row.counted_in, row.at, row.threshold)
