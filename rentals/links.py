@@ -9,7 +9,7 @@ import secrets
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from config.keys import digest_of
@@ -42,6 +42,11 @@ def add_link(rental: Rental, purpose: PatientLink.Purpose, *, expires_at: dateti
         rental=rental, purpose=purpose, key_hash=digest_of(key), created_at=at, expires_at=expires_at
     )
     return key
+
+
+def open_links(rental: Rental, at: datetime) -> QuerySet[PatientLink]:
+    """The links about the rental that open something at the moment `at`."""
+    return PatientLink.objects.filter(rental=rental, revoked_at=None, expires_at__gt=at)
 
 
 def revoke_links(rental: Rental, *, at: datetime, actor: User) -> Rental:

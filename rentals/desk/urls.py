@@ -75,6 +75,7 @@ urlpatterns = [
     path(f"{RENTAL}healed/", verbs.ConfirmHealed.as_view(), name="healed"),
     path(f"{RENTAL}gel/", care.GiveGel.as_view(), name="gel"),
     path(f"{RENTAL}imaging/", care.PlanImaging.as_view(), name="imaging"),
+    path(f"{RENTAL}close-links/", messages.CloseLinks.as_view(), name="close-links"),
     path(f"{RENTAL}cancel/", verbs.Cancel.as_view(), name="cancel"),
     path(f"{RENTAL}lost/", verbs.ReportLost.as_view(), name="lost"),
     path(f"{RENTAL}kept/", papers.ReportKept.as_view(), name="kept"),

@@ -48,6 +48,7 @@ DONE = {
     "change_device": "Moved to another device",
     "pin": "Pinned to its device, or let go",
     "confirm_healed": "Healing confirmed",
+    "revoke_links": "Patient's page closed: its links open nothing any more",
     "choose_return": "Day of the return named",
     "give_gel": "Gel given",
     "plan_imaging": "Imaging planned",

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 BY_POST_ONLY = {
+    "close-links",
     "invoice",
     "receipt",
     "statement-file",

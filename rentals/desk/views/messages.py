@@ -14,7 +14,8 @@ from rentals import tasks
 from rentals.desk.page import BasePage
 from rentals.desk.told import can_be_sent_again
 from rentals.desk.watch import watch, ways_to_hear
-from rentals.models import Message
+from rentals.links import revoke_links
+from rentals.models import Message, Rental
 from rentals.reminders.decide import decide
 from rentals.reminders.resend import resend, why_passed
 from rentals.reminders.suppression import lift, owners_of
@@ -103,6 +104,20 @@ class Lift(BaseVerb):
             lambda: lift(suppressed, at=self.now, actor=self.actor),
             "Mail goes to this address again.",
             reverse("patient", args=[owner.pk]),
+        )
+
+
+class CloseLinks(BaseVerb):
+    """The links in the mails about a rental open nothing any more: somebody else reads that mail, say."""
+
+    action = "patients.contact"
+
+    def post(self, request: HttpRequest, reference: str) -> HttpResponse:
+        rental = get_object_or_404(Rental.objects.visible_to(self.actor), reference=reference)
+        return self.do(
+            lambda: revoke_links(rental, at=self.now, actor=self.actor),
+            "The links mailed until now open nothing any more; the next mail brings a new one.",
+            reverse("rental", args=[reference]),
         )
 
 

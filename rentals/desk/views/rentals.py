@@ -18,6 +18,7 @@ from rentals.desk.papers import papers_shown
 from rentals.desk.tables import RentalTable
 from rentals.desk.told import not_told, stopped_addresses, told
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
+from rentals.links import open_links
 from rentals.models import Rental, UsageImport
 from rentals.models.states import State
 from rentals.overview import found_by, in_full, with_open_money, with_overview
@@ -91,6 +92,7 @@ class OneRental(BasePage):
             told=told(seen.patient, self.actor, seen),
             not_told=not_told(rental.reminders.all()),
             stopped=stopped_addresses(seen.patient),
+            has_links=open_links(rental, self.now).exists(),
             papers=papers_shown(rental),
             reversed={entry.reverses_id for entry in rental.ledger.all()},
             balance=ledger.balance(rental),

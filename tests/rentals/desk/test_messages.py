@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from patients.models import Access, SuppressedAddress
+from rentals.links import make_portal_link
 from rentals.models import Message, MessageReport, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
@@ -180,3 +181,20 @@ def test_every_page_says_that_the_queue_does_not_answer(site, settings, tmp_path
     desk = Desk(make.reception(site))
     assert desk.see("/") == 200
     assert "The queue does not answer" in desk.page
+
+
+def test_staff_close_the_page_of_a_patient_whose_mail_somebody_else_reads(site):
+    rental = make.rental(clinic=site)
+    address = f"/rentals/{rental.reference}/"
+    with time_machine.travel(make.NOW, tick=False):
+        desk = Desk(make.reception(site))
+        desk.see(address)
+        assert "close-links" not in desk.page
+        make_portal_link(rental, at=make.NOW)
+        desk.see(address)
+        assert "close-links" in desk.page
+        desk.send(f"{address}close-links/")
+        desk.see(address)
+    assert "close-links" not in desk.page
+    assert "its links open nothing any more" in desk.page
+    assert rental.links.get().revoked_at == make.NOW

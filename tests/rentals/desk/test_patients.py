@@ -105,7 +105,7 @@ def test_a_search_makes_the_same_number_of_queries(number, django_assert_num_que
         make.patient(site, given_name="Zoë")
     desk = Desk(make.reception(site))
     desk.send("/patients/", name="zoe")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         desk.see(desk.led_to)
     assert len(desk.answer.context["found"]) == number
 

@@ -62,7 +62,7 @@ def test_the_list_makes_the_same_number_of_queries(number, django_assert_num_que
     for _ in range(number):
         make.rental(State.ACTIVE, site)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         desk.see("/rentals/")
     assert len(references(desk)) == number
 
@@ -92,7 +92,7 @@ def test_the_page_makes_the_same_number_of_queries_for_a_longer_history(number, 
     for _ in range(number):
         desk.fill_in(f"/rentals/{rental.reference}/pay/", kind="hire", amount="10.00")
     desk.see("/")  # what the payment said has been shown
-    with django_assert_num_queries(35):
+    with django_assert_num_queries(36):
         desk.see(f"/rentals/{rental.reference}/")
     assert rental.ledger.filter(kind="hire_payment").count() == number
 
