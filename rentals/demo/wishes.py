@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from patients.contacts import name_contact
 from patients.models import Contact
 from rentals.booking.healing import confirm_healed
-from rentals.care import plan_imaging
+from rentals.care import Gel, give_gel, plan_imaging
 from rentals.demo.fleet import Unit
 from rentals.demo.sites import Site
 from rentals.models import Rental
@@ -51,8 +51,8 @@ def wishes(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
 
 
 def seen_to(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
-    """A contact person is named, and imaging planned."""
-    yield (at := site.at(site.day(-4), 14, 30))
+    """A contact person is named, imaging planned, and the last of a bottle of gel given away."""
+    yield (at := site.at(site.day(-6), 14, 30))
     name_contact(
         hire_of(fleet["P10"]).patient,
         name="Judith Example",
@@ -63,5 +63,6 @@ def seen_to(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:
         at=at,
         actor=site.desk,
     )
-    plan_imaging(hire_of(fleet["P1"]), on=site.day(6), at=at, actor=site.staff.clinician)
+    give_gel(hire_of(fleet["P1"]), Gel(millilitres=20), at=at, actor=site.desk)
+    plan_imaging(hire_of(fleet["P1"]), on=site.day(4), at=at, actor=site.staff.clinician)
     plan_imaging(hire_of(fleet["P10"]), on=site.day(20), at=at, actor=site.staff.clinician)

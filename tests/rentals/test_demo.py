@@ -274,7 +274,7 @@ class TestDemo:
 
     def test_reminders_were_sent_and_some_are_due(self):
         shown = Counter(reminder.state_shown for reminder in Reminder.objects.select_related("message"))
-        assert set(shown) == {"sent", "void", "queued", "unknown"}
+        assert set(shown) == {"sent", "void", "planned", "queued", "unknown"}
         assert set(Message.objects.values_list("state", flat=True)) == {"sent", "void", "queued", "unknown"}
         assert shown["unknown"] == 1
         assert set(Reminder.objects.values_list("kind", flat=True)) == set(Reminder.Kind.values)
