@@ -43,7 +43,7 @@ class Waiting:
 def waiting_at(site: Clinic) -> Waiting:
     """The waiting list of `site` and its open offers, in a fixed number of queries."""
     rentals = Rental.objects.filter(clinic=site).select_related("patient", "clinic")
-    told = Reminder.objects.filter(kind=Reminder.Kind.OFFER).select_related("message")
+    told = Reminder.objects.filter(kind=Reminder.Kind.OFFER).select_related("message", "staff_task")
     held = Holding.objects.filter(live=True).select_related("device")
     offered = rentals.offered().prefetch_related(
         Prefetch("reminders", told, to_attr="told"), Prefetch("holdings", held, to_attr="held")

@@ -41,7 +41,8 @@ State = Message.State
 
 def due_messages(at: datetime) -> list[int]:
     """Messages (ids) that wait to be sent and may leave now, by their clinics' sending hours; oldest first."""
-    clinics = [clinic.pk for clinic in Clinic.objects.all() if may_send(clinic, at)]
+    days = Clinic.objects.prefetch_related("opening_hours", "closures")
+    clinics = [clinic.pk for clinic in days if may_send(clinic, at)]
     waiting = Message.objects.filter(to_send(at), patient__clinic__in=clinics)
     return list(waiting.order_by("next_attempt_at", "pk").values_list("pk", flat=True))
 

@@ -21,10 +21,13 @@ logger = logging.getLogger(__name__)
 Kind = MessageReport.Kind
 Why = SuppressedAddress.Why
 
-CALL = "Phone instead, and say what the message says"
-NO_SUCH_ADDRESS = f"Mail to {{}} came back: the address does not take mail. {CALL}; ask for an address that works."
-UNWANTED = f"Mail to {{}} was called unwanted, so none goes to this address any more. {CALL}; ask what they want."
-CAME_BACK = f"Mail to {{}} came back, though the address may be right. {CALL}, or send it again."
+# What the mail said is a task of its own where an address takes no more mail (`by_phone.py`).
+NO_SUCH_ADDRESS = "Mail to {} came back: the address does not take mail. Ask for an address that works."
+UNWANTED = "Mail to {} was called unwanted, so none goes to this address any more. Ask what they want."
+CAME_BACK = (
+    "Mail to {} came back, though the address may be right. Phone instead, and say what the message says, or send it "
+    "again."
+)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,6 @@ def test_the_list_makes_the_same_number_of_queries(site, number, django_assert_n
         make.waiting(site)
     plan.plan_reminders(make.NOW)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         desk.see("/waiting/")
     assert desk.page.count('class="what"') == 2 * number

@@ -70,7 +70,7 @@ def test_a_hard_bounce_is_kept_stops_the_address_and_asks_staff_to_phone(sink):
     assert (suppressed.address, suppressed.why, suppressed.since) == (message.patient.email, "bounced", HEARD)
     task = StaffTask.objects.get()
     assert (task.kind, task.patient, task.rental) == ("address", message.patient, message.reminders.get().rental)
-    assert "ask for an address that works" in task.words
+    assert "Ask for an address that works" in task.words
 
 
 def test_a_report_counts_once_by_whatever_way_it_comes(sink):
