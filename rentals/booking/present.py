@@ -212,13 +212,13 @@ def blocked_while_out(holding: Holding, today: date) -> DateRange:
 def planned_back(rental: Rental, today: date) -> date:
     """The local day on which the planner expects the device of a rental that is out and not overdue.
 
-    The due day. Where healing was confirmed, the day named for the return, if that is sooner: not before tomorrow,
-    for nobody may count on a device today that is not there; and the due day again once that day has passed.
+    The due day. Where healing was confirmed, the day named for the return, if that is sooner, for as long as that day
+    lasts: it may come until the clinic closes. Once it has passed without the device, the due day again.
     """
     if rental.healed_on is None or rental.return_expected_at is None:
         return rental.due_on
     named = rental.clinic.day_of(rental.return_expected_at)
-    return rental.due_on if named < today else min(rental.due_on, max(named, today + timedelta(days=1)))
+    return rental.due_on if named < today else min(rental.due_on, named)
 
 
 def at_pace(holding: Any, present: Present, at: datetime) -> int:

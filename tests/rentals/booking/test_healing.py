@@ -108,12 +108,19 @@ def test_a_device_that_does_not_come_is_held_until_it_is_due_and_the_next_patien
     rental = confirm(make.rental("active"))
     later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
     spare = make.device(rental.clinic)
-    replan.mend(make.NOW + 7 * DAY)
-    # On the day itself nobody counts on it any more before tomorrow, which pushes the next one off it too.
-    assert (blocked_until(rental), device_of(later)) == (date(2026, 3, 10), spare)
     replan.mend(make.NOW + 8 * DAY)
     assert (blocked_until(rental), device_of(later)) == (DUE, spare)
     assert broken() == []
+
+
+def test_on_the_day_itself_it_is_still_expected_and_nobody_is_pushed_off_it():
+    rental = confirm(make.rental("active"))
+    later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
+    make.device(rental.clinic)
+    for moment in (rental.clinic.start_of(EXPECTED), rental.clinic.start_of(EXPECTED + DAY) - timedelta(minutes=1)):
+        replan.mend(moment)
+        assert (blocked_until(rental), device_of(later)) == (EXPECTED, device_of(rental))
+    assert not later.moves.filter(verb__in=["replan", "at_risk"]).exists()
 
 
 def test_a_device_that_does_not_come_and_has_no_substitute_puts_the_next_patient_at_risk():
