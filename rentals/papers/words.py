@@ -9,12 +9,15 @@ from config.models import Clinic
 
 # They turn the order of what stands around them about: a name must not make another line read differently.
 DIRECTION_MARKS = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+FILE_MARK = "\ufeff"  # comes along when a text is pasted; no PDF of our standard may hold it
+LEFT_OUT = DIRECTION_MARKS | {FILE_MARK}
 
 
 def line(text: str) -> str:
-    """Free text on one line: what cannot be seen becomes a space, or nothing where it only turns directions."""
+    """Free text on one line: what cannot be seen becomes a space, or nothing where it only turns directions or marks
+    the begin of a file."""
     seen = "".join(
-        " " if unicodedata.category(one) in {"Cc", "Zl", "Zp"} else one for one in text if one not in DIRECTION_MARKS
+        " " if unicodedata.category(one) in {"Cc", "Zl", "Zp"} else one for one in text if one not in LEFT_OUT
     )
     return " ".join(seen.split())
 
