@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parent
 STANDARD: Literal["ua-1"] = "ua-1"  # which asks for a title, a language, tags, and a glyph for each character
 # Which the fonts inside typst have: letters up to this one, and what our own words and amounts are written with.
 LAST_COMMON = 0x24F
-COMMON_MARKS = {*"–—‘’“”…−"}
+COMMON_MARKS = {*"\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2212"}  # dashes, quotation marks, dots, minus
 ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 

@@ -74,8 +74,11 @@ def test_nothing_that_somebody_is_called_is_run():
 
 @pytest.mark.parametrize(
     ("typed", "printed"),
-    [("Ada\r\nLovelace", "Ada Lovelace"), ("Ada\x00\x07 L", "Ada L"), ("\u202eadA", "adA"), ("  Ada\u2028L ", "Ada L"), ("\ufeffAda", "Ada")],
-)
+    [
+        ("Ada\r\nLovelace", "Ada Lovelace"), ("Ada\x00\x07 L", "Ada L"), ("\u202eadA", "adA"),
+        ("  Ada\u2028L ", "Ada L"), ("\ufeffAda", "Ada"),
+    ],
+)  # fmt: skip
 def test_what_cannot_be_seen_is_a_space_and_what_turns_directions_is_left_out(typed, printed):
     assert line(typed) == printed
 
