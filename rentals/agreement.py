@@ -19,7 +19,15 @@ from rentals.papers.keeping import keep, papers_of
 from rentals.papers.parties import is_minor
 from rentals.papers.typesetting import typeset
 from rentals.papers.words import line
-from rentals.signatures import LONGEST_NAME, Hand, Strokes, check_hand, signed_content, write_signature
+from rentals.signatures import (
+    LONGEST_NAME,
+    Hand,
+    Strokes,
+    check_hand,
+    guardian_needed,
+    signed_content,
+    write_signature,
+)
 
 AGREEMENT = Signature.Purpose.AGREEMENT
 ON_PAPER, PATIENT, GUARDIAN = Signature.Method.ON_PAPER, Signature.Signer.PATIENT, Signature.Signer.GUARDIAN
@@ -81,7 +89,7 @@ def sign(
     """Record that the patient signed, witnessed by `actor`.
 
     Without `paper` it is the clinic's own paper that was signed, under the terms of the booking; for a minor it
-    counts as the guardian's, unless the name is the minor's own. With the `paper` of `current_agreement` the signature
+    counts as the guardian's, and the minor's own name is refused. With the `paper` of `current_agreement` the signature
     stands under exactly that one, by any method, and a change of an active rental can be signed too. Signing again
     what is signed changes nothing. Raises `wrong_state`, `terms_changed`, `agreement_changed`, `guardian_needed`,
     `invalid` (400).
@@ -117,13 +125,14 @@ def sign_by_link(
 
 
 def hand_on_paper(rental: Rental, name: str, at: datetime, actor: User) -> Hand:
-    """Who signed the clinic's own paper. Raises `invalid` (400)."""
+    """Who signed the clinic's own paper. Raises `invalid` (400), and `guardian_needed` for a minor's own name."""
     name = line(name)
     if not name or len(name) > LONGEST_NAME:
         raise invalid("name", f"Write the name of the one who signs, in at most {LONGEST_NAME} characters.")
     minor = is_minor(rental.patient, rental.clinic.day_of(at))
-    by_another = name.casefold() != line(rental.patient.name).casefold()
-    return Hand(name, ON_PAPER, signer=GUARDIAN if minor and by_another else PATIENT, witness=actor)
+    if minor and name.casefold() == line(rental.patient.name).casefold():
+        raise guardian_needed("name")
+    return Hand(name, ON_PAPER, signer=GUARDIAN if minor else PATIENT, witness=actor)
 
 
 def sign_with(

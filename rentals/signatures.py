@@ -81,14 +81,18 @@ def check_hand(hand: Hand, rental: Rental, at: datetime) -> Hand:
     strokes = checked_strokes(hand.strokes) if hand.method == Signature.Method.DRAWN else None
     is_guardian = hand.signer == Signature.Signer.GUARDIAN
     if not is_guardian and is_minor(rental.patient, rental.clinic.day_of(at)):
-        raise Refusal(
-            "guardian_needed",
-            "The patient is under 18, so a parent or guardian signs; write their name and who they are.",
-            field="signer",
-        )
+        raise guardian_needed("signer")
     if is_guardian and not 0 < len(relation) <= LONGEST_RELATION:
         raise invalid("relation", "Write who the guardian is to the patient: mother, father or guardian, say.")
     return Hand(name, hand.method, strokes, hand.signer, relation if is_guardian else "", hand.address, hand.witness)
+
+
+def guardian_needed(field: str) -> Refusal:
+    return Refusal(
+        "guardian_needed",
+        "The patient is under 18, so a parent or guardian signs; write their name and who they are.",
+        field=field,
+    )
 
 
 def drawing_of(strokes: Strokes | None) -> str:

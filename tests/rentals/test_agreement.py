@@ -201,13 +201,15 @@ class TestGuardian:
         )
         assert says(agreement.current_agreement(rental, at=make.NOW), "Bea Example, Mother", "of a parent or guardian")
 
-    @pytest.mark.parametrize(("name", "signer"), [("Bea Example", "guardian"), ("ADA  EXAMPLE 1", "patient")])
-    def test_on_the_clinics_own_paper_it_counts_as_the_guardians_unless_the_name_is_the_childs(self, name, signer):
+    def test_on_the_clinics_own_paper_it_is_the_guardians_and_the_childs_own_name_is_refused(self):
         clinic = make.clinic()
         patient = make.patient(clinic, date_of_birth=CHILD, family_name="Example 1")
         rental = make.rental("reserved", clinic, patient=patient)
-        agreement.sign(rental, name=name, accepted_terms_version=1, at=make.NOW, actor=make.reception())
-        assert rental.signatures.get().signer == signer
+        details = {"accepted_terms_version": 1, "at": make.NOW, "actor": make.reception()}
+        refusal = refused_as("guardian_needed", agreement.sign, rental, name="ADA  EXAMPLE 1", **details)
+        assert (refusal.status, refusal.field, agreement.is_signed(rental)) == (409, "name", False)
+        agreement.sign(rental, name="Bea Example", **details)
+        assert rental.signatures.get().signer == "guardian"
 
 
 class TestByLink:
