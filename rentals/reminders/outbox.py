@@ -20,8 +20,10 @@ from config.mail import Delivery, Outcome, deliver
 from config.models import Clinic
 from patients.models import SuppressedAddress
 from rentals.models import Message, Reminder
+from rentals.reminders.addressees import address
 from rentals.reminders.judge import sort_out
 from rentals.reminders.rate import take_place
+from rentals.reminders.recipients import mail_address
 from rentals.reminders.reports import stop_mail
 from rentals.reminders.return_path import mark
 from rentals.reminders.schedule import may_send
@@ -122,12 +124,14 @@ def take(message: Message, at: datetime) -> bool:
 
 def judge_again(message: Message, at: datetime) -> list[Reminder]:
     """Void what must not be sent any more and return what may be; what has to wait leaves the message, and so does
-    what belongs to another patient since it was bundled (a rental recorded wrongly)."""
+    what is for another reader since it was bundled: of a rental recorded wrongly, or with another payer by now."""
     carried = Reminder.objects.to_judge().filter(message=message, rental__patient=message.patient_id)
     ready, _ = sort_out(carried, at)
-    kept = [reminder.pk for reminder in ready]
-    Reminder.objects.filter(message=message, void=False).exclude(pk__in=kept).update(message=None)
-    return ready
+    reader = mail_address(message).lower()
+    kept = [reminder for reminder in ready if address(reminder) == reader]
+    left = Reminder.objects.filter(message=message, void=False).exclude(pk__in=[reminder.pk for reminder in kept])
+    left.update(message=None)
+    return kept
 
 
 def keep(message: Message, mail: EmailMultiAlternatives) -> None:

@@ -10,6 +10,6 @@ def mail_address(message: Message) -> str:
     if message.recipient == Message.Recipient.CONTACT:
         contact = getattr(message.patient, "contact", None)  # a patient need not have one
         return contact.email if contact else ""
-    # A message to a payer is about rentals of one payer.
+    # Bundled for one payer; where a rental has another by now, `judge_again` lets go of what is not for this one.
     rental = Rental.objects.filter(reminders__message=message).select_related("payer").order_by("pk").first()
     return rental.payer.email if rental and rental.payer else ""

@@ -72,6 +72,34 @@ def test_a_receipt_goes_to_the_payer_and_all_else_to_the_patient():
     assert Message.objects.count() == 2
 
 
+def test_receipts_bundled_for_one_payer_reach_no_other_that_a_rental_has_since(sink):
+    first = reserved()
+    second = reserved(first.clinic, patient=first.patient, starts_on=date(2026, 5, 11), due_on=date(2026, 6, 1))
+    details = {"patient": first.patient, "created_at": make.NOW}
+    insurer = Payer.objects.create(name="Insurer", email="Claims@payers.example", **details)
+    employer = Payer.objects.create(name="Employer", email="pay@payers.example", **details)
+    at = make.NOW
+    for rental in (first, second):
+        Rental.objects.filter(pk=rental.pk).update(payer=insurer)
+        pay(rental, kind="hire", amount=100, method="card", at=at, actor=make.manager())
+    switch_off(first.clinic, "collect_tomorrow")
+    plan.plan_reminders(at)
+    assert Message.objects.get().reminders.count() == 2
+    Rental.objects.filter(pk=first.pk).update(payer=employer)
+    for minutes in (0, 5):
+        outbox.send_due(at + timedelta(minutes=minutes))
+        plan.plan_reminders(at + timedelta(minutes=minutes))
+    outbox.send_due(at + timedelta(minutes=10))
+    sent = {row.rental: mail_of(row, sink)["To"] for row in Reminder.objects.filter(message__state="sent")}
+    assert sent == {first: "pay@payers.example", second: "Claims@payers.example"}
+
+
+def mail_of(reminder, sink):
+    """The one mail that tells of the reminder's rental."""
+    [mail] = [mail for mail in sink.mails if reminder.rental.reference in str(mail.get_body(("plain",)))]
+    return mail
+
+
 def test_without_an_address_staff_are_given_the_words_to_say_once():
     rental = overdue()
     Patient.objects.filter(pk=rental.patient_id).update(email="")
