@@ -171,6 +171,10 @@ ANYMAIL: dict[str, object] = {
     "IGNORE_UNSUPPORTED_FEATURES": True,  # without metadata a report is found by the service's own name of the mail
 }
 
+# The header in which the proxy in front says from where a request came; none is believed without
+
+CLIENT_ADDRESS_HEADER = environment.text("CLIENT_ADDRESS_HEADER")
+
 # Usage data
 
 USAGE_INBOX = environment.text("USAGE_INBOX")

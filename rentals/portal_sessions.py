@@ -5,6 +5,7 @@ Both keys, of the link and of the session, have 256 random bits, and only their 
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
@@ -15,7 +16,7 @@ from rentals.deciding import deciding
 from rentals.models import PatientLink, PortalSession, StaffTask
 from rentals.staff_tasks import ask_staff
 
-MOST_TRIES = 5  # wrong dates of birth, in all of a link's life, before each lock
+MOST_TRIES = 5  # wrong dates of birth, at all links to a rental, before each lock
 FIRST_LOCK = timedelta(minutes=15)  # each further one lasts twice as long
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=2)
@@ -26,16 +27,19 @@ def open_session(key: str, date_of_birth: date, *, at: datetime) -> str | None:
     """The key of a new session of the rental to which the link `key` leads, for the one who was born then.
 
     None, whether the key is unknown, revoked, locked or too old, or the date wrong: whoever guesses learns nothing.
-    A guess holds the link's row while it is judged, so that not even guesses sent at the same moment are more than
-    `MOST_TRIES`. Staff are told of each lock once. Raises `busy`.
+    Each mail brings a link of its own, so guesses at all of a rental's count together, and a guess holds their rows
+    while it is judged: not even guesses sent at the same moment are more than `MOST_TRIES`. Staff are told of each
+    lock once. Raises `busy`.
     """
     with deciding():
-        rows = usable_links(at).filter(key_hash=digest_of(key)).select_for_update(no_key=True, of=("self",))
-        link = rows.select_related("rental__patient", "rental__clinic").first()
-        if link is None or (link.locked_until and at < link.locked_until):
+        rental = usable_links(at).filter(key_hash=digest_of(key)).values("rental")
+        rows = usable_links(at).filter(rental__in=rental).select_for_update(no_key=True, of=("self",))
+        links = list(rows.select_related("rental__patient", "rental__clinic").order_by("pk"))
+        link = next((one for one in links if one.key_hash == digest_of(key)), None)
+        if link is None or any(one.locked_until and at < one.locked_until for one in links):
             return None
         if link.rental.patient.date_of_birth != date_of_birth:
-            count_wrong_try(link, at)
+            count_wrong_try(link, links, at)
             return None
         return begin_session(link, at)
 
@@ -56,11 +60,15 @@ def usable_links(at: datetime) -> QuerySet[PatientLink]:
     )
 
 
-def count_wrong_try(link: PatientLink, at: datetime) -> None:
-    """Count one more; every fifth locks the link, twice as long as before. The caller holds the link's row."""
+def count_wrong_try(link: PatientLink, links: Sequence[PatientLink], at: datetime) -> None:
+    """Count one more; every fifth at the rental's `links` locks this one, and so all of them, twice as long as before.
+
+    The caller holds their rows, and `link` is one of them.
+    """
     link.wrong_tries += 1
-    if link.wrong_tries % MOST_TRIES == 0:
-        number = link.wrong_tries // MOST_TRIES
+    tries = sum(one.wrong_tries for one in links)
+    if tries % MOST_TRIES == 0:
+        number = tries // MOST_TRIES
         link.locked_until = at + FIRST_LOCK * 2 ** (number - 1)
         ask_about_lock(link, number, link.locked_until, at)
     link.save(update_fields=["wrong_tries", "locked_until"])
@@ -70,11 +78,11 @@ def ask_about_lock(link: PatientLink, number: int, until: datetime, at: datetime
     there = until.astimezone(link.rental.clinic.zone)
     ask_staff(
         StaffTask.Kind.LOCKED_OUT,
-        f"link {link.pk} lock {number}",
+        f"rental {link.rental_id} lock {number}",
         rental=link.rental,
-        words=f"A wrong date of birth was written {MOST_TRIES} times at the link to the patient's pages, so it is "
+        words=f"A wrong date of birth was written {MOST_TRIES} times at the links to the patient's pages, so they are "
         f"locked until {there:%A %-d %B %Y, %H:%M}. Phone the patient. If it was the patient, check the date of birth "
-        "that we have; if it was not, revoke the links of this rental.",
+        "that we have; if it was not, close the patient's page on the page of the rental.",
         at=at,
     )
 

@@ -1,6 +1,7 @@
 """The terms of a site, written version by version; a rental keeps the one it was booked under."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -25,13 +26,24 @@ PLACEHOLDERS: dict[str, Callable[[Terms], str]] = {
 }
 
 
-# What would be read as a promise of healing (I12): that something makes, helps or lets heal, or that it goes faster.
+# What would be read as a promise of healing (I12): that something heals, or that it goes faster for it. That healing
+# is confirmed, or that nothing is promised, may be said.
 PROMISES = re.compile(
-    r"\b(?:will|can|helps?|lets?|makes?|speeds?|promises?|guarantees?|guaranteed)\b[^.!?]{0,60}\b(?:heal|cure|recover|mend)"
-    r"|\b(?:heal|recover|mend)\w*[^.!?]{0,40}\b(?:faster|sooner|quicker|guaranteed|better)\b"
-    r"|\b(?:faster|quicker|guaranteed|accelerated?)\b[^.!?]{0,40}\b(?:heal|recover|cure)",
+    r"\b(?:heals?|cur(?:e|es|ed|ing)|mends?)\b|\baccelerat\w*"
+    r"|\b(?:will|can|helps?|lets?|makes?|speeds?|promises?|guarantees?|guaranteed)\b.{0,60}\b(?:heal|recover|mend)"
+    r"|\b(?:heal|recover|mend|repair)\w*.{0,40}\b(?:faster|sooner|quicker|guaranteed|better)\b"
+    r"|\b(?:faster|quicker|guaranteed)\b.{0,40}\b(?:heal|recover|repair|bones?|fractures?)",
     re.IGNORECASE,
 )
+DENIAL = re.compile(r"\b(?:no|not|nor|never|nothing|cannot)\b", re.IGNORECASE)
+SENTENCE_ENDS = re.compile(r"[.!?;]\s")
+
+
+def promise_in(text: str) -> str:
+    """The words of `text` that may be read as a promise of healing; "" where there are none."""
+    sentences = SENTENCE_ENDS.split(" ".join(unicodedata.normalize("NFKC", text).split()))
+    found = (PROMISES.search(sentence) for sentence in sentences if not DENIAL.search(sentence))
+    return next((promise[0] for promise in found if promise), "")
 
 
 def terms_in_words(terms: Terms) -> str:
@@ -102,10 +114,9 @@ def check_text(text: str, deemed_kept_after_days: int | None) -> None:
         raise invalid("text", f"There is no {wrong}; what may stand in braces is listed beside the text.")
     if deemed_kept_after_days is None and "deemed_kept_after" in names:
         raise invalid("text", "The text names {deemed_kept_after}, but no number of days is given for it.")
-    promise = PROMISES.search(text)
-    if promise:
+    if promise := promise_in(text):
         raise invalid(
             "text",
-            f"“{line(promise[0])}” would be read as a promise of healing; say what is agreed, not what comes of it.",
+            f"“{promise}” would be read as a promise of healing; say what is agreed, not what comes of it.",
             code="promises_healing",
         )

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
+from config.addresses import client_address
 from rentals.agreement import current_agreement, needs_signature, sign_by_link
 from rentals.models import Paper, Rental, Signature
 from rentals.papers.keeping import papers_of_patient
@@ -80,7 +81,7 @@ class Sign(BaseAskingPage):
             method=Signature.Method.TYPED,
             signer=Signature.Signer.GUARDIAN if self.minor else Signature.Signer.PATIENT,
             relation=entries.get("relation", ""),
-            address=self.request.META.get("REMOTE_ADDR"),
+            address=client_address(self.request),
             at=self.now,
         )
 

@@ -64,6 +64,11 @@ def test_days_that_are_not_given_are_not_named():
         "Your fracture heals 38 % faster with it.",
         "Faster healing is guaranteed.",
         "We promise that you\nwill be cured.",
+        "Most fractures heal within six weeks.",
+        "Your bone mends in 40 days.",
+        "It is proven to accelerate bone repair.",
+        "Treatment cures non-unions.",
+        "We promise nothing about the bond. Exogen accelerates healing.",
     ],
 )
 def test_a_promise_of_healing_is_refused(text):
@@ -76,6 +81,8 @@ def test_a_promise_of_healing_is_refused(text):
     [
         "Bring it back once your clinician has confirmed healing.",
         "How well an injury responds differs from person to person.",
+        "Nothing here promises that it heals, or that it heals faster.",
+        "We may recover the cost of repair from the bond.",
     ],
 )
 def test_what_is_no_promise_is_taken(text):

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from config.addresses import client_address
 from config.refusals import Refusal
 from rentals import agreement, custody, ledger, payers, return_receipt, terms
 from rentals.buy_out import buy_out
@@ -51,7 +52,7 @@ class BaseSignPage(BaseVerbPage):
     def shown(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the form says, with the paper that it names."""
         shown = get_object_or_404(Paper.objects.filter(rental=self.rental).defer("content"), pk=given["paper"])
-        return {**given, "paper": shown, "address": self.request.META.get("REMOTE_ADDR") or None}
+        return {**given, "paper": shown, "address": client_address(self.request)}
 
     def show_form(self, form: Any, status: int = 200) -> HttpResponse:
         """After a change the page shows the new paper, so that is what the form names."""

@@ -157,6 +157,13 @@ class TestGuesses:
             clock.move_to(at)
         assert StaffTask.objects.count() == 3
 
+    def test_guesses_at_the_links_of_several_mails_count_together(self, rental, link):
+        another = f"/p/{make_portal_link(rental, at=make.NOW)}/"
+        for number in range(MOST_TRIES):
+            come_in(another if number % 2 else link, WRONG)
+        assert [come_in(one)[1] for one in (link, another)] == [200, 200]
+        assert StaffTask.objects.count() == 1
+
     def test_a_right_date_costs_nothing(self, link):
         for _ in range(MOST_TRIES + 1):
             assert come_in(link)[1] == 302
