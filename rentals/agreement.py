@@ -33,8 +33,8 @@ AGREEMENT = Signature.Purpose.AGREEMENT
 ON_PAPER, PATIENT, GUARDIAN = Signature.Method.ON_PAPER, Signature.Signer.PATIENT, Signature.Signer.GUARDIAN
 TEMPLATE = "agreement"
 SIGNED = ("sign", "sign_change")
-# What makes a signature that names no paper void: the due day, the plan or the patient was changed after it.
-CHANGED = ("extend", "correct_patient")
+# What makes a signature that names no paper void: the due day, the plan, or who the patient is was changed after it.
+CHANGED = ("extend", "correct_patient", "correct_details")
 
 
 def current_agreement(rental: Rental, *, at: datetime, actor: User | None = None) -> Paper:

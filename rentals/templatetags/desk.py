@@ -61,6 +61,7 @@ DONE = {
     "at_risk": "Device taken away",
     "correct_device": "Wrong device put right",
     "correct_patient": "Wrong patient put right",
+    "correct_details": "Name or date of birth of the patient put right",
 }
 
 TONES = {

@@ -10,11 +10,10 @@ import pytest
 
 from config.models import Clinic, Terms
 from patients.models import Contact
-from patients.register import correct_patient
 from rentals import agreement, custody
 from rentals.booking.change import change_device
 from rentals.booking.extension import extend
-from rentals.correction import correct_patient_of
+from rentals.correction import correct_details, correct_patient_of
 from rentals.models import Paper, Signature
 from rentals.signatures import strokes_from
 from tests import make
@@ -276,15 +275,18 @@ class TestChanged:
         rental = correct_patient_of(rental, patient=other, reason="A namesake", at=make.NOW, actor=make.manager())
         assert agreement.needs_signature(rental)
 
-    def test_another_name_is_signed_and_another_phone_is_not(self):
-        rental = signed(make.rental("reserved"))
+    @pytest.mark.parametrize("sign", [make.prepare, signed])
+    @pytest.mark.parametrize("other", [{"given_name": "Adah"}, {"date_of_birth": date(1991, 5, 17)}])
+    def test_another_name_or_birth_is_signed_and_another_phone_is_not(self, sign, other):
+        rental = sign(make.rental("reserved"))
         patient = rental.patient
         names = ("given_name", "family_name", "date_of_birth", "email", "phone", "email_reminders")
         now = {name: getattr(patient, name) for name in names}
-        correct_patient(patient, **{**now, "phone": "0400 000 000"}, at=make.NOW, actor=make.manager())
+        correct_details(patient, **{**now, "phone": "0400 000 000"}, at=make.NOW, actor=make.manager())
         assert agreement.is_signed(agreement.as_it_is(rental))
-        correct_patient(patient, **{**now, "given_name": "Adah"}, at=make.NOW, actor=make.manager())
+        correct_details(patient, **{**now, **other}, at=make.NOW, actor=make.manager())
         assert not agreement.is_signed(agreement.as_it_is(rental))
+        assert agreement.is_signed(sign(agreement.as_it_is(rental)))
 
     def test_new_terms_of_the_site_leave_what_is_booked_alone(self):
         rental = signed(make.rental("reserved"))

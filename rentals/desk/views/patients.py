@@ -11,7 +11,8 @@ from config.models import User
 from config.refusals import Refusal
 from patients.contacts import contact_of, name_contact
 from patients.models import Access, Patient
-from patients.register import correct_patient, register_patient, search_patients
+from patients.register import register_patient, search_patients
+from rentals.correction import correct_details
 from rentals.desk.forms.patients import (
     ContactForm,
     NewPatientForm,
@@ -101,7 +102,7 @@ class CorrectPatient(BaseFormPage):
         return {"initial": {name: getattr(self.patient, name) for name in PatientForm.base_fields}}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        correct_patient(self.patient, at=self.now, actor=self.actor, **given)
+        correct_details(self.patient, at=self.now, actor=self.actor, **given)
         return self.go(reverse("patient", args=[self.patient.pk]), "Corrected.")
 
     def context(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 
 from patients.models import Access, Patient
+from rentals.agreement import needs_signature
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -126,6 +127,15 @@ def test_a_wrong_address_is_corrected_and_the_old_one_stays_in_the_history():
     assert list(desk.problems()) == ["date_of_birth"]
     patient.refresh_from_db()
     assert patient.date_of_birth.year == 1990
+
+
+def test_another_name_makes_the_hire_ask_for_a_signature_again():
+    rental = make.prepare(make.rental("reserved"))
+    desk = Desk(make.reception(rental.clinic))
+    assert desk.fill_in(f"/patients/{rental.patient_id}/correct/", given_name="Adah") == 302
+    assert needs_signature(rental)
+    desk.see(f"/rentals/{rental.reference}/")
+    assert "Name or date of birth of the patient put right" in desk.page
 
 
 def test_a_patient_is_registered_at_the_site_where_the_page_was_opened():
