@@ -18,6 +18,7 @@ from patients.models import Patient
 from rentals.booking.availability import check_span
 from rentals.booking.book import refuse_closed_day
 from rentals.booking.desk_days import open_days_with_room, take_places
+from rentals.booking.healing import hold_as_named, last_day_promised
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move
 from rentals.models import MessageTemplate, PatientDay, Rental, StaffTask
@@ -101,29 +102,44 @@ def of_hire(rental: Rental, *states: State) -> Iterator[Rental]:
 
 def return_days(rental: Rental, at: datetime) -> list[date]:
     """The local days on which the patient may bring the device: open, with room, until it is due; if that is near or
-    past, within a week from now."""
+    past, within a week from now. After healing was confirmed, none on which somebody else was promised the device."""
     today = rental.clinic.day_of(at)
-    last = max(rental.due_on, today + RETURN_SOON)
+    last = last_day_promised(rental, today) or max(rental.due_on, today + RETURN_SOON)
     return [day for day in open_days_with_room(rental.clinic, "due_on", today, rental) if day <= last]
 
 
 def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime) -> Rental:
     """Write down when the patient means to bring the device: `clock` by the clinic's clock, while it is open.
 
-    The day takes one of the clinic's places for returns. Raises `invalid`, `clinic_closed`, `desk_full`, `not_now`.
+    The day takes one of the clinic's places for returns; after healing was confirmed the device is blocked until then.
+    Raises `invalid`, `clinic_closed`, `desk_full`, `not_now`, `device_unavailable` where somebody else was promised it.
     """
     refuse_closed_day(rental.clinic, "day", day, at)
     comes_at = moment_of_slot(rental.clinic, day, clock, at)
     with deciding():
         take_places(rental.clinic, {"due_on": day}, at, rental)
         with of_hire(rental) as locked:
+            refuse_after_promised(locked, day, at)
             if day not in return_days(locked, at):
                 raise invalid("day", "Please choose one of the days in the list.")
             if locked.return_expected_at != comes_at:
                 move(
                     locked, "choose_return", at=at, now=at, actor=None, reason=BY_THE_PAGE, return_expected_at=comes_at
                 )
+                hold_as_named(locked, locked.clinic.day_of(at))
     return locked
+
+
+def refuse_after_promised(rental: Rental, day: date, at: datetime) -> None:
+    """Raise `device_unavailable` where the device would come back on `day` too late for who was promised it."""
+    last = last_day_promised(rental, rental.clinic.day_of(at))
+    if last and day > last:
+        raise Refusal(
+            "device_unavailable",
+            f"Somebody else needs this device soon after, so please choose {last:%A %-d %B} or earlier. "
+            "If you cannot come by then, please phone us, and we will find a way.",
+            field="day",
+        )
 
 
 def moment_of_slot(clinic: Clinic, day: date, clock: time, at: datetime) -> datetime:

@@ -10,7 +10,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.booking.desk_days import next_day_with_room
 from rentals.booking.offers import poke_offers
-from rentals.booking.present import blocked_while_out
+from rentals.booking.present import blocked_while_out, planned_back
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move, require
 from rentals.models import Holding, Rental, StaffTask
@@ -67,5 +67,39 @@ def expected_back(rental: Rental, at: datetime) -> datetime | None:
 def hold_until_expected(holding: Holding, rental: Rental, today: date) -> None:
     """Block the device no longer than it is expected to be away."""
     holding.rental = rental
-    until = min(holding.blocked.upper, blocked_while_out(holding, today).upper)
+    until = min(holding.blocked.upper, blocked_while_out(holding, planned_back(rental, today)).upper)
     Holding.objects.filter(pk=holding.pk).update(blocked=DateRange(holding.blocked.lower, until))
+
+
+def counted_on(rental: Rental, today: date) -> Holding | None:
+    """The holding of the device of a healed patient on whose return before the due day others may count, else None."""
+    if rental.healed_on is None or rental.due_on < today:
+        return None
+    out = Holding.objects.filter(rental=rental, live=True, out__isnull=False).select_related("device__model").first()
+    if out:
+        out.rental = rental
+    return out
+
+
+def last_day_promised(rental: Rental, today: date) -> date | None:
+    """The last local day on which a device that is counted on may come back without somebody waiting in vain who was
+    promised it (I1); None where nobody was, before the due day."""
+    holding = counted_on(rental, today)
+    if holding is None:
+        return None
+    until_due = blocked_while_out(holding, rental.due_on)
+    others = Holding.objects.filter(device=holding.device_id, live=True, blocked__overlap=until_due)
+    taken = [days.lower for days in others.exclude(rental=rental).values_list("blocked", flat=True)]
+    return min(taken) - (until_due.upper - rental.due_on) if taken else None
+
+
+def hold_as_named(rental: Rental, today: date) -> None:
+    """Block a device that is counted on until the day that the patient has named now, no longer and no shorter.
+
+    The caller holds the transaction and the locks of `lock_rental`, and has looked at `last_day_promised`.
+    """
+    if holding := counted_on(rental, today):
+        blocked = blocked_while_out(holding, planned_back(rental, today))
+        Holding.objects.filter(pk=holding.pk).update(blocked=blocked)
+        if blocked.upper < holding.blocked.upper:
+            poke_offers(rental.clinic_id)

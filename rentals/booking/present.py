@@ -187,7 +187,7 @@ def away(holding: Holding, today: date) -> DateRange:
     if holding.rental.due_on < today:
         days = presumed_away(holding, today)
     elif holding.rental.healed_on:
-        days = blocked_while_out(holding, today)
+        days = blocked_while_out(holding, planned_back(holding.rental, today))
     else:
         return holding.blocked
     return DateRange(holding.blocked.lower, max(holding.blocked.upper, days.upper))
@@ -200,11 +200,10 @@ def presumed_away(holding: Holding, today: date) -> DateRange:
     return DateRange(holding.blocked.lower, today + timedelta(days=days + 1))
 
 
-def blocked_while_out(holding: Holding, today: date) -> DateRange:
-    """The days a device that is not overdue is blocked: until it is expected, the way by courier and its turnaround
-    included."""
+def blocked_while_out(holding: Holding, until: date) -> DateRange:
+    """The days a device is blocked that is out and expected back on the local day `until`: the way by courier and its
+    turnaround included."""
     rental, by_courier = holding.rental, holding.delivery == Delivery.COURIER
-    until = planned_back(rental, today)
     days = blocked_days(holding.device, rental.clinic, rental.starts_on, until, courier=by_courier)
     return DateRange(holding.blocked.lower, days.upper)
 

@@ -57,7 +57,11 @@ class HealedForm(OnceForm):
 class SlotForm(PlainForm):
     """When the device comes back: one of `days`, at one of the times at which the clinic is open on any of them."""
 
-    day = forms.TypedChoiceField(label="Which day?", coerce=date.fromisoformat)
+    day = forms.TypedChoiceField(
+        label="Which day?",
+        coerce=date.fromisoformat,
+        error_messages={"invalid_choice": "This day cannot be chosen now. Please choose another one, or phone us."},
+    )
     clock = forms.TypedChoiceField(label="About what time?", coerce=time.fromisoformat)
 
     def __init__(self, *data: Any, clinic: Clinic, days: Sequence[date], **options: Any) -> None:

@@ -1,16 +1,20 @@
 """Healing confirmed: the device is expected back sooner, and the planner counts on it, but never blindly (I1, I11)."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from config.refusals import Refusal
 from rentals.booking import extension, healing, replan
 from rentals.booking.availability import fitting_devices
+from rentals.booking.book import book
 from rentals.models import Holding, Rental, StaffTask
+from rentals.patient_requests import choose_return_slot, return_days
 from rentals.staff_tasks import ask_staff
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.never import broken
+from tests.threads import all_at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +34,10 @@ def named(rental, moment):
     """The rental, its patient having said that the device comes back at `moment`."""
     Rental.objects.filter(pk=rental.pk).update(return_expected_at=moment)
     return Rental.objects.get(pk=rental.pk)
+
+
+def choose(rental, day):
+    return choose_return_slot(rental, day=day, clock=time(15), at=make.NOW)
 
 
 def blocked_until(rental):
@@ -139,6 +147,63 @@ def test_a_later_moment_named_afterwards_holds_the_device_for_longer():
     named(rental, make.NOW + 60 * DAY)
     replan.mend(make.NOW)
     assert blocked_until(rental) == DUE
+
+
+def test_a_sooner_moment_that_the_patient_chooses_frees_the_device_at_once():
+    rental = confirm(make.rental("active"))
+    choose(rental, TODAY + 3 * DAY)
+    assert blocked_until(rental) == TODAY + 3 * DAY
+    assert broken() == []
+
+
+def test_a_later_moment_that_the_patient_chooses_holds_the_device_at_once():
+    rental = confirm(make.rental("active"))
+    choose(rental, date(2026, 3, 18))
+    assert blocked_until(rental) == date(2026, 3, 18)
+    refused_as("device_unavailable", make.book, rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
+
+
+def test_no_later_moment_can_be_chosen_than_the_next_patient_can_wait_for():
+    rental = confirm(make.rental("active"))
+    later = make.book(rental.clinic, starts_on=NEXT + 2 * DAY, days=14, planned_treatments=14)
+    last = EXPECTED + 2 * DAY
+    assert return_days(rental, make.NOW)[-1] == last
+    refusal = refused_as("device_unavailable", choose, rental, last + DAY)
+    assert (refusal.field, "Wednesday 11 March or earlier" in refusal.message) == ("day", True)
+    choose(rental, last)
+    replan.mend(make.NOW)
+    assert (blocked_until(rental), device_of(later)) == (last, device_of(rental))
+    assert return_days(rental, make.NOW)[-1] == last
+    assert broken() == []
+
+
+def test_who_is_not_healed_chooses_any_day_until_it_is_due():
+    rental = make.rental("active")
+    make.book(rental.clinic, device=device_of(rental), starts_on=DUE + 2 * DAY, days=14, planned_treatments=14)
+    before = blocked_until(rental)
+    for day in (EXPECTED, DUE):
+        assert blocked_until(choose(rental, day)) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_later_moment_and_a_booking_in_between_never_both_get_the_device():
+    rental = confirm(make.rental("active"))
+    booking = make.booking(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
+
+    def unless_refused(do):
+        try:
+            return bool(do())
+        except Refusal:
+            return False
+
+    got = all_at_once(
+        [
+            lambda: unless_refused(lambda: choose(rental, date(2026, 3, 20))),
+            lambda: unless_refused(lambda: book(booking, at=make.NOW, actor=make.manager())),
+        ]
+    )
+    assert sorted(got) == [False, True]
+    assert broken() == []
 
 
 def test_an_extension_takes_back_what_was_said_of_the_return():
