@@ -1,5 +1,6 @@
 """What is due to be told and not yet written, in a constant number of queries a kind (I8)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import cache
@@ -13,7 +14,7 @@ from devices.models import Device
 from rentals.models import Holding, LedgerEntry, Reminder, Rental
 from rentals.reminders.addressees import PAYER_EMAIL, RECEIVES, addressees
 from rentals.reminders.conditions import FINDERS, conditions
-from rentals.reminders.occasions import suffix
+from rentals.reminders.occasions import anchor_and_days, suffix
 from rentals.reminders.rules import TREATING_KINDS, Kind, Rule, rules_of
 from rentals.reminders.schedule import DAY, Step, due_anchors, due_at, steps_of, told_on
 from rentals.reminders.series import AGREEMENT, ALL_SERIES, Series, still_to_sign
@@ -28,7 +29,33 @@ def untold(clinic: Clinic, at: datetime) -> list[Reminder]:
     rules = rules_of(clinic)
     found = [*of_series(clinic, rules, at), *of_entries(clinic, rules, at), *of_conditions(clinic, rules, at)]
     stopped = recalled(clinic) if any(reminder.kind in TREATING_KINDS for reminder in found) else ()
-    return [one for one in found if one.kind not in TREATING_KINDS or one.rental_id not in stopped]
+    told = days_told(found)
+    return [
+        one
+        for one in found
+        if (one.kind not in TREATING_KINDS or one.rental_id not in stopped) and not is_told(one, rules, told)
+    ]
+
+
+def days_told(found: Iterable[Reminder]) -> dict[tuple[int, str, str], set[int]]:
+    """On which days before or after each anchor the kinds of `found` were told, or are about to be."""
+    rentals, kinds = {one.rental_id for one in found}, {one.kind for one in found}
+    rows = Reminder.objects.filter(rental__in=rentals, kind__in=kinds, void=False)
+    told = rows.filter(Q(message__isnull=False) | Q(channel=Reminder.Channel.PHONE))
+    days = defaultdict(set)
+    for rental, kind, occasion in told.values_list("rental", "kind", "occasion") if rentals else ():
+        anchor, number = anchor_and_days(occasion)
+        days[rental, kind, anchor].add(number)
+    return days
+
+
+def is_told(reminder: Reminder, rules: dict[str, Rule], told: dict[tuple[int, str, str], set[int]]) -> bool:
+    """Whether the site has changed the days of a kind and the patient has heard of it by the old ones: later than
+    this step, or by a step that is gone and to which this one is the nearest of today's."""
+    anchor, step = anchor_and_days(reminder.occasion)
+    steps = rules[reminder.kind].days
+    days = told.get((reminder.rental_id, reminder.kind, anchor), ())
+    return any(day > step or min(steps, key=lambda one: abs(one - day)) == step for day in days)
 
 
 def of_series(clinic: Clinic, rules: dict[str, Rule], at: datetime) -> Iterator[Reminder]:

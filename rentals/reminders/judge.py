@@ -14,7 +14,7 @@ from rentals.reminders.addressees import address, addressees_of
 from rentals.reminders.by_phone import phone_instead
 from rentals.reminders.conditions import FINDERS
 from rentals.reminders.known import Known, known_of
-from rentals.reminders.occasions import is_about, number_in
+from rentals.reminders.occasions import anchor_and_days, is_about, number_in
 from rentals.reminders.rules import ADVICE_KINDS, TREATING_KINDS, Kind, rules_of
 from rentals.reminders.schedule import is_too_late, offer_occasion
 from rentals.reminders.series import SERIES_OF_KIND, Series
@@ -101,7 +101,10 @@ def why_not_condition(reminder: Reminder, known: Known) -> Reminder.Why | None:
 
 def why_not_entry(reminder: Reminder, known: Known) -> Reminder.Why | None:
     """A payment that was reversed is not told of: the right one has a receipt of its own."""
-    return Why.SUPERSEDED if number_in(reminder) in known.reversed else None
+    if number_in(reminder) in known.reversed:
+        return Why.SUPERSEDED
+    _, days = anchor_and_days(reminder.occasion)
+    return None if days in rules_of(reminder.rental.clinic)[reminder.kind].days else Why.SWITCHED_OFF
 
 
 def why_not_series(reminder: Reminder, series: Series, at: datetime, known: Known) -> Reminder.Why | None:

@@ -8,6 +8,7 @@ import re
 
 from rentals.models import Reminder
 
+NAMED = re.compile(r"(\d{4}-\d\d-\d\d|[a-z]+(?:-\d+)?)([+-]\d+)?")
 NUMBERED = re.compile(r"(?:entry|allowance|supply|terms)-(\d+)")
 
 
@@ -19,6 +20,12 @@ def suffix(days: int) -> str:
 def is_about(reminder: Reminder, key: str) -> bool:
     """Whether the occasion's days are counted from what `key` names."""
     return re.fullmatch(re.escape(key) + r"([+-]\d+)?", reminder.occasion) is not None
+
+
+def anchor_and_days(occasion: str) -> tuple[str, int]:
+    """What names the anchor in the occasion's name, and how many days after it (negative: before it)."""
+    found = NAMED.fullmatch(occasion)
+    return (found[1], int(found[2] or 0)) if found else (occasion, 0)
 
 
 def number_in(reminder: Reminder) -> int:

@@ -289,7 +289,7 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
     for _ in range(rentals):
         made = overdue(place, days=7)
         make.rental(clinic=place, starts_on=made.due_on + timedelta(days=5))
-    with django_assert_num_queries(38):
+    with django_assert_num_queries(39):
         assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == 2 * rentals
 
 
