@@ -1,7 +1,7 @@
 """How many pick-ups and returns a clinic books for one day, where its settings set a limit."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -85,6 +85,19 @@ def desk_full(clinic: Clinic, column: str, day: date, booked: int) -> Refusal:
 def next_day_with_room(clinic: Clinic, column: str, day: date) -> date | None:
     """The first open day on or after `day` with a place left, looking at most 60 days ahead."""
     return next(open_days_with_room(clinic, column, day), None)
+
+
+def take_next_day_with_room(clinic: Clinic, column: str, day: date) -> date | None:
+    """The same, and nobody else is let in on it until the transaction ends.
+
+    Belongs inside `deciding()`, before the first device is locked; the days are locked in their order.
+    """
+    while found := next_day_with_room(clinic, column, day):
+        lock_days(clinic, {column: found})
+        if next_day_with_room(clinic, column, found) == found:
+            return found
+        day = found + timedelta(days=1)  # the last place went while the lock was waited for
+    return None
 
 
 def open_days_with_room(clinic: Clinic, column: str, day: date, rental: Rental | None = None) -> Iterator[date]:

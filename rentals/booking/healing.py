@@ -8,7 +8,7 @@ from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
 from patients.models import Access
-from rentals.booking.desk_days import next_day_with_room
+from rentals.booking.desk_days import take_next_day_with_room
 from rentals.booking.offers import poke_offers
 from rentals.booking.present import blocked_while_out, planned_back
 from rentals.deciding import deciding, lock_rental
@@ -33,6 +33,7 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
     if not imaging.strip():
         raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
     with deciding():
+        day = day_to_expect_it(rental, at)
         rental, holding = lock_rental(rental)
         require(rental, "confirm_healed")
         move(
@@ -43,7 +44,7 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
             actor=actor,
             healed_on=on,
             healed_imaging=imaging,
-            return_expected_at=expected_back(rental, at),
+            return_expected_at=expected_back(rental, day, at),
         )
         if holding and rental.due_on >= today:
             hold_until_expected(holding, rental, today)
@@ -53,13 +54,24 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
     return rental
 
 
-def expected_back(rental: Rental, at: datetime) -> datetime | None:
-    """When the device should be here: as the patient has said, or by the end of the first day with room in a week's
-    time; None where it is due before that."""
-    if rental.return_expected_at and rental.return_expected_at > at:
-        return rental.return_expected_at
+def day_to_expect_it(rental: Rental, at: datetime) -> date | None:
+    """The first day with room in a week's time, its place taken; None where none is needed, or the device is due before
+    that. Belongs before the first device is locked, so what it sees of the rental may change until then."""
     soon = rental.clinic.day_of(at) + timedelta(days=DAYS_TO_BRING_IT_BACK)
-    day = next_day_with_room(rental.clinic, "due_on", soon)
+    if has_named_moment(rental, at) or soon >= rental.due_on:
+        return None
+    return take_next_day_with_room(rental.clinic, "due_on", soon)
+
+
+def has_named_moment(rental: Rental, at: datetime) -> bool:
+    """Whether the patient has said when the device comes back, and that is still to come."""
+    return bool(rental.return_expected_at and rental.return_expected_at > at)
+
+
+def expected_back(rental: Rental, day: date | None, at: datetime) -> datetime | None:
+    """When the device should be here: as the patient has said, or by the end of `day`; None where it is due before."""
+    if has_named_moment(rental, at):
+        return rental.return_expected_at
     hours = day and rental.clinic.hours_on(day)
     return rental.clinic.moment(day, hours.closes) if day and hours and day < rental.due_on else None
 

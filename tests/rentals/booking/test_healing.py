@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from config.models import Clinic
 from config.refusals import Refusal
 from rentals.booking import extension, healing, replan
 from rentals.booking.availability import fitting_devices
@@ -183,6 +184,20 @@ def test_who_is_not_healed_chooses_any_day_until_it_is_due():
     before = blocked_until(rental)
     for day in (EXPECTED, DUE):
         assert blocked_until(choose(rental, day)) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_are_healed_at_once_are_never_both_expected_in_the_last_place_of_a_day():
+    site = make.clinic()
+    for _ in range(2):
+        make.rental("active", site)
+    Clinic.objects.update(returns_per_day=1)
+    rentals = list(Rental.objects.select_related("clinic").order_by("pk"))
+    clinician = make.clinician()
+    seen = {"on": TODAY, "imaging": "CT", "at": make.NOW, "actor": clinician}
+    all_at_once([lambda one=one: healing.confirm_healed(one, **seen) for one in rentals])
+    moments = Rental.objects.order_by("return_expected_at").values_list("return_expected_at", flat=True)
+    assert [site.day_of(moment) for moment in moments] == [EXPECTED, EXPECTED + DAY]
 
 
 @pytest.mark.django_db(transaction=True)
