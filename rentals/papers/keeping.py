@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Max, QuerySet
 
 from config.models import User
+from config.refusals import Refusal
 from rentals.deciding import deciding
 from rentals.models import Paper, Rental
 
@@ -40,13 +41,24 @@ def keep(
     actor: User | None,
     number: str = "",
 ) -> Paper:
-    """Keep `content` as the next version; where a twin has kept the same just now, the twin's paper."""
+    """Keep `content` as the next version; where a twin has kept the same just now, the twin's paper.
+
+    `rental` is as it was when `facts` were made. Raises `changed_meanwhile`.
+    """
     with deciding():
-        Rental.objects.select_for_update(no_key=True).get(pk=rental.pk)
+        lock_of_same_patient(rental)
         newest = papers_of(rental, kind).first()
         if newest and newest.digest == digest and newest.facts == facts:
             return newest
         return append(rental, kind, facts, content, digest=digest, at=at, actor=actor, number=number)
+
+
+def lock_of_same_patient(rental: Rental) -> None:
+    """Lock the rental. Raises `changed_meanwhile` where it was given to another patient since `rental` was read: what
+    was made from it says who was recorded wrongly (I10)."""
+    locked = Rental.objects.select_for_update(no_key=True).get(pk=rental.pk)
+    if locked.patient_id != rental.patient_id:
+        raise Refusal("changed_meanwhile", f"Rental {rental.reference} was changed meanwhile; try again.")
 
 
 def append(

@@ -14,7 +14,7 @@ from patients.models import Access
 from rentals import ledger
 from rentals.deciding import deciding
 from rentals.models import LedgerEntry, Paper, Rental
-from rentals.papers.keeping import append, digest_of, keep, papers_of
+from rentals.papers.keeping import append, digest_of, keep, lock_of_same_patient, papers_of
 from rentals.papers.parties import clinic_facts, patient_lines
 from rentals.papers.typesetting import typeset
 from rentals.papers.words import day, line, lines, moment, money
@@ -158,7 +158,7 @@ def receipt_paper(entry: LedgerEntry, *, at: datetime, actor: User | None = None
     content = typeset("receipt", facts, entry.at)
     digest = digest_of(facts)
     with deciding():
-        Rental.objects.select_for_update(no_key=True).get(pk=rental.pk)
+        lock_of_same_patient(rental)
         twin = Paper.objects.filter(number=number).first()
         return twin or append(
             rental, Paper.Kind.RECEIPT, facts, content, digest=digest, at=at, actor=actor, number=number

@@ -145,26 +145,30 @@ class Statement(BaseRentalPage):
         )
 
 
-class StatementFile(BaseRentalPage):
-    """The same as a paper."""
+class BaseMakingPage(BaseRentalPage):
+    """A button that makes a paper about the money and leads to it, or back with the reason why there is none."""
 
     action = "rentals.invoice"
-
-    def post(self, request: HttpRequest, reference: str) -> HttpResponse:
-        return self.go(address_of(statement_paper(self.rental, at=self.now, actor=self.actor)))
-
-
-class Invoice(BaseRentalPage):
-    """The invoice for what was charged and not invoiced before."""
-
-    action = "rentals.invoice"
+    make: Callable[..., Paper]
 
     def post(self, request: HttpRequest, reference: str) -> HttpResponse:
         try:
-            return self.go(address_of(invoice_paper(self.rental, at=self.now, actor=self.actor)))
+            return self.go(address_of(type(self).make(self.rental, at=self.now, actor=self.actor)))
         except Refusal as refusal:
             messages.error(request, refusal.message)
             return self.go(reverse("statement", args=[reference]))
+
+
+class StatementFile(BaseMakingPage):
+    """The same as a paper."""
+
+    make = staticmethod(statement_paper)
+
+
+class Invoice(BaseMakingPage):
+    """The invoice for what was charged and not invoiced before."""
+
+    make = staticmethod(invoice_paper)
 
 
 class Receipt(BasePage):

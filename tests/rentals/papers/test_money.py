@@ -11,7 +11,8 @@ from rentals import ledger, payers
 from rentals.correction import correct_patient_of
 from rentals.models import Paper
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
-from rentals.papers.keeping import papers_of_patient
+from rentals.papers.keeping import keep, papers_of_patient
+from rentals.papers.money import with_parties
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.papers.reading import says
@@ -90,6 +91,14 @@ class TestWrongPatient:
         anew = receipt_paper(entry, at=LATER)
         assert list(papers_of_patient(rental)) == [anew] != [wrong]
         assert (anew.number, says(anew, right.name)) == (f"{wrong.number}-2", True)
+
+    def test_what_was_made_while_the_patient_was_put_right_is_not_kept(self):
+        rental = with_parties(make.rental("active"))
+        right = make.patient(rental.clinic)
+        correct_patient_of(rental, patient=right, reason="A namesake", at=LATER, actor=make.manager())
+        details = {"digest": "0", "at": LATER, "actor": None}
+        refused_as("changed_meanwhile", keep, rental, Paper.Kind.STATEMENT, {}, b"%PDF", **details)
+        assert not Paper.objects.filter(rental=rental).exists()
 
 
 class TestInvoice:
