@@ -13,7 +13,7 @@ from rentals.deciding import deciding
 from rentals.models import Message, MessageReport, Rental, StaffTask
 from rentals.reminders.recipients import mail_address
 from rentals.reminders.return_path import is_for, message_behind
-from rentals.reminders.suppression import suppress
+from rentals.reminders.suppression import stop_advice, suppress
 from rentals.staff_tasks import ask_staff
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 Kind = MessageReport.Kind
 Why = SuppressedAddress.Why
 
+READ_ADVICE = {Message.Recipient.PATIENT, Message.Recipient.CONTACT}
 # What the mail said is a task of its own where an address takes no more mail (`by_phone.py`).
 NO_SUCH_ADDRESS = "Mail to {} came back: the address does not take mail. Ask for an address that works."
 UNWANTED = "Mail to {} was called unwanted, so none goes to this address any more. Ask what they want."
@@ -52,7 +53,8 @@ def take_report(report: Report, *, source: str, heard_at: datetime) -> MessageRe
     """Keep the report and do what it asks for; None when it was taken before, or is about no mail of ours.
 
     After a bounce or a complaint staff are asked to phone, once a message; one that is about the address itself
-    also stops all mail to it, unless it was corrected since.
+    also stops all mail to it, unless it was corrected since. Who wants out by the mail program's or mail service's own
+    button gets no more advice, as by our link.
     """
     with deciding():
         found = message_of(report)
@@ -74,6 +76,8 @@ def take_report(report: Report, *, source: str, heard_at: datetime) -> MessageRe
         )
         if is_new and report.kind in {Kind.BOUNCED, Kind.COMPLAINED}:
             see_to(message, report, mail_address(message) if same_address else "", heard_at)
+        if is_new and report.kind == Kind.UNSUBSCRIBED and same_address and message.recipient in READ_ADVICE:
+            stop_advice(message)
     return kept if is_new else None
 
 

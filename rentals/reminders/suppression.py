@@ -10,6 +10,7 @@ from config.refusals import Refusal
 from patients.access import record_access
 from patients.models import Access, Contact, Patient, PatientQuerySet, Payer, SuppressedAddress
 from rentals.deciding import deciding
+from rentals.models import Message
 
 
 def suppress(address: str, why: SuppressedAddress.Why, *, sent_at: datetime, at: datetime) -> None:
@@ -18,6 +19,11 @@ def suppress(address: str, why: SuppressedAddress.Why, *, sent_at: datetime, at:
     known = SuppressedAddress.objects.filter(address=address.lower())
     if not known.filter(lifted_at__gt=sent_at).exists():
         known.get_or_create(address=address.lower(), lifted_at=None, defaults={"why": why, "since": at})
+
+
+def stop_advice(message: Message) -> None:
+    """Send the patient whom `message` is about nothing more that is not strictly about the hire."""
+    Patient.objects.filter(pk=message.patient_id, wants_advice=True).update(wants_advice=False)
 
 
 def lift(suppressed: SuppressedAddress, *, at: datetime, actor: User) -> None:

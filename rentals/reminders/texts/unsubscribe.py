@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 
-from patients.models import Patient
 from rentals.deciding import deciding
 from rentals.models import Message, MessageReport
+from rentals.reminders.suppression import stop_advice
 
 SALT = "rentals.reminders.unsubscribe"
 LEFT_OUT = "key"  # what stands for it in what we keep of a mail
@@ -42,7 +42,7 @@ def unsubscribe(token: str, *, at: datetime) -> bool:
     if message is None:
         return False
     with deciding():
-        Patient.objects.filter(pk=message.patient_id, wants_advice=True).update(wants_advice=False)
+        stop_advice(message)
         MessageReport.objects.get_or_create(
             key=f"unsubscribe-{message.pk}",
             defaults={

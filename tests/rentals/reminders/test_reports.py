@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from patients.models import Patient, SuppressedAddress
-from rentals.models import Message, MessageReport, Reminder, StaffTask
+from patients.models import Patient, Payer, SuppressedAddress
+from rentals.models import Message, MessageReport, Reminder, Rental, StaffTask
 from rentals.reminders import mailbox, outbox, plan
 from rentals.reminders.report_mails import reports_in
 from rentals.reminders.return_path import HEADER, message_behind, return_path, token_of
@@ -117,6 +117,28 @@ def test_a_complaint_stops_the_address(sink):
     assert MessageReport.objects.get().kind == "complained"
     assert SuppressedAddress.objects.get().why == "complained"
     assert "called unwanted" in StaffTask.objects.get().words
+
+
+def test_who_opts_out_by_the_mail_program_gets_no_more_advice_and_may_want_it_again(sink):
+    message, envelope = sent(sink)
+    patients = Patient.objects.filter(pk=message.patient_id, wants_advice=True)
+    assert take(arf(envelope, feedback="opt-out")) == 1
+    assert not patients.exists()
+    Patient.objects.update(wants_advice=True)
+    assert take(arf(envelope, feedback="opt-out")) == 0
+    assert patients.exists()
+    assert (SuppressedAddress.objects.count(), StaffTask.objects.count()) == (0, 0)
+
+
+def test_a_payer_who_opts_out_speaks_for_nobody_else(sink):
+    message, _ = sent(sink)
+    payer = Payer.objects.create(
+        patient=message.patient, name="Insurer", email="claims@payers.example", created_at=make.NOW
+    )
+    Rental.objects.update(payer=payer)
+    Message.objects.filter(pk=message.pk).update(recipient="payer")
+    assert take(arf(return_path(token_of(message, payer.email)), feedback="opt-out")) == 1
+    assert Patient.objects.get().wants_advice
 
 
 def test_a_report_without_the_envelope_is_known_by_the_header_that_it_quotes(sink):
