@@ -5,6 +5,7 @@ from datetime import datetime
 
 from config.models import Clinic
 from rentals.models import Reminder, StaffTask
+from rentals.models.reminders import ReminderQuerySet
 from rentals.reminders.rules import PHONED_KINDS, PHONED_THOUGH_OPTED_OUT, Kind, rules_of
 from rentals.reminders.schedule import steps_of
 from rentals.reminders.texts import words_of
@@ -39,7 +40,8 @@ def call_for(reminder: Reminder) -> Reminder:
 
 def ask_to_phone(rentals: Iterable[int], at: datetime) -> None:
     """Give each call about the rentals (ids) that no task was made for its task."""
-    calls = Reminder.objects.filter(rental__in=rentals, channel=Reminder.Channel.PHONE, void=False, staff_task=None)
+    untold = Reminder.objects.filter(rental__in=rentals, channel=Reminder.Channel.PHONE, void=False, staff_task=None)
+    calls = list(for_words(untold))
     tasks = [
         StaffTask(
             clinic_id=call.rental.clinic_id,
@@ -48,16 +50,19 @@ def ask_to_phone(rentals: Iterable[int], at: datetime) -> None:
             reminder=call,
             kind=StaffTask.Kind.PHONE,
             subject=f"reminder-{call.pk}",
-            words=words_of(call, at),
+            words=words,
             opened_at=at,
             due_at=max(call.due_at, at),
         )
-        for call in calls.select_related(*FOR_WORDS).order_by("pk")
+        for call, words in zip(calls, words_of(calls, at), strict=True)
     ]
     StaffTask.objects.bulk_create(tasks, ignore_conflicts=True)
 
 
-FOR_WORDS = ("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
+def for_words(calls: ReminderQuerySet) -> ReminderQuerySet:
+    """The calls, in order, with what their words say of rentals, read at once for all."""
+    related = calls.select_related("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
+    return related.prefetch_related("rental__holdings").order_by("pk")
 
 
 def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:

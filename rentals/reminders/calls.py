@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from config.models import Clinic
 from rentals.models import Reminder, StaffTask
 from rentals.models.states import State
-from rentals.reminders.by_phone import FOR_WORDS
+from rentals.reminders.by_phone import for_words
 from rentals.reminders.judge import worth_telling
 from rentals.reminders.texts import words_of
 
@@ -36,7 +36,7 @@ def mailed_too() -> Exists:
 def open_calls(clinic: Clinic) -> list[Reminder]:
     """Calls that staff of `clinic` have still to make."""
     calls = Reminder.objects.filter(rental__clinic=clinic, channel=Channel.PHONE, void=False, staff_task__done_at=None)
-    waiting = list(calls.select_related(*FOR_WORDS).order_by("pk"))
+    waiting = list(for_words(calls))
     for call in waiting:
         call.rental.clinic = clinic
     return waiting
@@ -53,8 +53,9 @@ def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> Non
 def put_right(clinic: Clinic, at: datetime) -> None:
     """Let staff call the right patient where the rental was recorded for somebody else."""
     astray = Reminder.objects.filter(rental__clinic=clinic, staff_task__done_at=None, staff_task__isnull=False)
-    for call in astray.exclude(staff_task__patient=F("rental__patient")).select_related("staff_task", *FOR_WORDS):
-        StaffTask.objects.filter(reminder=call).update(patient=call.rental.patient, words=words_of(call, at))
+    calls = list(for_words(astray.exclude(staff_task__patient=F("rental__patient"))))
+    for call, words in zip(calls, words_of(calls, at), strict=True):
+        StaffTask.objects.filter(reminder=call).update(patient=call.rental.patient, words=words)
 
 
 def give_up_chasing(clinic: Clinic, at: datetime) -> None:

@@ -11,7 +11,7 @@ from django.utils.text import get_text_list
 from config.models import Clinic
 from devices.models import Device
 from rentals.links import address_without_key, portal_without_key
-from rentals.models import Holding, LedgerEntry, Reminder, Rental
+from rentals.models import LedgerEntry, Reminder, Rental
 from rentals.models.holdings import Part
 from rentals.reminders.occasions import number_in
 from rentals.reminders.texts.filling import one_line
@@ -119,8 +119,7 @@ def parts(about: Occasion) -> str:
 
     A swapped unit leaves its parts with the patient, so those of every holding count.
     """
-    lists = Holding.objects.filter(rental=about.rental).values_list("parts_out", flat=True)
-    given = {part for parts in lists for part in parts}
+    given = {part for holding in about.rental.holdings.all() for part in holding.parts_out}
     named = get_text_list([part.label.lower() for part in RETURNABLE if part in given], "and")
     return f"the {named}" if named else "the device with all its parts"
 

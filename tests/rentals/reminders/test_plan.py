@@ -11,7 +11,7 @@ from config.models import Clinic, Closure
 from devices.models import Device
 from patients.models import Patient
 from rentals.booking import extension
-from rentals.models import Holding, Message, Reminder
+from rentals.models import Holding, Message, Reminder, StaffTask
 from rentals.models.states import State
 from rentals.reminders import plan
 from tests import make
@@ -291,6 +291,17 @@ def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, 
         make.rental(clinic=place, starts_on=made.due_on + timedelta(days=5))
     with django_assert_num_queries(39):
         assert len(plan.plan_reminders(days_overdue(made, 4)).messages) == 2 * rentals
+
+
+@pytest.mark.parametrize(("calls", "queries"), [(1, 46), (3, 46)])
+def test_calls_take_the_same_number_of_queries_however_many_there_are(calls, queries, django_assert_num_queries):
+    place = make.clinic()
+    for _ in range(calls):
+        rental = overdue(place)
+    Patient.objects.update(email="")
+    with django_assert_num_queries(queries):
+        plan.plan_reminders(days_overdue(rental, 3))
+    assert StaffTask.objects.filter(kind="phone").count() == calls
 
 
 @pytest.mark.django_db(transaction=True)

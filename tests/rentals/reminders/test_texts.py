@@ -105,7 +105,7 @@ def test_each_kind_keeps_its_facts_out_of_the_subject_and_promises_no_healing(pl
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_can_be_said_on_the_phone_without_greeting_or_link(place, kind):
     rental, at = rental_for(kind, place)
-    said = words_of(reminder_of(rental, kind), at)
+    [said] = words_of([reminder_of(rental, kind)], at)
     assert len(said) > 80
     assert rental.reference in said
     for unsaid in ("http", "Dear", "{{", "regards", "e-mail", "date of birth"):
@@ -237,7 +237,7 @@ def test_a_refund_is_the_one_that_the_reminder_is_about(place):
     pay(rental, kind="hire", amount=60, method="cash", at=make.NOW, actor=make.manager())
     reminder = reminder_of(rental, "receipt")
     reminder.occasion = f"entry-{bond.pk}"
-    assert "$300.00 for the bond" in words_of(reminder, make.NOW)
+    assert "$300.00 for the bond" in words_of([reminder], make.NOW)[0]
 
 
 @pytest.mark.parametrize(("kind", "amount"), [("receipt", "$300.00"), ("bond_refunded", "$180.00")])
