@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db.models import DateField, ExpressionWrapper, F
+from django.db.models import DateField, Exists, ExpressionWrapper, F, OuterRef, Q
 
 from config.models import Clinic, User
 from config.refusals import invalid
@@ -79,7 +79,8 @@ def charge_purchase(rental: Rental, price: Decimal, *, at: datetime, actor: User
 def propose_deemed_purchases(at: datetime) -> int:
     """Ask a manager about each device that is out for longer after its due day than the terms allow for.
 
-    Asked once for a due day, with the figures; nothing is charged by itself. How many were asked about anew.
+    Asked once for a due day, with the figures, and not while the patient is in contact about the return; nothing is
+    charged by itself. How many were asked about anew.
     """
     return sum(propose(rental, at) for clinic in Clinic.objects.order_by("pk") for rental in deemed_kept(clinic, at))
 
@@ -88,10 +89,18 @@ def deemed_kept(clinic: Clinic, at: datetime) -> list[Rental]:
     """The rentals of `clinic` overdue for longer than their terms allow, and not yet asked about for this due day."""
     allowed_until = ExpressionWrapper(F("due_on") + F("terms__deemed_kept_after_days"), output_field=DateField())
     rentals = Rental.objects.filter(clinic=clinic, state=State.ACTIVE, terms__deemed_kept_after_days__isnull=False)
-    late = rentals.alias(allowed_until=allowed_until).filter(allowed_until__lt=clinic.day_of(at)).order_by("pk")
+    late = rentals.alias(allowed_until=allowed_until).filter(allowed_until__lt=clinic.day_of(at))
+    late = late.exclude(in_contact(at)).order_by("pk")
     known = StaffTask.objects.filter(kind=DEEMED, clinic=clinic).values_list("subject", flat=True)
     asked = set(known.filter(rental__in=late))
     return [one for one in late.select_related("clinic", "patient", "terms") if subject_of(one) not in asked]
+
+
+def in_contact(at: datetime) -> Q:
+    """Whether the patient has named a moment to bring the device that is still to come, or waits for an answer whether
+    it may be kept longer."""
+    asked = StaffTask.objects.filter(rental=OuterRef("pk"), kind=StaffTask.Kind.EXTENSION, done_at=None)
+    return Q(return_expected_at__gt=at) | Q(Exists(asked))
 
 
 def subject_of(rental: Rental) -> str:
@@ -99,11 +108,12 @@ def subject_of(rental: Rental) -> str:
 
 
 def propose(rental: Rental, at: datetime) -> bool:
-    """Open the task, unless the rental was changed just now. Whether it was asked."""
+    """Open the task, unless the rental was changed or the patient got in touch just now. Whether it was asked."""
     with deciding():
         locked = Rental.objects.select_for_update(no_key=True, of=("self",))
-        now = locked.select_related("clinic", "patient", "terms").get(pk=rental.pk)
-        if now.state != State.ACTIVE or now.due_on != rental.due_on:
+        unchanged = locked.filter(pk=rental.pk, state=State.ACTIVE, due_on=rental.due_on).exclude(in_contact(at))
+        now = unchanged.select_related("clinic", "patient", "terms").first()
+        if now is None:
             return False
         words = words_of(now, at)
         ask_staff(DEEMED, subject_of(now), rental=now, words=words, at=at, for_role=StaffTask.For.MANAGER)

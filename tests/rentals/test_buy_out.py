@@ -8,8 +8,10 @@ import pytest
 from config.models import Terms
 from rentals import custody, ledger
 from rentals.booking.extension import extend
-from rentals.buy_out import buy_out, propose_deemed_purchases
-from rentals.models import StaffTask
+from rentals.buy_out import buy_out, deemed_kept, propose, propose_deemed_purchases
+from rentals.models import Rental, StaffTask
+from rentals.patient_requests import ask_for_extension
+from rentals.staff_tasks import do_task
 from tests import make
 from tests.refusals import refused_as
 
@@ -129,6 +131,25 @@ class TestDeemedPurchase:
         rental, at = self.late(15)
         make.take_back(rental, at=at - DAY)
         assert propose_deemed_purchases(at) == 0
+
+    def test_nobody_is_asked_while_the_patient_has_named_a_day_that_is_still_to_come(self):
+        rental, at = self.late(15)
+        Rental.objects.filter(pk=rental.pk).update(return_expected_at=at + DAY)
+        assert propose_deemed_purchases(at) == 0
+        assert propose_deemed_purchases(at + 2 * DAY) == 1
+
+    def test_nobody_is_asked_while_the_patients_wish_to_keep_it_longer_waits_for_an_answer(self):
+        rental, at = self.late(15)
+        wish = ask_for_extension(rental, due_on=at.date() + 7 * DAY, words="", key="once", at=at)
+        assert propose_deemed_purchases(at) == 0
+        do_task(wish, note="Not possible", at=at, actor=make.manager())
+        assert propose_deemed_purchases(at) == 1
+
+    def test_the_patients_word_counts_until_the_last_moment(self):
+        rental, at = self.late(15)
+        (seen,) = deemed_kept(rental.clinic, at)
+        Rental.objects.filter(pk=rental.pk).update(return_expected_at=at + DAY)
+        assert not propose(seen, at)
 
     def test_the_questions_do_not_grow_with_what_was_asked_before(self, django_assert_max_num_queries):
         _, at = self.late(15)
