@@ -59,11 +59,28 @@ def settle_tasks(rental: Rental, kinds: Iterable[StaffTask.Kind], why: str, at: 
     StaffTask.objects.filter(rental=rental, kind__in=list(kinds), done_at=None).update(done_at=at, note=why)
 
 
+# Whom a task is for, and who may do it for them: clinicians what reception does, a manager everything.
+For, Role = StaffTask.For, User.Role
+WHO_MAY = {
+    For.RECEPTION: {Role.RECEPTION, Role.CLINICIAN, Role.MANAGER},
+    For.CLINICIAN: {Role.CLINICIAN, Role.MANAGER},
+    For.MANAGER: {Role.MANAGER},
+}
+
+
+def may_do(task: StaffTask, user: User) -> bool:
+    """Whether `user` may say that the task is done."""
+    return user.role in WHO_MAY[For(task.for_role)]
+
+
 def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTask:
     """Write down that a task is done, by whom and with what result. A change of the patient's record (I10).
 
-    Raises `already_done` the second time.
+    Raises `not_yours` (403) for who may not, `already_done` the second time.
     """
+    if not may_do(task, actor):
+        whose = For(task.for_role).label.lower()
+        raise Refusal("not_yours", f"This is for a {whose} to decide; tell them what you know of it.", status=403)
     with deciding():
         done = StaffTask.objects.filter(pk=task.pk, done_at=None)
         mine = done.update(done_at=at, done_by=actor, note=note.strip())

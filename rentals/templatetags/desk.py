@@ -21,6 +21,7 @@ from rentals.models import Discrepancy, StaffTask
 from rentals.models.states import State
 from rentals.papers.parties import guardian_of, is_minor
 from rentals.reconciliation.forecast import Forecast
+from rentals.staff_tasks import may_do
 
 register = template.Library()
 
@@ -126,6 +127,12 @@ def next_steps(discrepancy: Discrepancy, user: User) -> list[NextStep]:
 def task_steps(task: StaffTask, user: User) -> list[NextStep]:
     """The pages on which `user` can do what the task asks for."""
     return steps_of_task(task, user)
+
+
+@register.filter
+def doable_by(task: StaffTask, user: User) -> bool:
+    """Whether `user` may say that the task is done."""
+    return may_do(task, user)
 
 
 @register.filter

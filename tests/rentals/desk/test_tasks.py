@@ -185,6 +185,37 @@ class TestDoing:
         assert (desk.led_to, shown(desk)) == ("/tasks/", [])
         assert Access.objects.filter(patient=made.patient, action="changed", user=reception).exists()
 
+    @pytest.mark.parametrize(
+        ("for_role", "may"),
+        [
+            (For.RECEPTION, ["reception", "clinician", "manager"]),
+            (For.CLINICIAN, ["clinician", "manager"]),
+            (For.MANAGER, ["manager"]),
+        ],
+    )
+    def test_is_for_who_was_asked_and_who_may_do_all_that_they_may(self, site, for_role, may):
+        for role in ("reception", "clinician", "manager"):
+            made = task(make.rental(State.ACTIVE, site), Kind.HEALED, for_role=for_role)
+            desk = Desk(make.user(role, site))
+            address = f"/tasks/{made.pk}/do/"
+            shown(desk)
+            offered = [f'action="{address}"' in desk.page]
+            desk.see(address)
+            offered.append("It is done" in desk.page)
+            done = desk.send(address, note="Looked at", once="abc123") == 302
+            made.refresh_from_db()
+            assert [*offered, done, bool(made.done_at)] == [role in may] * 4, role
+
+    def test_says_whose_it_is_to_who_may_not_do_it(self, site):
+        made = task(make.rental(State.ACTIVE, site), Kind.DEEMED_KEPT, for_role=For.MANAGER)
+        refusal = refused_as("not_yours", do_task, made, note="", at=make.NOW, actor=make.clinician(site))
+        assert (refusal.status, "for a manager" in refusal.message) == (403, True)
+        desk = Desk(make.reception(site))
+        desk.see(f"/tasks/{made.pk}/do/")
+        assert "This is for a manager" in desk.page
+        assert desk.send(f"/tasks/{made.pk}/do/", note="Phoned her") == 403
+        assert "Your note was not recorded: <q>Phoned her</q>" in desk.page
+
     def test_a_second_desk_is_told_who_was_first_and_loses_no_note(self, site):
         made = task(make.rental(State.ACTIVE, site))
         do_task(made, note="", at=make.NOW, actor=make.reception(site))
