@@ -62,7 +62,11 @@ def send_due(at: datetime) -> Counter[str]:
     counts: Counter[str] = Counter()
     started = time.monotonic()
     for message_id in due_messages(at):
-        state = send(message_id, at + timedelta(seconds=time.monotonic() - started))
+        try:
+            state = send(message_id, at + timedelta(seconds=time.monotonic() - started))
+        except Exception as error:  # whatever is wrong with one, the others leave
+            complain("message %s could not be sent (%s)", message_id, error)
+            continue
         counts.update([state] if state else [])
     return counts
 
@@ -73,7 +77,7 @@ def send(message_id: int, at: datetime) -> str | None:
     if claimed is None:
         return None
     message, mail, reminders = claimed
-    return settle(message, hand_over(mail, reminders), at, to=mail.to[0]) if mail else State.VOID
+    return settle(message, hand_over(mail, reminders), at, to=mail.to[0]) if mail else message.state
 
 
 def hand_over(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> Delivery:
@@ -89,8 +93,8 @@ def hand_over(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> Delive
 def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None, list[Reminder]] | None:
     """Make the message ours for one attempt and write its mail; None when it is not to be sent now.
 
-    Its reminders are judged again; with none left the message becomes void and has no mail. A message that finds
-    the minute full stays as it is.
+    Its reminders are judged again; with none left the message becomes void and has no mail. One whose mail cannot be
+    written has none either and is tried again later. A message that finds the minute full stays as it is.
     """
     waiting = Message.objects.select_related("patient__clinic").filter(to_send(at), pk=message_id)
     message = waiting.first()
@@ -99,15 +103,33 @@ def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternative
     with transaction.atomic():
         if not take(message, at):
             return None
-        reminders = judge_again(message, at)
-        if reminders:
-            mail = write_mail(message, reminders, at)
-            keep(message, mail)
-            mark(mail, message)
-            add_keys(mail, reminders, at)
-            return message, mail, reminders
-        release(message, state=State.VOID, why=NOTHING_LEFT)
-    return message, None, []
+        try:
+            with transaction.atomic():
+                reminders = judge_again(message, at)
+                mail = write(message, reminders, at) if reminders else None
+        except Exception as error:
+            complain("message %s could not be written (%s)", message.pk, error)
+            why = f"it could not be written ({type(error).__name__})"
+            release(message, state=State.RETRY, next_attempt_at=at + back_off(message.attempts), why=why)
+            mail, reminders = None, []
+        else:
+            if mail is None:
+                release(message, state=State.VOID, why=NOTHING_LEFT)
+    return message, mail, reminders
+
+
+def write(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
+    """The mail as it leaves; what it says is kept, without the keys in it."""
+    mail = write_mail(message, reminders, at)
+    keep(message, mail)
+    mark(mail, message)
+    add_keys(mail, reminders, at)
+    return mail
+
+
+def complain(words: str, message_id: int, error: Exception) -> None:
+    """Log what went wrong with a message by its class alone: an error's words and trace may tell of a patient."""
+    logger.error(words, message_id, type(error).__name__)
 
 
 def take(message: Message, at: datetime) -> bool:
@@ -167,6 +189,7 @@ def settle(message: Message, delivery: Delivery, at: datetime, *, to: str = "") 
 def release(message: Message, **changes: Any) -> bool:
     """End the claim with `changes`; False when the lease ran out and the sweep ended it before."""
     ours = Message.objects.filter(pk=message.pk, state=State.SENDING, claim=message.claim)
+    message.state = changes["state"]
     return bool(ours.update(claim=None, lease_until=None, **changes))
 
 

@@ -4,6 +4,7 @@ Safe to run at any time, twice at once, and after days of downtime: a reminder e
 constraint, and gets its message once under a row lock.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from rentals.reminders.judge import make_void, sort_out, worth_telling
 from rentals.reminders.known import known_of
 from rentals.reminders.schedule import DAY, may_send
 
+logger = logging.getLogger(__name__)
+
 Recipient = Message.Recipient
 Reader = tuple[int, str, int | None]
 SILENT_MAIL = (*NO_MAIL_CAN, Reminder.Why.OPTED_OUT)  # the rental waits for its device all the same
@@ -39,14 +42,23 @@ class Plan:
 
 
 def plan_reminders(at: datetime) -> Plan:
-    """Plan what is due at `at` in every clinic, each in a transaction of its own."""
+    """Plan what is due at `at` in every clinic, each in a transaction of its own: where one fails, the others go on."""
     clinics = Clinic.objects.prefetch_related("opening_hours", "closures", "reminder_rules").order_by("pk")
-    plans = [plan_clinic(clinic, at) for clinic in clinics]
+    plans = [planned for clinic in clinics if (planned := plan_or_complain(clinic, at))]
     return Plan(
         messages=[message for plan in plans for message in plan.messages],
         reminders=sum(plan.reminders for plan in plans),
         void=sum(plan.void for plan in plans),
     )
+
+
+def plan_or_complain(clinic: Clinic, at: datetime) -> Plan | None:
+    try:
+        return plan_clinic(clinic, at)
+    except Exception as error:
+        # Neither its words nor its trace: they may tell of a patient.
+        logger.error("the reminders of clinic %s could not be planned (%s)", clinic.pk, type(error).__name__)
+        return None
 
 
 def plan_clinic(clinic: Clinic, at: datetime) -> Plan:

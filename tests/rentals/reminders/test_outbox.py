@@ -357,13 +357,30 @@ def test_nothing_leaves_at_night_and_what_waited_is_judged_again_in_the_morning(
     assert sink.mails == []
 
 
-def test_a_letter_that_cannot_be_written_leaves_the_message_waiting(sink, monkeypatch):
-    message, at = planned()
-    monkeypatch.setattr(outbox, "write_mail", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        outbox.send(message.pk, at)
-    message.refresh_from_db()
-    assert (message.state, message.attempts) == ("queued", 0)
+def test_a_letter_that_cannot_be_written_is_tried_again_later_and_holds_no_other_up(sink, monkeypatch, caplog):
+    broken, at = planned()
+    other = overdue(broken.patient.clinic)
+    plan.plan_reminders(at)
+    write = outbox.write_mail
+    with monkeypatch.context() as wrong:
+        wrong.setattr(
+            outbox, "write_mail", lambda message, *rest: write(message, *rest) if message != broken else 1 / 0
+        )
+        assert outbox.send_due(at) == {"retry": 1, "sent": 1}
+    broken.refresh_from_db()
+    assert (broken.why, broken.attempts, broken.claim) == ("it could not be written (ZeroDivisionError)", 1, None)
+    assert sink.recipients == [other.patient.email]
+    assert "Traceback" not in caplog.text
+    assert outbox.send(broken.pk, broken.next_attempt_at) == "sent"
+
+
+def test_a_message_that_cannot_be_claimed_holds_no_other_up(sink, monkeypatch):
+    broken, at = planned()
+    overdue(broken.patient.clinic)
+    plan.plan_reminders(at)
+    take = outbox.take
+    monkeypatch.setattr(outbox, "take", lambda message, at: take(message, at) if message != broken else 1 / 0)
+    assert outbox.send_due(at) == {"sent": 1}
 
 
 def test_papers_that_cannot_be_made_hold_a_message_back_and_it_is_tried_again(sink, monkeypatch, caplog):

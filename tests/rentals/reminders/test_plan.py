@@ -283,6 +283,20 @@ def test_each_clinic_is_planned_by_its_own_clock():
     assert len(plan.plan_reminders(at + timedelta(hours=1)).messages) == 1
 
 
+def test_a_clinic_that_cannot_be_planned_holds_no_other_up(monkeypatch, caplog):
+    broken, place = make.clinic(), make.clinic()
+    rental = overdue(place)
+    overdue(broken)
+    write = plan.write_due_reminders
+    monkeypatch.setattr(
+        plan, "write_due_reminders", lambda clinic, at: write(clinic, at) if clinic != broken else {}[rental.patient]
+    )
+    planned = plan.plan_reminders(days_overdue(rental, 1))
+    assert [message.patient for message in Message.objects.filter(pk__in=planned.messages)] == [rental.patient]
+    assert caplog.messages == [f"the reminders of clinic {broken.pk} could not be planned (KeyError)"]
+    assert caplog.records[0].exc_info is None
+
+
 @pytest.mark.parametrize("rentals", [1, 3])
 def test_planning_takes_the_same_number_of_queries_however_much_is_due(rentals, django_assert_num_queries):
     place = make.clinic()
