@@ -16,12 +16,14 @@ Channel, SUPERSEDED = Reminder.Channel, Reminder.Why.SUPERSEDED
 
 
 def review_calls(clinic: Clinic, at: datetime) -> None:
-    """End what staff of `clinic` need not say any more, and what has gone out by mail after all; the tasks that went
-    with it are closed by nobody. The caller holds the transaction."""
+    """End what staff of `clinic` need not say any more, what has gone out by mail after all, and what nobody will say
+    because its task was closed otherwise; the tasks that went with it are closed by nobody. The caller holds the
+    transaction."""
     calls = open_calls(clinic)
     same = Reminder.objects.filter(mailed_too(), pk__in=[call.pk for call in calls])
     mailed = set(same.values_list("pk", flat=True))
-    judged = [(call, why or (SUPERSEDED if call.pk in mailed else None)) for call, why in worth_telling(calls, at)]
+    over = {call.pk for call in calls if call.pk in mailed or is_closed(call)}
+    judged = [(call, why or (SUPERSEDED if call.pk in over else None)) for call, why in worth_telling(calls, at)]
     give_up([(call, why) for call, why in judged if why], at)
     put_right(clinic, at)
     give_up_chasing(clinic, at)
@@ -34,12 +36,18 @@ def mailed_too() -> Exists:
 
 
 def open_calls(clinic: Clinic) -> list[Reminder]:
-    """Calls that staff of `clinic` have still to make."""
-    calls = Reminder.objects.filter(rental__clinic=clinic, channel=Channel.PHONE, void=False, staff_task__done_at=None)
-    waiting = list(for_words(calls))
+    """Calls of `clinic` that nobody has made."""
+    calls = Reminder.objects.filter(rental__clinic=clinic, channel=Channel.PHONE, void=False, staff_task__done_by=None)
+    waiting = list(for_words(calls).select_related("staff_task"))
     for call in waiting:
         call.rental.clinic = clinic
     return waiting
+
+
+def is_closed(call: Reminder) -> bool:
+    """Whether the task to make the call was closed, by nobody."""
+    task = getattr(call, "staff_task", None)
+    return bool(task and task.done_at)
 
 
 def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> None:

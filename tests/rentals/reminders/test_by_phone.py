@@ -9,7 +9,8 @@ from rentals.ledger import pay
 from rentals.models import Message, MessageReport, Reminder, ReminderRule, Rental, StaffTask
 from rentals.models.states import State
 from rentals.reminders import outbox, plan
-from rentals.staff_tasks import do_task
+from rentals.silence import silence
+from rentals.staff_tasks import do_task, settle_tasks
 from tests import make
 from tests.rentals.reminders.moments import before_start, days_overdue, overdue, reserved, switch_off
 
@@ -191,6 +192,31 @@ def test_a_call_gives_way_to_the_next_of_its_series_and_ends_with_the_return():
     make.take_back(rental, at=days_overdue(rental, 4))
     plan.plan_reminders(days_overdue(rental, 4))
     assert calls().count() == 0
+
+
+@pytest.mark.parametrize("why", ["withdrawn", "returned"])
+def test_a_call_whose_task_was_closed_otherwise_is_void_and_no_longer_planned(why):
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    at = days_overdue(rental, 1)
+    plan.plan_reminders(at)
+    if why == "withdrawn":
+        silence(rental.patient, state=Patient.State.WITHDRAWN, reason="Phoned", at=at, actor=make.manager())
+    else:
+        make.take_back(rental, at=at)
+    assert calls().count() == 0
+    plan.plan_reminders(at + timedelta(minutes=5))
+    assert told("phone") == [("overdue", "patient", "void", why)]
+
+
+def test_a_call_that_nobody_will_make_is_void_though_it_could_still_be_said():
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    at = days_overdue(rental, 1)
+    plan.plan_reminders(at)
+    settle_tasks(rental, [StaffTask.Kind.PHONE], "Not needed.", at)
+    plan.plan_reminders(at + timedelta(minutes=5))
+    assert told("phone") == [("overdue", "patient", "void", "superseded")]
 
 
 def test_the_last_two_reminders_of_a_device_overdue_are_for_staff_too():
