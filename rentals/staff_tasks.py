@@ -7,7 +7,7 @@ from typing import Any
 from config.models import User
 from config.refusals import Refusal
 from patients.access import record_access
-from patients.models import Access
+from patients.models import Access, Patient
 from rentals.deciding import deciding
 from rentals.models import Reminder, Rental, StaffTask
 
@@ -57,6 +57,22 @@ def settle_tasks(rental: Rental, kinds: Iterable[StaffTask.Kind], why: str, at: 
     Nobody did them, so they name nobody; `why` is kept as their note. The caller holds the transaction.
     """
     StaffTask.objects.filter(rental=rental, kind__in=list(kinds), done_at=None).update(done_at=at, note=why)
+
+
+# What the device that is out gives cause for, whoever has it.
+OF_THE_DEVICE = frozenset({StaffTask.Kind.CHASE, StaffTask.Kind.DEEMED_KEPT, StaffTask.Kind.GEL})
+
+
+def hand_tasks_over(rental: Rental, wrong: Patient, at: datetime) -> None:
+    """Of the rental's open tasks about `wrong`, who is not its patient any more, let those that the device gives cause
+    for be about its patient, and close what `wrong` asked for or was to be told.
+
+    Calls that a reminder became are put right with the reminder. The caller holds the transaction.
+    """
+    astray = StaffTask.objects.filter(rental=rental, patient=wrong, reminder=None, done_at=None)
+    astray.filter(kind__in=OF_THE_DEVICE).update(patient=rental.patient)
+    why = "The rental was recorded for the wrong patient."
+    astray.filter(kind__in=OF_THE_HIRE).update(done_at=at, note=why)
 
 
 # Whom a task is for, and who may do it for them: clinicians what reception does, a manager everything.

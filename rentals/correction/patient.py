@@ -13,6 +13,7 @@ from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move, require
 from rentals.models import Holding, PatientLink, Rental
 from rentals.reminders.readdress import readdress
+from rentals.staff_tasks import hand_tasks_over
 
 VERB = "correct_patient"
 
@@ -24,7 +25,8 @@ def correct_patient_of(rental: Rental, *, patient: Patient, reason: str, at: dat
     changes hands, and the history of the rental tells whose it was; the answers to the label's warnings may not be
     changed, so the right patient gets a copy and the old ones stay where they were written, with no rental. What was
     not yet told, or did not arrive, is told to the right patient; links that were mailed to the other open nothing
-    any more. Raises `wrong_state`, `invalid` (400), `reuse_not_permitted`.
+    any more, and what the other asked for on them is closed. Raises `wrong_state`, `invalid` (400),
+    `reuse_not_permitted`.
     """
     require(rental, VERB)
     if not reason.strip():
@@ -55,6 +57,7 @@ def correct_patient_of(rental: Rental, *, patient: Patient, reason: str, at: dat
         Injury.objects.filter(rentals=rental).update(patient=patient)
         PatientLink.objects.filter(rental=rental, revoked_at=None).update(revoked_at=at)
         readdress(rental, at=at, actor=actor)
+        hand_tasks_over(rental, wrong, at)
         record_access(actor, [wrong.pk, patient.pk], Access.Action.CHANGED, at)
     return rental
 

@@ -46,8 +46,9 @@ def device_of(rental: Rental) -> Any:
 
 
 def asked_by(rental: Rental) -> Any:
-    """What the patient asked for or told that staff have not answered yet."""
-    return StaffTask.objects.filter(rental=rental, kind__in=ASKED).open()
+    """What the patient asked for or told that staff have not answered yet; nothing of one for whom the rental was
+    recorded before."""
+    return StaffTask.objects.filter(rental=rental, patient=rental.patient_id, kind__in=ASKED).open()
 
 
 class Care(BasePatientPage):

@@ -7,14 +7,17 @@ import pytest
 from patients.models import Access
 from rentals.correction import correct_patient_of
 from rentals.ledger import balance
-from rentals.models import PatientLink, Rental
+from rentals.models import PatientLink, Reminder, Rental, StaffTask
 from rentals.models.states import State
+from rentals.portal.home import asked_by
+from rentals.staff_tasks import ask_staff
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.never import broken
 
 pytestmark = pytest.mark.django_db
 
+Kind = StaffTask.Kind
 DAY = timedelta(days=1)
 LATER = make.NOW + 20 * DAY
 
@@ -81,3 +84,35 @@ def test_only_this_verb_changes_whose_rental_it_is():
     put_right(rental, right)
     with pytest.raises(Exception, match="rentals_rental"):
         Rental.objects.update(patient=make.patient(rental.clinic))
+
+
+def test_what_the_wrong_patient_asked_for_is_closed_and_what_the_device_wants_goes_over():
+    rental = make.rental(State.ACTIVE)
+    wrong, right = rental.patient, make.patient(rental.clinic)
+    tasks = {kind: ask_staff(kind, f"{kind} once", rental=rental, words="What to do", at=make.NOW) for kind in Kind}
+    put_right(rental, right)
+    for kind, task in tasks.items():
+        task.refresh_from_db()
+        goes_over = kind in {Kind.CHASE, Kind.DEEMED_KEPT, Kind.GEL}
+        stays_open = goes_over or kind in {Kind.PROBLEM, Kind.ADDRESS}  # looked into all the same
+        assert (task.patient, task.done_at is None) == (right if goes_over else wrong, stays_open), kind
+    assert tasks[Kind.HEALED].note == "The rental was recorded for the wrong patient."
+    assert tasks[Kind.HEALED].done_by is None
+
+
+def test_a_call_that_a_reminder_became_is_left_to_be_put_right():
+    rental = make.rental(State.ACTIVE)
+    columns = {"kind": "due_today", "occasion": "x", "due_at": make.NOW, "channel": Reminder.Channel.PHONE}
+    call = Reminder.objects.create(rental=rental, **columns)
+    task = ask_staff(Kind.PHONE, "call", rental=rental, words="Tell them", at=make.NOW, reminder=call)
+    put_right(rental, make.patient(rental.clinic))
+    task.refresh_from_db()
+    assert task.done_at is None
+
+
+def test_the_right_patients_page_says_nothing_of_what_the_other_asked_for():
+    rental = make.rental(State.ACTIVE)
+    ask_staff(Kind.PROBLEM, "once", rental=rental, words="A rash", at=make.NOW)
+    assert asked_by(rental).count() == 1
+    put_right(rental, make.patient(rental.clinic))
+    assert asked_by(Rental.objects.get()).count() == 0
