@@ -50,9 +50,9 @@ BUILD = [
            ELSE daterange('2024-03-01', '2024-03-04') END, timestamptz '2024-03-01', u.id
        FROM devices_device d, config_clinic f, config_user u WHERE f.name = 'Elsewhere' AND mod(d.id, 100) IN (7, 8)""",
     """INSERT INTO patients_patient (clinic_id, given_name, family_name, date_of_birth, email, phone, email_reminders,
-           state, external_key, created_at)
-       SELECT c.id, 'Ada', 'Example ' || n, date '1950-01-01' + n, 'a' || n || '@patients.example', n, true, 'active',
-           '', timestamptz '2022-11-01'
+           wants_advice, language, state, external_key, created_at)
+       SELECT c.id, 'Ada', 'Example ' || n, date '1950-01-01' + n, 'a' || n || '@patients.example', n, true, true, 'en',
+           'active', '', timestamptz '2022-11-01'
        FROM config_clinic c, generate_series(1, 20000) n WHERE c.name = 'Bench'""",
     """CREATE TEMPORARY TABLE course AS
        SELECT row_number() OVER (ORDER BY k, c.id) AS n, c.id AS device_id, c.clinic_id, live, out, treatments, planned,

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
 BY_POST_ONLY = {
     "close-links",
+    "lift-suppression",
+    "resend",
     "invoice",
     "receipt",
     "statement-file",

@@ -67,7 +67,7 @@ def test_a_reservation_dropped_where_somebody_is_stays_and_is_told_why(page: Pag
     rental, other = reserved(old), reserved(taken)
     opened(page, live_server.url, site)
     bar_of(page, rental).drag_to(bar_of(page, other))
-    expect(page.get_by_role("alert")).to_contain_text(f"Device {taken.serial} cannot be had on these days")
+    expect(page.locator(".alert-danger")).to_contain_text(f"Device {taken.serial} cannot be had on these days")
     expect(page.get_by_text("In the way: rental")).to_contain_text(other.reference)
     assert device_now(rental) == old
     page.get_by_label(free.serial).check()

@@ -64,7 +64,7 @@ def rent(hand: Mouse, page: Page, username: str) -> None:
     hand.follow("Book")
 
     hand.follow("Sign")
-    hand.use(page.get_by_label("The terms below were read"))
+    hand.use(page.get_by_label("The agreement was read"))
     hand.follow("Signed")
     hand.follow("Take the bond")
     hand.follow("Record")

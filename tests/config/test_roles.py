@@ -24,6 +24,7 @@ def test_a_manager_may_do_all_that_reception_and_clinicians_may():
 def test_an_auditor_looks_and_changes_nothing():
     assert actions_of("auditor") == {
         "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "recalls.read", "reports.read",
+        "tasks.read", "messages.watch",
     }  # fmt: skip
 
 
@@ -38,6 +39,11 @@ def test_an_auditor_looks_and_changes_nothing():
         ("rentals.backdate", {"manager"}),
         ("rentals.reverse", {"manager"}),
         ("rentals.correct", {"manager"}),
+        ("rentals.plan_imaging", {"clinician", "manager"}),
+        ("rentals.invoice", {"reception", "manager"}),
+        ("messages.write", {"manager"}),
+        ("messages.watch", {"manager", "auditor"}),
+        ("terms.write", {"manager"}),
         ("recalls.start", {"manager"}),
         ("feeds.manage", {"manager"}),
         ("devices.add", {"manager"}),

@@ -30,9 +30,9 @@ MANY = [
        SELECT a.device_id, a.id, n, a.began_at + n * interval '1 day', 'desk', true, '', a.began_at
        FROM devices_allowance a, generate_series(1, 20) n WHERE a.number = 2""",
     """INSERT INTO patients_patient (clinic_id, given_name, family_name, date_of_birth, email, phone, email_reminders,
-                                     state, external_key, created_at)
+                                     wants_advice, language, state, external_key, created_at)
        SELECT clinic_id, 'Ada', 'Example ' || n, date '1950-01-01' + n * 7, 'a' || n || '@patients.example', n, true,
-           'active', '', created_at FROM patients_patient, generate_series(1, 3000) n""",
+           true, 'en', 'active', '', created_at FROM patients_patient, generate_series(1, 3000) n""",
     """INSERT INTO rentals_rental
            (reference, external_reference, clinic_id, patient_id, terms_id, state, starts_on, due_on,
             priority, planned_treatments, prescribed_per_day, pinned, accepts_unknown_capacity, capacity_override,

@@ -24,7 +24,7 @@ from config.models import Clinic
 from config.refusals import Refusal
 from devices.models import Device
 from devices.readings import record_reading
-from rentals import agreement, custody, ledger, return_receipt
+from rentals import agreement, care, custody, ledger, return_receipt
 from rentals.booking import book, change, extension, healing, offers, waiting
 from rentals.booking.capacity import with_capacity
 from rentals.booking.offers import sweep_offers
@@ -62,6 +62,8 @@ REFUSALS = {
     "change_device": {"device_unavailable", "capacity_exceeded", "reuse_not_permitted", "invalid"},
     "pin": set(),
     "confirm_healed": set(),
+    "give_gel": set(),
+    "plan_imaging": set(),
     "take_back": {"invalid"},
     "inspect": set(),
     "report_lost": {"invalid"},
@@ -406,6 +408,13 @@ class Desk(RuleBasedStateMachine):
     def confirm_healed(self, rental, chance):
         details = {"on": self.clinic.day_of(self.now), "imaging": "CT", **self.mark}
         self.attempt("confirm_healed", lambda: healing.confirm_healed(rental, **details), rental)
+
+    def give_gel(self, rental, chance):
+        self.attempt("give_gel", lambda: care.give_gel(rental, care.Gel(), **self.mark), rental)
+
+    def plan_imaging(self, rental, chance):
+        on = self.clinic.day_of(self.now) + chance.randint(0, 30) * DAY
+        self.attempt("plan_imaging", lambda: care.plan_imaging(rental, on=on, **self.mark), rental)
 
     def take_back(self, rental, chance):
         details = {"counter": self.screen(rental), "parts": [], **self.moment}

@@ -331,7 +331,7 @@ def test_the_page_makes_the_same_number_of_queries(site, address, number, django
     for _ in range(number):
         device_of(site)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         desk.see(address)
     assert len(desk.answer.context["offers"]) == number
 

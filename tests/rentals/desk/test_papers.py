@@ -9,6 +9,7 @@ from config.models import Clinic
 from patients.models import Access, Contact
 from rentals.agreement import current_agreement
 from rentals.booking.extension import extend
+from rentals.correction import correct_patient_of
 from rentals.models import Paper
 from rentals.models.states import State
 from tests import make
@@ -127,6 +128,16 @@ class TestFiles:
         assert answer.headers["Content-Type"] == "application/pdf"
         assert "no-store" in answer.headers["Cache-Control"]
         assert Access.objects.filter(patient=paper.rental.patient, action="read").count() == 2
+
+    def test_a_file_made_for_the_wrong_patient_is_recorded_as_a_read_of_both(self):
+        """I10."""
+        paper = self.paper()
+        wrong, right = paper.rental.patient, make.patient(paper.rental.clinic)
+        correct_patient_of(paper.rental, patient=right, reason="A namesake", at=make.NOW, actor=make.manager())
+        auditor = make.auditor(paper.rental.clinic)
+        Desk(auditor).client.get(f"/papers/{paper.pk}/")
+        read = Access.objects.filter(user=auditor, action="read").values_list("patient", flat=True)
+        assert set(read) == {wrong.pk, right.pk}
 
     def test_a_paper_of_another_site_is_not_there(self):
         paper = self.paper()

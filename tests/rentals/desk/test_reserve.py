@@ -166,7 +166,7 @@ def test_the_page_of_a_waiting_rental_makes_the_same_number_of_queries(site, num
         device_of(site)
     rental = waiting(site)
     desk = Desk(make.reception(site))
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         desk.see(find(rental))
     assert len(offered(desk)) == number
 

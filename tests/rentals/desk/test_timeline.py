@@ -211,7 +211,7 @@ class TestPage:
             make.book(site, device=gone)
             make.put_at_risk(gone)
         desk = Desk(make.reception(site))
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             assert desk.see("/timeline/") == 200
         assert len(words(desk.answer.context["timeline"])) == 4 * number
 
@@ -286,7 +286,7 @@ class TestMoving:
         for _ in range(number):
             device_of(site)
         desk = Desk(make.reception(site))
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(15):
             desk.see(path(rental))
         assert len(desk.answer.context["offers"]) == number
 

@@ -32,12 +32,15 @@ def active(days_ago: int = 7, **wishes):
     [
         (State.ENQUIRY, User.Role.RECEPTION, ["reserve", "offer-again", "cancel"]),
         (State.RESERVED, User.Role.RECEPTION, ["sign", "hand-over", "pay", "extend", "change-device", "cancel"]),
-        (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "swap"]),
-        (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "swap", "healed"]),
+        (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "swap", "gel"]),
+        (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "swap", "healed", "gel", "imaging"]),
         (
             State.ACTIVE,
             User.Role.MANAGER,
-            ["return", "pay", "extend", "swap", "healed", "lost", "kept", "wrong-device", "wrong-patient"],
+            [
+                *("return", "pay", "extend", "swap", "healed", "gel", "imaging"),
+                *("lost", "kept", "wrong-device", "wrong-patient"),
+            ],
         ),
         (State.RETURNED, User.Role.RECEPTION, ["inspect", "pay"]),
         (State.LOST, User.Role.RECEPTION, ["inspect", "pay"]),
