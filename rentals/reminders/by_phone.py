@@ -68,9 +68,17 @@ def for_words(calls: ReminderQuerySet) -> ReminderQuerySet:
 def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:
     """Ask staff to get in touch about devices that have been overdue for long: beside the last reminders of the series.
 
-    Nobody is asked twice for the same occasion. The caller holds the transaction.
+    Nobody is asked twice for the same occasion, nor to get in touch beside telling it by phone. The caller holds the
+    transaction.
     """
     last = steps_of((Kind.OVERDUE,), rules_of(clinic))[-CHASED:]
+    long_overdue = [
+        reminder
+        for reminder in reminders
+        if reminder.kind == Kind.OVERDUE
+        and any(reminder.occasion == step.occasion(reminder.rental.due_on.isoformat()) for step in last)
+    ]
+    called = told_by_phone({reminder.rental_id for reminder in long_overdue}) if long_overdue else ()
     StaffTask.objects.bulk_create(
         (
             StaffTask(
@@ -83,12 +91,17 @@ def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:
                 opened_at=at,
                 due_at=at,
             )
-            for reminder in reminders
-            if reminder.kind == Kind.OVERDUE
-            and any(reminder.occasion == step.occasion(reminder.rental.due_on.isoformat()) for step in last)
+            for reminder in long_overdue
+            if (reminder.rental_id, reminder.occasion) not in called
         ),
         ignore_conflicts=True,
     )
+
+
+def told_by_phone(rentals: Iterable[int]) -> set[tuple[int, str]]:
+    """Of which occasions staff say by phone that the device is overdue, by rental (ids)."""
+    calls = Reminder.objects.filter(rental__in=rentals, channel=Reminder.Channel.PHONE, kind=Kind.OVERDUE, void=False)
+    return set(calls.values_list("rental", "occasion"))
 
 
 def words_to_chase(reminder: Reminder, clinic: Clinic, at: datetime) -> str:

@@ -1,15 +1,18 @@
 """Calls that staff have still to make, looked at again: none is made that is not needed any more (I8)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, TextField, Value
+from django.db.models.functions import Concat
 
 from config.models import Clinic
 from rentals.models import Reminder, StaffTask
 from rentals.models.states import State
 from rentals.reminders.by_phone import for_words
 from rentals.reminders.judge import worth_telling
+from rentals.reminders.rules import Kind
 from rentals.reminders.texts import words_of
 
 Channel, SUPERSEDED = Reminder.Channel, Reminder.Why.SUPERSEDED
@@ -51,11 +54,15 @@ def is_closed(call: Reminder) -> bool:
 
 
 def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> None:
+    """Void the calls and close their tasks; one that somebody has made in this moment stays told."""
+    by_why = defaultdict(list)
     for call, why in calls:
-        call.void, call.why = True, why
-    ended = [call for call, _ in calls]
-    Reminder.objects.bulk_update(ended, ["void", "why"])
-    StaffTask.objects.filter(reminder__in=ended, done_at=None).update(done_at=at)
+        by_why[why].append(call.pk)
+    StaffTask.objects.filter(reminder__in=[call for call, _ in calls], done_at=None).update(done_at=at)
+    # Each task is closed by now, by us or by whoever was first: who made the call stands in it.
+    for why, ended in by_why.items():
+        not_made = Reminder.objects.filter(pk__in=ended, void=False, staff_task__done_by=None)
+        not_made.update(void=True, why=why)
 
 
 def put_right(clinic: Clinic, at: datetime) -> None:
@@ -67,6 +74,14 @@ def put_right(clinic: Clinic, at: datetime) -> None:
 
 
 def give_up_chasing(clinic: Clinic, at: datetime) -> None:
-    """Close what was asked about devices that are back, or that have been given more time."""
-    over = ~Q(rental__state=State.ACTIVE) | Q(rental__due_on__gte=clinic.day_of(at))
+    """Close what was asked about devices that are back, or that have been given more time; and what staff say by phone
+    by now, for the mail came back."""
+    over = ~Q(rental__state=State.ACTIVE) | Q(rental__due_on__gte=clinic.day_of(at)) | Q(said_in_a_call())
     StaffTask.objects.filter(over, clinic=clinic, kind=StaffTask.Kind.CHASE, done_at=None).update(done_at=at)
+
+
+def said_in_a_call() -> Exists:
+    """Whether staff have still to say by phone what they were asked to chase."""
+    subject = Concat("rental__reference", Value(" "), "occasion", output_field=TextField())
+    calls = Reminder.objects.filter(channel=Channel.PHONE, kind=Kind.OVERDUE, void=False, rental=OuterRef("rental"))
+    return Exists(calls.annotate(subject=subject).filter(subject=OuterRef("subject"), staff_task__done_at=None))

@@ -17,7 +17,7 @@ from rentals.models import Message, MessageReport, Reminder
 from rentals.models.reminders import ReminderQuerySet
 from rentals.reconciliation.sql import execute
 from rentals.reminders.addressees import address, addressees_of, send_to_whom_it_concerns
-from rentals.reminders.by_phone import NO_MAIL_CAN, chase, phone_instead
+from rentals.reminders.by_phone import chase, phone_instead
 from rentals.reminders.calls import review_calls
 from rentals.reminders.finding import untold
 from rentals.reminders.judge import make_void, sort_out, worth_telling
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 Recipient = Message.Recipient
 Reader = tuple[int, str, int | None]
-SILENT_MAIL = (*NO_MAIL_CAN, Reminder.Why.OPTED_OUT)  # the rental waits for its device all the same
 BOUNCES_COUNT = timedelta(days=14)  # for which staff phone after a mail that came back
 
 
@@ -116,7 +115,7 @@ def judge_waiting(clinic: Clinic, at: datetime) -> tuple[list[Reminder], int]:
     if astray := [reminder for reminder in waiting if reminder.recipient not in addressees_of(reminder)]:
         send_to_whom_it_concerns(astray)
     ready, void = sort_out([reminder for reminder in waiting if not reminder.void], at)
-    chase([reminder for reminder in waiting if not reminder.void or reminder.why in SILENT_MAIL], clinic, at)
+    chase([reminder for reminder in waiting if not reminder.void], clinic, at)
     return of_today(ready, at), void
 
 

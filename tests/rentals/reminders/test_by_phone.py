@@ -9,6 +9,7 @@ from rentals.ledger import pay
 from rentals.models import Message, MessageReport, Reminder, ReminderRule, Rental, StaffTask
 from rentals.models.states import State
 from rentals.reminders import outbox, plan
+from rentals.reminders.calls import give_up, open_calls
 from rentals.silence import silence
 from rentals.staff_tasks import do_task, settle_tasks
 from tests import make
@@ -219,6 +220,17 @@ def test_a_call_that_nobody_will_make_is_void_though_it_could_still_be_said():
     assert told("phone") == [("overdue", "patient", "void", "superseded")]
 
 
+def test_a_call_that_staff_make_while_it_is_given_up_stays_told():
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    at = days_overdue(rental, 1)
+    plan.plan_reminders(at)
+    [call] = open_calls(rental.clinic)
+    do_task(call.staff_task, note="Comes tomorrow", at=at, actor=make.reception())
+    give_up([(call, Reminder.Why.RETURNED)], at)
+    assert told("phone") == [("overdue", "patient", "sent", "")]
+
+
 def test_the_last_two_reminders_of_a_device_overdue_are_for_staff_too():
     rental = overdue()
     asked = []
@@ -229,6 +241,29 @@ def test_the_last_two_reminders_of_a_device_overdue_are_for_staff_too():
     make.take_back(rental, at=days_overdue(rental, 15))
     plan.plan_reminders(days_overdue(rental, 15))
     assert StaffTask.objects.filter(kind="chase").open().count() == 0
+
+
+def test_staff_are_not_asked_to_get_in_touch_beside_a_call_about_the_same():
+    rental = overdue()
+    Patient.objects.filter(pk=rental.patient_id).update(email="")
+    contact(rental, "beside")
+    for days in (7, 14):
+        plan.plan_reminders(days_overdue(rental, days))
+        assert [task.kind for task in StaffTask.objects.open()] == ["phone"]
+    assert not StaffTask.objects.filter(kind="chase").exists()
+
+
+def test_what_staff_chase_becomes_a_call_when_the_mail_comes_back(sink):
+    rental = overdue()
+    at = days_overdue(rental, 7)
+    [message] = plan.plan_reminders(at).messages
+    outbox.send(message, at)
+    assert [task.kind for task in StaffTask.objects.open()] == ["chase"]
+    MessageReport.objects.create(
+        message_id=message, kind="bounced", permanent=True, at=at, heard_at=at, source="mailbox", key="1"
+    )
+    plan.plan_reminders(at + timedelta(minutes=5))
+    assert [task.kind for task in StaffTask.objects.open()] == ["phone"]
 
 
 def test_a_kind_that_the_site_has_switched_off_is_not_told():
