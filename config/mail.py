@@ -25,6 +25,12 @@ ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 NO_SUCH_ADDRESS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"}
 SAYS_NOTHING = {"", "5.0.0", "5.1.0"}
 REFUSED_MAILBOX = {550, 551, 553}
+# Words with which servers refuse the sender, the way or the mail by the same codes as an address that is not there.
+ABOUT_SOMETHING_ELSE = re.compile(
+    r"relay|spam|polic|block|sender|black ?list|deny ?list|reputation|authenticat|spf|dkim|dmarc|denied|not permitted"
+    r"|not allowed|not authori[sz]ed",
+    re.IGNORECASE,
+)
 TOO_MANY_REQUESTS, UNAVAILABLE = 429, 503
 NO_CONNECTION = {"NewConnectionError", "NameResolutionError", "ConnectTimeout", "ConnectTimeoutError"}
 
@@ -91,17 +97,23 @@ def _in_envelope(mail: EmailMessage) -> EmailMessage:
     return enveloped
 
 
-def no_such_address(code: int, enhanced: str) -> bool:
+def no_such_address(code: int, enhanced: str, words: str = "") -> bool:
     """Whether a refusal is about the recipient's address, and not about the mail, its sender or the moment.
 
-    `code` is the reply to RCPT, `enhanced` its enhanced code; without one that says anything the reply code counts.
+    `code` is the reply to RCPT, `enhanced` its enhanced code. Without one that says anything the reply code counts,
+    unless the server's `words` are about something else: one wrong relay must not stop all mail to everybody.
     """
-    return code in REFUSED_MAILBOX if enhanced in SAYS_NOTHING else enhanced in NO_SUCH_ADDRESS
+    if enhanced not in SAYS_NOTHING:
+        return enhanced in NO_SUCH_ADDRESS
+    return code in REFUSED_MAILBOX and not ABOUT_SOMETHING_ELSE.search(words)
 
 
 def deliver(mail: EmailMessage) -> Delivery:
     """Hand `mail` to the mail server over a connection of its own; every failure of the way is an outcome."""
-    connection = get_connection()
+    try:
+        connection = get_connection()
+    except Exception as error:  # of whatever class: a set-up that is ours to mend, and nothing was sent
+        return Delivery(Outcome.TRY_AGAIN, f"the mail set-up is wrong ({type(error).__name__})")
     try:
         connection.open()
     except OSError as error:  # every SMTPException is one
@@ -124,8 +136,8 @@ def deliver(mail: EmailMessage) -> Delivery:
 
 def _judge(error: OSError, *, in_doubt: bool) -> Delivery:
     """An answer of 4xx or 5xx is certain, also to the body; any other failure depends on how far the mail came."""
-    code, text = _answer(error)
-    why = f"{code} {text}".strip() if code else type(error).__name__
+    code, enhanced, _ = _answer(error)
+    why = f"{code} {enhanced}".strip() if code else type(error).__name__
     if 400 <= code < 500:
         return Delivery(Outcome.TRY_AGAIN, f"the mail server put it off ({why})")
     if 500 <= code < 600:
@@ -137,9 +149,9 @@ def _judge(error: OSError, *, in_doubt: bool) -> Delivery:
 
 def _is_about_the_address(error: OSError) -> bool:
     """A refused recipient is, unless its code says otherwise; a refused body only if its code says so."""
-    code, enhanced = _answer(error)
+    code, enhanced, words = _answer(error)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return no_such_address(code, enhanced)
+        return no_such_address(code, enhanced, words)
     return isinstance(error, smtplib.SMTPDataError) and enhanced in NO_SUCH_ADDRESS
 
 
@@ -165,18 +177,19 @@ def _never_reached_it(cause: BaseException | None) -> bool:
     return bool({type(cause).__name__, type(reason).__name__} & NO_CONNECTION)
 
 
-def _answer(error: OSError) -> tuple[int, str]:
-    """The server's reply code and its enhanced code; 0 when the failure is not an answer to the mail."""
+def _answer(error: OSError) -> tuple[int, str, str]:
+    """The server's reply code, its enhanced code and its words, which may name the recipient and are not kept; 0 when
+    the failure is not an answer to the mail."""
     text: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
     elif isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError):
         code, text = error.smtp_code, error.smtp_error
     else:  # among them a refused greeting, and smtplib's own 500 for a line that is too long
-        return 0, ""
+        return 0, "", ""
     words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     enhanced = ENHANCED_CODE.match(words)
-    return code, enhanced.group() if enhanced else ""
+    return code, enhanced.group() if enhanced else "", words
 
 
 def _close(connection: BaseEmailBackend) -> None:

@@ -85,6 +85,8 @@ class Sink:
             return "450 4.2.1 mailbox of <ada@patients.example> is busy"
         if self.mode == "550 at RCPT":
             return "550 5.1.1 <ada@patients.example> is unknown here"
+        if self.mode == "550 relay at RCPT":
+            return "550 relay not permitted"
         if self.mode == "550 5.7.1 at RCPT":
             return "550 5.7.1 we take nothing from you"
         envelope.rcpt_tos.append(address)

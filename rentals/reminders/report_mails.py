@@ -55,7 +55,7 @@ def _with_codes(report: Report, status: Mail) -> Report:
     enhanced = ENHANCED_CODE.search(_field(status, "Status")) or ENHANCED_CODE.search(diagnosis)
     replied = REPLY_CODE.search(diagnosis)
     code, detail = replied[1] if replied else "", enhanced.group() if enhanced else ""
-    permanent = report.kind == Kind.BOUNCED and no_such_address(int(code or 0), detail)
+    permanent = report.kind == Kind.BOUNCED and no_such_address(int(code or 0), detail, diagnosis)
     return replace(report, permanent=permanent, why=f"{code} {detail}".strip())
 
 

@@ -35,7 +35,7 @@ def hear(event: AnymailTrackingEvent, esp_name: str, **_: Any) -> None:
     report = Report(
         kind=kind,
         at=event.timestamp or now,
-        permanent=kind == Kind.BOUNCED and is_permanent(event, code, detail),
+        permanent=kind == Kind.BOUNCED and is_permanent(event, code, detail, answer),
         why=f"{code} {detail}".strip(),
         key=f"{esp_name} {event.event_id}"[:240] if event.event_id else "",
         tokens=tuple(filter(None, [str((event.metadata or {}).get(METADATA, ""))])),
@@ -45,8 +45,11 @@ def hear(event: AnymailTrackingEvent, esp_name: str, **_: Any) -> None:
     take_report(report, source=esp_name, heard_at=now)
 
 
-def is_permanent(event: AnymailTrackingEvent, code: str, detail: str) -> bool:
-    """What the recipient's mail server said counts; where it is not told, what the service made of it."""
+def is_permanent(event: AnymailTrackingEvent, code: str, detail: str, answer: str) -> bool:
+    """What the recipient's mail server said counts, unless the service knows that it was about spam or a block; where
+    it is not told, what the service made of it."""
+    if event.reject_reason in {RejectReason.SPAM, RejectReason.BLOCKED}:
+        return False
     if code or detail:
-        return no_such_address(int(code or 0), detail)
+        return no_such_address(int(code or 0), detail, answer)
     return event.reject_reason in {RejectReason.INVALID, RejectReason.BOUNCED}

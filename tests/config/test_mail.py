@@ -28,11 +28,35 @@ def test_a_refusal_is_about_the_address_or_about_something_else(code: int, enhan
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "550 relay not permitted",
+        "550 Relaying denied",
+        "553 sorry, that domain isn't in my list of allowed relays",
+        "550 this looks like SPAM",
+        "550 rejected by local policy",
+        "550 your host is blocked using a list",
+        "553 sender address rejected",
+    ],
+)
+def test_a_code_of_the_address_with_words_about_something_else_is_not_about_the_address(words: str):
+    assert not no_such_address(int(words[:3]), "", words)
+    assert no_such_address(550, "5.1.1", words)
+
+
+def test_a_mail_set_up_that_is_wrong_is_tried_again(settings):
+    settings.EMAIL_BACKEND = "config.mail.Missing"
+    delivery = deliver(EmailMessage("A", "B", "desk@clinic.example", ["ada@patients.example"]))
+    assert (delivery.outcome, delivery.why) == (Outcome.TRY_AGAIN, "the mail set-up is wrong (ImportError)")
+
+
+@pytest.mark.parametrize(
     ("mode", "outcome", "gone"),
     [
         ("accept", Outcome.ACCEPTED, False),
         ("550 at RCPT", Outcome.REFUSED, True),
         ("550 5.7.1 at RCPT", Outcome.REFUSED, False),
+        ("550 relay at RCPT", Outcome.REFUSED, False),
         ("552 to the body", Outcome.REFUSED, False),
     ],
 )
