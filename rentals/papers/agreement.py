@@ -63,6 +63,7 @@ def agreement_facts(rental: Rental) -> dict[str, Any]:
         "reference": rental.reference,
         "clinic": clinic_facts(rental.clinic),
         "patient": patient_lines(rental.patient),
+        "patient_pk": rental.patient_id,
         "minor": is_minor(rental.patient, rental.starts_on),
         "guardian": guardian_line(rental.patient),
         "device": device_pairs(rental),

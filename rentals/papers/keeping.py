@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from config.models import User
 from config.refusals import Refusal
@@ -27,7 +27,15 @@ def papers_of_patient(rental: Rental) -> QuerySet[Paper]:
     """What the patient of the rental may read: nothing that was made while it was recorded for somebody else (I10)."""
     papers = Paper.objects.filter(rental=rental).defer("content")
     corrected = rental.moves.filter(verb="correct_patient").aggregate(last=Max("recorded_at"))["last"]
-    return papers.filter(made_at__gte=corrected) if corrected else papers
+    if corrected:
+        papers = papers.filter(made_at__gte=corrected)
+    # Also later, an invoice to somebody else is taken back by a note to them.
+    return papers.filter(Q(facts__patient_pk=rental.patient_id) | Q(facts__patient_pk__isnull=True))
+
+
+def patients_of(paper: Paper) -> set[int]:
+    """Whose records `paper` belongs to (ids): whom it was made for, and the patient of the rental now."""
+    return {paper.rental.patient_id, paper.facts.get("patient_pk") or paper.rental.patient_id}
 
 
 def keep(

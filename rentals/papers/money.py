@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import takewhile
 from typing import Any
 
 from django.db import connection
@@ -39,6 +40,8 @@ WORDS: dict[str, str] = {
     Kind.REFUND_DUE: "Bond due back",
     Kind.REFUND: "Paid back",
 }
+PATIENT = ("patient_pk", "patient")  # of a paper's facts; the number tells namesakes apart
+PARTIES = (*PATIENT, "payer")
 INVOICE_LOCK = 0x1407  # the first of the two numbers of the lock under which a clinic's invoices are counted
 
 
@@ -76,17 +79,31 @@ def heading(rental: Rental, title: str, number: str = "") -> dict[str, Any]:
         "reference": rental.reference,
         "number": number,
         "clinic": clinic_facts(rental.clinic),
+        **parties(rental),
+    }
+
+
+def parties(rental: Rental) -> dict[str, Any]:
+    """Whose paper it is, and who pays."""
+    return {
+        "patient_pk": rental.patient_id,
         "patient": patient_lines(rental.patient)[:1],
         "payer": payer_lines(rental),
     }
+
+
+def is_for(rental: Rental, paper: Paper, names: Iterable[str]) -> bool:
+    """Whether `paper` names in `names` (of its facts) whom the rental does now."""
+    now = parties(rental)
+    return all(paper.facts.get(name, now[name]) == now[name] for name in names)
 
 
 def with_parties(rental: Rental) -> Rental:
     return Rental.objects.select_related("clinic", "patient", "terms", "payer").get(pk=rental.pk)
 
 
-def line_of(entry: LedgerEntry, clinic: Clinic) -> list[str]:
-    return [f"{clinic.day_of(entry.at):%-d %b %Y}", entry_words(entry), money(entry.amount)]
+def line_of(entry: LedgerEntry, amount: Decimal, clinic: Clinic) -> list[str]:
+    return [f"{clinic.day_of(entry.at):%-d %b %Y}", entry_words(entry), money(amount)]
 
 
 def statement_facts(rental: Rental) -> dict[str, Any]:
@@ -102,7 +119,7 @@ def statement_facts(rental: Rental) -> dict[str, Any]:
         "parts": [
             {
                 "name": name,
-                "lines": [line_of(entry, rental.clinic) for entry in some],
+                "lines": [line_of(entry, entry.amount, rental.clinic) for entry in some],
                 "total": money(sum((entry.amount for entry in some), Decimal(0))),
             }
             for name, some in parts
@@ -149,7 +166,7 @@ def receipt_paper(entry: LedgerEntry, *, at: datetime, actor: User | None = None
         raise Refusal("no_payment", "A receipt is for a payment; choose one of the payments.")
     rental = with_parties(entry.rental)
     made = receipts_of(rental, entry)
-    if made and made[0].facts["patient"] == patient_lines(rental.patient)[:1]:
+    if made and is_for(rental, made[0], PATIENT):
         return made[0]
     if LedgerEntry.objects.filter(reverses=entry).exists():
         raise Refusal("no_payment", "This payment was taken back, so there is no receipt for it.")
@@ -189,38 +206,60 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
     """The invoice for what was charged and not invoiced before, numbered without gaps in each clinic.
 
     A tax invoice where the clinic charges GST, of which each amount then holds an eleventh; an adjustment note where
-    more was taken back than charged. The newest one again when there is nothing new. Raises `no_abn`,
-    `nothing_to_invoice`.
+    more was taken back than charged. Where another patient or payer was recorded since, what was invoiced is taken
+    back by a note to whom it was invoiced to, and invoiced to the right one. The newest one again when there is
+    nothing new. Raises `no_abn`, `nothing_to_invoice`, `changed_meanwhile`.
     """
-    rental = with_parties(rental)
-    if not rental.clinic.abn:
-        raise Refusal("no_abn", f"{rental.clinic} has no ABN yet; have a manager enter it, then make the invoice.")
     with deciding():
         # Not a row: nobody but another invoice of this clinic waits while the PDF is made.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [INVOICE_LOCK, rental.clinic_id])
+        rental = with_parties(rental)
+        if not rental.clinic.abn:
+            raise Refusal("no_abn", f"{rental.clinic} has no ABN yet; have a manager enter it, then make the invoice.")
         made = list(papers_of(rental, Paper.Kind.INVOICE))
-        charged = not_invoiced(rental, made)
-        if not charged:
-            return newest_or_refused(made)
-        number = next_invoice_number(rental.clinic)
-        facts = invoice_facts(rental, charged, number, at)
-        content = typeset("invoice", facts, at)
-        record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
-        return append(
-            rental, Paper.Kind.INVOICE, facts, content, digest=digest_of(facts), at=at, actor=actor, number=number
+        made = [*take_back_misdirected(rental, made, at, actor), *made]
+        invoiced = invoiced_on(made)
+        charged = [entry for entry in charges_of(rental) if entry.pk not in invoiced]
+        paper = write_invoice(rental, charged, {}, at, actor) if charged else newest_or_refused(rental, made)
+        lock_of_same_patient(rental)
+    return paper
+
+
+def take_back_misdirected(rental: Rental, made: list[Paper], at: datetime, actor: User) -> list[Paper]:
+    """The note that takes back what was invoiced to somebody else than the rental's patient and payer; none where
+    that is nothing. `made` are the rental's invoices, newest first."""
+    invoiced = invoiced_on(made)
+    entries = [entry for entry in charges_of(rental) if entry.pk in invoiced]
+    if not sum(entry.amount for entry in entries) or is_for(rental, made[0], PARTIES):
+        return []
+    facts = made[0].facts
+    since_last_note = list(takewhile(lambda invoice: "taken_back" not in invoice.facts, made))
+    corrected = [invoice.number for invoice in reversed(since_last_note)]
+    theirs = {name: facts.get(name) for name in PARTIES}  # an old invoice has no number of its patient
+    note = {**theirs, "entries": [], "taken_back": sorted(invoiced), "corrected": corrected}
+    return [write_invoice(rental, entries, note, at, actor)]
+
+
+def charges_of(rental: Rental) -> list[LedgerEntry]:
+    """The charges of the rental, and what takes them back."""
+    return [entry for entry in entries_of(rental) if kind_of(entry) in CHARGES]
+
+
+def invoiced_on(invoices: list[Paper]) -> set[int]:
+    """The ids of the entries that stand on `invoices` (newest first) and on no later note that takes them back."""
+    invoiced: set[int] = set()
+    for invoice in reversed(invoices):
+        invoiced |= set(invoice.facts["entries"])
+        invoiced -= set(invoice.facts.get("taken_back", []))
+    return invoiced
+
+
+def newest_or_refused(rental: Rental, invoices: list[Paper]) -> Paper:
+    if not invoices or not is_for(rental, invoices[0], PARTIES):
+        raise Refusal(
+            "nothing_to_invoice", "Nothing is to be invoiced; the hire is charged when the device comes back."
         )
-
-
-def not_invoiced(rental: Rental, invoices: Iterable[Paper]) -> list[LedgerEntry]:
-    """The charges of the rental, and what takes them back, that stand on none of `invoices`."""
-    told = {pk for invoice in invoices for pk in invoice.facts["entries"]}
-    return [entry for entry in entries_of(rental) if kind_of(entry) in CHARGES and entry.pk not in told]
-
-
-def newest_or_refused(invoices: list[Paper]) -> Paper:
-    if not invoices:
-        raise Refusal("nothing_to_invoice", "Nothing was charged yet; the hire is charged when the device comes back.")
     return invoices[0]
 
 
@@ -230,15 +269,34 @@ def next_invoice_number(clinic: Clinic) -> str:
     return f"INV-{clinic.pk}-{made + 1:05d}"
 
 
-def invoice_facts(rental: Rental, charged: list[LedgerEntry], number: str, at: datetime) -> dict[str, Any]:
-    total = sum((entry.amount for entry in charged), Decimal(0))
+def write_invoice(rental: Rental, entries: list[LedgerEntry], note: dict[str, Any], at: datetime, actor: User) -> Paper:
+    """The next invoice of the clinic; with `note` (facts that replace the usual ones), it takes `entries` back.
+
+    The caller holds the transaction and the lock under which the numbers are counted.
+    """
+    number = next_invoice_number(rental.clinic)
+    facts = {**invoice_facts(rental, entries, number, at, corrected=note.get("corrected", [])), **note}
+    content = typeset("invoice", facts, at)
+    record_access(actor, [facts["patient_pk"] or rental.patient_id], Access.Action.CHANGED, at)
+    return append(
+        rental, Paper.Kind.INVOICE, facts, content, digest=digest_of(facts), at=at, actor=actor, number=number
+    )
+
+
+def invoice_facts(
+    rental: Rental, entries: list[LedgerEntry], number: str, at: datetime, *, corrected: list[str]
+) -> dict[str, Any]:
+    """What an invoice says; with the numbers of those that are `corrected` each amount is taken back."""
+    amounts = [-entry.amount if corrected else entry.amount for entry in entries]
+    total = sum(amounts, Decimal(0))
     gst = (total / GST_SHARE).quantize(CENT, ROUND_HALF_UP)
     taxed = rental.clinic.charges_gst
+    dates = [["Number", number], ["Date", day(rental.clinic.day_of(at))]]
     return {
         **heading(rental, title_of(total, taxed=taxed), number),
-        "entries": [entry.pk for entry in charged],
-        "dates": [["Number", number], ["Date", day(rental.clinic.day_of(at))], *devices_of(rental)],
-        "lines": [line_of(entry, rental.clinic) for entry in charged],
+        "entries": [entry.pk for entry in entries],
+        "dates": [*dates, *([["Corrects", ", ".join(corrected)]] if corrected else []), *devices_of(rental)],
+        "lines": [line_of(entry, amount, rental.clinic) for entry, amount in zip(entries, amounts, strict=True)],
         "totals": [
             *([["Of which GST", money(gst)]] if taxed else []),
             ["Total" + (" including GST" if taxed else ""), money(total)],

@@ -29,6 +29,7 @@ def return_facts(rental: Rental) -> dict[str, Any]:
         "reference": rental.reference,
         "clinic": clinic_facts(rental.clinic),
         "patient": patient_lines(rental.patient)[:1],
+        "patient_pk": rental.patient_id,
         "payer": patient_lines(rental.patient)[:1],
         "device": [
             ["Device", line(holding.device.model.name)],

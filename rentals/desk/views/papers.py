@@ -19,6 +19,7 @@ from rentals.desk.views.verbs import BaseVerbPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Paper, Rental
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
+from rentals.papers.keeping import patients_of
 from rentals.papers.money import PAYMENTS, statement_facts, with_parties
 from rentals.terms import PLACEHOLDERS, terms_in_words
 
@@ -187,14 +188,14 @@ class Receipt(BasePage):
 
 
 class PaperFile(BasePage):
-    """A paper as the file that was made; recorded as a read of its patient."""
+    """A paper as the file that was made; recorded as a read of its patient, and of the rental's."""
 
     action = "rentals.read"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         papers = Paper.objects.filter(rental__in=Rental.objects.visible_to(self.actor)).select_related("rental")
         paper = get_object_or_404(papers, pk=pk)
-        self.record([paper.rental.patient_id])
+        self.record(patients_of(paper))
         return as_file(paper)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from config.models import Clinic
+from patients.models import Access
 from rentals import ledger, payers
 from rentals.correction import correct_patient_of
 from rentals.models import Paper
@@ -80,12 +81,14 @@ class TestReceipt:
 
 
 class TestWrongPatient:
-    def test_what_was_made_for_the_wrong_patient_is_not_shown_to_the_right_one(self):
+    @pytest.mark.parametrize("given_name", ["Right", "Ada"])
+    def test_what_was_made_for_the_wrong_patient_is_not_shown_to_the_right_one(self, given_name):
         """I10."""
         rental = make.rental("active")
         entry = rental.ledger.get(kind="bond_payment")
         wrong = receipt_paper(entry, at=make.NOW)
-        right = make.patient(rental.clinic, given_name="Right")
+        names = {"given_name": given_name, "family_name": rental.patient.family_name}
+        right = make.patient(rental.clinic, **names, confirm_new=True)
         rental = correct_patient_of(rental, patient=right, reason="A namesake", at=LATER, actor=make.manager())
         assert not papers_of_patient(rental).exists()
         anew = receipt_paper(entry, at=LATER)
@@ -133,6 +136,44 @@ class TestInvoice:
         ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
         paper = invoice(rental)
         assert (paper.facts["title"], paper.facts["totals"][-1][1]) == ("Adjustment note", "−$120.00")
+
+    def test_what_was_invoiced_to_the_wrong_patient_is_taken_back_and_invoiced_to_the_right_one(self):
+        """I10: also where both have one name, and the note is no paper of the right one's."""
+        clinic = taxed_clinic()
+        rental = make.rental("returned", clinic)
+        wrong, first = rental.patient, invoice(rental)
+        names = {"given_name": wrong.given_name, "family_name": wrong.family_name}
+        right = make.patient(clinic, **names, confirm_new=True)
+        rental = correct_patient_of(rental, patient=right, reason="A namesake", at=LATER, actor=make.manager())
+        anew, actor = invoice(rental), make.manager()
+        note = Paper.objects.get(kind="invoice", version=2)
+        assert [paper.number[-5:] for paper in (first, note, anew)] == ["00001", "00002", "00003"]
+        assert says(note, "Adjustment note", "Of which GST −$10.91", "−$120.00", f"Corrects {first.number}", wrong.name)
+        assert (note.facts["patient_pk"], anew.facts["patient_pk"]) == (wrong.pk, right.pk)
+        assert (anew.facts["title"], anew.facts["totals"][-1][1]) == ("Tax invoice", "$120.00")
+        assert list(papers_of_patient(rental)) == [anew]
+        assert invoice(rental, actor) == anew
+        assert not Access.objects.filter(user=actor).exists()
+
+    def test_who_pays_from_now_on_gets_what_was_invoiced_to_another(self):
+        rental = make.rental("returned", taxed_clinic())
+        invoice(rental)
+        for name in ("Club", "Insurer"):
+            rental = payers.set_payer(rental, name=name, at=LATER, actor=make.reception())
+            assert says(invoice(rental), "Tax invoice", "To be paid by", name, "$120.00")
+        assert Paper.objects.get(number__endswith="4").facts["corrected"] == [f"INV-{rental.clinic_id}-00003"]
+        told = Paper.objects.filter(kind="invoice").order_by("version").values_list("facts__payer__0", "number")
+        assert [(payer, number[-1]) for payer, number in told] == [
+            (rental.patient.name, "1"), (rental.patient.name, "2"), ("Club", "3"), ("Club", "4"), ("Insurer", "5"),
+        ]  # fmt: skip
+
+    def test_nothing_is_taken_back_where_nothing_was_left_to_pay(self):
+        rental = make.rental("returned", taxed_clinic())
+        invoice(rental)
+        ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
+        invoice(rental)
+        rental = payers.set_payer(rental, name="Club", at=LATER, actor=make.reception())
+        refused_as("nothing_to_invoice", invoice, rental)
 
     def test_each_clinic_counts_its_own(self):
         papers = [invoice(make.rental("returned", taxed_clinic())) for _ in range(2)]
