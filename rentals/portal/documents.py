@@ -15,6 +15,8 @@ from rentals.papers.parties import is_minor
 from rentals.portal.forms import GuardianSignForm, SignForm
 from rentals.portal.page import BaseAskingPage, BasePatientPage, for_patients, show, unreferred
 
+LONGEST_NUMBER = 20  # digits; Python refuses to read thousands of them
+
 
 class Documents(BasePatientPage):
     """What there is to download, and what is still to be signed."""
@@ -88,7 +90,8 @@ class Sign(BaseAskingPage):
     def shown_paper(self) -> Paper:
         """The one that the page showed, which may not be what holds now."""
         pk = self.request.POST.get("paper", "")
-        shown = Paper.objects.filter(rental=self.rental, pk=pk).first() if pk.isdecimal() else None
+        is_number = pk.isdecimal() and len(pk) <= LONGEST_NUMBER
+        shown = Paper.objects.filter(rental=self.rental, pk=pk).first() if is_number else None
         return shown or current_agreement(self.rental, at=self.now)
 
     def show_form(self, form: forms.BaseForm, status: int = 200) -> HttpResponse:

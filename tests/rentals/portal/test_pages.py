@@ -152,6 +152,16 @@ class TestDocuments:
         visitor.see("/my/")
         assert "Agreement signed" in visitor.page
 
+    @pytest.mark.parametrize(
+        "paper", ["9" * 19, "9" * 5000, "-1", "x"], ids=["unknown", "too long", "negative", "a word"]
+    )
+    def test_a_paper_that_cannot_be_is_the_one_that_holds(self, clinic, paper):
+        rental = make.rental(State.RESERVED, clinic)
+        visitor = Visitor(rental)
+        visitor.see("/my/sign/")
+        assert visitor.send("/my/sign/", name="Ada Example", agrees="on", paper=paper) == 302
+        assert rental.signatures.count() == 1
+
     def test_a_guardian_signs_for_a_minor(self, clinic):
         rental = make.rental(State.RESERVED, clinic, patient=make.patient(clinic, date_of_birth=date(2012, 1, 1)))
         visitor = Visitor(rental)
