@@ -12,6 +12,7 @@ from django.db.models.functions import Cast, Concat
 from config.models import Clinic
 from devices.models import Device
 from rentals.models import Holding, LedgerEntry, Reminder, Rental
+from rentals.models.reminders import ReminderQuerySet
 from rentals.reminders.addressees import PAYER_EMAIL, RECEIVES, addressees
 from rentals.reminders.conditions import FINDERS, conditions
 from rentals.reminders.occasions import anchor_and_days, suffix
@@ -19,7 +20,20 @@ from rentals.reminders.rules import TREATING_KINDS, Kind, Rule, rules_of
 from rentals.reminders.schedule import DAY, Step, due_anchors, due_at, steps_of, told_on
 from rentals.reminders.series import AGREEMENT, ALL_SERIES, Series, still_to_sign
 
-Entry = LedgerEntry.Kind
+Entry, Why = LedgerEntry.Kind, Reminder.Why
+# Because of what a rental became void, which may have been so only for a while; not because of who is told, or how.
+MAY_COME_TRUE_AGAIN = (
+    Why.RENEWED,
+    Why.TREATED,
+    Why.PAUSED,
+    Why.SWITCHED_OFF,
+    Why.DATE_CHANGED,
+    Why.TOO_LATE,
+    Why.CANCELLED,
+    Why.COLLECTED,
+    Why.RETURNED,
+    Why.IMAGED,
+)
 PAYMENTS = (Entry.BOND_PAYMENT, Entry.HIRE_PAYMENT, Entry.FEE_PAYMENT)
 
 
@@ -35,6 +49,30 @@ def untold(clinic: Clinic, at: datetime) -> list[Reminder]:
         for one in found
         if (one.kind not in TREATING_KINDS or one.rental_id not in stopped) and not is_told(one, rules, told)
     ]
+
+
+def settled() -> ReminderQuerySet:
+    """Reminders whose occasion is not written again; one that became void because of how things stood is, once they
+    stand so again."""
+    return Reminder.objects.exclude(passed())
+
+
+def passed() -> Q:
+    return Q(void=True, why__in=MAY_COME_TRUE_AGAIN)
+
+
+def set_back(found: Iterable[Reminder]) -> None:
+    """Let those rows of `found` count again that became void meanwhile. The caller holds the transaction."""
+    again = {identity(one) for one in found}
+    rentals, kinds = {one.rental_id for one in found}, {one.kind for one in found}
+    rows = Reminder.objects.filter(passed(), rental__in=rentals, kind__in=kinds) if again else ()
+    back = [row.pk for row in rows if identity(row) in again]
+    if back:
+        Reminder.objects.filter(passed(), pk__in=back).update(void=False, why="", message=None)
+
+
+def identity(reminder: Reminder) -> tuple[int, str, str, str, str]:
+    return reminder.rental_id, reminder.kind, reminder.occasion, reminder.recipient, reminder.channel
 
 
 def days_told(found: Iterable[Reminder]) -> dict[tuple[int, str, str], set[int]]:
@@ -78,7 +116,7 @@ def rentals_of(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iter
     """Rentals for which this step is due, still worth telling and not written: id, occasion, anchor day, the column
     of the anchor, the hand-over, and what says who is told."""
     day = series.day(clinic)
-    known = Reminder.objects.filter(rental=OuterRef("pk"), kind=step.kind, occasion=OuterRef("named"))
+    known = settled().filter(rental=OuterRef("pk"), kind=step.kind, occasion=OuterRef("named"))
     rentals = (
         Rental.objects.filter(series.told_to(), series.between(clinic, *due_anchors(step, clinic, at)), clinic=clinic)
         .filter(still_to_sign(clinic, at) if series is AGREEMENT else Q())
@@ -125,7 +163,7 @@ def entries_of(step: Step, told: Q, clinic: Clinic, at: datetime) -> Iterable[tu
     lately = Q(at__lt=clinic.start_of(last + DAY), at__lte=at)
     if first:
         lately &= Q(at__gte=clinic.start_of(first))
-    known = Reminder.objects.filter(rental=OuterRef("rental"), kind=step.kind, occasion=OuterRef("named"))
+    known = settled().filter(rental=OuterRef("rental"), kind=step.kind, occasion=OuterRef("named"))
     named = Concat(Value("entry-"), Cast("pk", TextField()), Value(suffix(step.days)), output_field=TextField())
     entries = LedgerEntry.objects.filter(told, lately, rental__clinic=clinic, reversal=None)
     untold_ones = entries.annotate(named=named).filter(~Exists(known)).order_by("pk")
@@ -146,7 +184,7 @@ def of_condition(kind: str, rule: Rule, clinic: Clinic, at: datetime) -> Iterato
     standing = conditions(kind, clinic, rule, at)
     rentals = Rental.objects.filter(pk__in={rental for rental, _ in standing})
     who = {rental: columns for rental, *columns in rentals.values_list("pk", RECEIVES, PAYER_EMAIL)}
-    known = set(Reminder.objects.filter(rental__in=who, kind=kind).values_list("rental", "occasion"))
+    known = set(settled().filter(rental__in=who, kind=kind).values_list("rental", "occasion"))
     for rental, occasion in sorted(standing):
         if rental in who and (rental, occasion) not in known:
             yield from written(kind, rental, occasion, at, who[rental])

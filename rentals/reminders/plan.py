@@ -19,7 +19,7 @@ from rentals.reconciliation.sql import execute
 from rentals.reminders.addressees import address, addressees_of, send_to_whom_it_concerns
 from rentals.reminders.by_phone import chase, phone_instead
 from rentals.reminders.calls import review_calls
-from rentals.reminders.finding import untold
+from rentals.reminders.finding import set_back, untold
 from rentals.reminders.judge import make_void, sort_out, worth_telling
 from rentals.reminders.known import known_of
 from rentals.reminders.schedule import DAY, may_send
@@ -80,8 +80,10 @@ def judge_and_bundle(clinic: Clinic, at: datetime) -> Plan:
 
 
 def write_due_reminders(clinic: Clinic, at: datetime) -> None:
-    """One row for each occasion and recipient that is due and not yet written."""
-    Reminder.objects.bulk_create(untold(clinic, at), ignore_conflicts=True)
+    """One row for each occasion and recipient that is due and not yet written, or that became void and is so again."""
+    found = untold(clinic, at)
+    set_back(found)
+    Reminder.objects.bulk_create(found, ignore_conflicts=True)
 
 
 def phone_after_bounces(clinic: Clinic, at: datetime) -> int:

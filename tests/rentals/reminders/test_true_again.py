@@ -1,0 +1,93 @@
+"""What became void because of how things stood, told once they stand so again (I8)."""
+
+from datetime import timedelta
+
+import pytest
+
+from devices.models import Device
+from devices.readings import record_reading
+from rentals.models import Reminder, ReminderRule, Rental
+from rentals.models.states import State
+from rentals.reminders import outbox, plan
+from tests import make
+from tests.rentals.reminders.moments import before_due, morning, overdue, switch_off
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def told(kind):
+    return [(row.state_shown, row.why) for row in Reminder.objects.filter(kind=kind)]
+
+
+def test_few_treatments_are_told_once_the_treatment_goes_on(sink):
+    device = make.device(nominal=40)
+    rental = make.rental(State.ACTIVE, device=device)
+    morn = morning(rental.clinic, rental.starts_on + DAY)
+    record_reading(device, 35, read_at=morn, now=morn, actor=None)
+    plan.plan_reminders(morn)
+    Device.objects.update(condition=Device.Condition.RECALLED)
+    outbox.send_due(morn)
+    for hours in (1, 2):
+        plan.plan_reminders(morn + timedelta(hours=hours))
+        assert told("treatments_low") == [("void", "paused")]
+    Device.objects.update(condition=Device.Condition.READY)
+    for hours in (3, 4):
+        plan.plan_reminders(morn + timedelta(hours=hours))
+        outbox.send_due(morn + timedelta(hours=hours))
+    assert told("treatments_low") == [("sent", "")]
+    mails = len(sink.mails)
+    for condition in (Device.Condition.RECALLED, Device.Condition.READY):
+        Device.objects.update(condition=condition)
+        plan.plan_reminders(morn + timedelta(hours=5))
+        outbox.send_due(morn + timedelta(hours=5))
+    assert len(sink.mails) == mails
+
+
+def test_an_agreement_is_asked_for_again_when_a_start_that_has_passed_is_moved():
+    rental = make.rental(starts_on=make.NOW.date() + 8 * DAY)
+    at = morning(rental.clinic, rental.starts_on + DAY)
+    plan.plan_reminders(morning(rental.clinic, rental.starts_on - 3 * DAY))
+    outbox.send_due(at)
+    plan.plan_reminders(at)
+    assert told("agreement_to_sign") == [("void", "too_late")]
+    Rental.objects.update(starts_on=rental.starts_on + 7 * DAY)
+    plan.plan_reminders(at)
+    assert told("agreement_to_sign") == [("queued", "")]
+
+
+def test_a_due_day_that_was_moved_and_moved_back_is_told():
+    rental = overdue()
+    at = before_due(rental, 3)
+    plan.write_due_reminders(rental.clinic, at)
+    Rental.objects.update(due_on=rental.due_on + 60 * DAY)
+    plan.plan_reminders(at)
+    assert ("void", "date_changed") in told("due_soon")
+    Rental.objects.update(due_on=rental.due_on)
+    plan.plan_reminders(at)
+    assert Reminder.objects.get(occasion=f"{rental.due_on}-3").state_shown == "queued"
+
+
+def test_what_is_void_because_of_who_is_told_stays_void(sink):
+    rental = overdue()
+    at = before_due(rental, 3)
+    patients = type(rental.patient).objects
+    patients.update(email_reminders=False)
+    plan.plan_reminders(at)
+    patients.update(email_reminders=True)
+    plan.plan_reminders(at)
+    assert ("void", "opted_out") in told("due_soon")
+    assert ("queued", "") not in told("due_soon")
+
+
+def test_a_kind_that_was_switched_off_for_a_while_is_told():
+    rental = overdue()
+    at = before_due(rental, 3)
+    plan.write_due_reminders(rental.clinic, at)
+    switch_off(rental.clinic, "due_soon")
+    plan.plan_reminders(at)
+    assert set(told("due_soon")) == {("void", "switched_off")}
+    ReminderRule.objects.all().delete()
+    for _ in range(2):
+        plan.plan_reminders(at)
+        assert ("queued", "") in told("due_soon")
