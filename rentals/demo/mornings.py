@@ -44,6 +44,8 @@ def mornings(site: Site, now: datetime) -> Iterator[datetime]:
         if days >= WORKER_STOPS and not has_stopped:
             has_stopped = stop_while_sending(at)
         outbox.send_due(at)
+        if days < FIRST_NIGHT:
+            continue
         # What the day has brought, an offer say; on the next one the doors may be closed, and no mail leave.
         yield (at := site.at(day, 17, 15))
         plan_reminders(at)

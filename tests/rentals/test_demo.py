@@ -81,7 +81,7 @@ def first_start(django_db_setup: None, django_db_blocker: DjangoDbBlocker, state
 class TestDemo:
     def test_staff_find_tasks_of_several_kinds_and_what_the_patients_said(self):
         open_kinds = set(StaffTask.objects.open().values_list("kind", flat=True))
-        assert {"extension", "problem", "healed", "phone", "chase"} <= open_kinds
+        assert {"extension", "problem", "healed", "phone"} <= open_kinds
         coming = Rental.objects.filter(return_expected_at__range=(AT, AT + timedelta(days=4)), due_on__gt=MONDAY)
         healed = coming.get(healed_on__lt=MONDAY, state=State.ACTIVE)
         assert StaffTask.objects.filter(rental=healed, kind="healed", done_by=None).exclude(done_at=None).exists()
