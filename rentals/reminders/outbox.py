@@ -44,9 +44,18 @@ State = Message.State
 def due_messages(at: datetime) -> list[int]:
     """Messages (ids) that wait to be sent and may leave now, by their clinics' sending hours; oldest first."""
     days = Clinic.objects.prefetch_related("opening_hours", "closures")
-    clinics = [clinic.pk for clinic in days if may_send(clinic, at)]
+    clinics = [clinic.pk for clinic in days if may_leave(clinic, at)]
     waiting = Message.objects.filter(to_send(at), patient__clinic__in=clinics)
     return list(waiting.order_by("next_attempt_at", "pk").values_list("pk", flat=True))
+
+
+def may_leave(clinic: Clinic, at: datetime) -> bool:
+    """Whether mail of `clinic` may leave now; none of one whose hours cannot be told, which holds no other up."""
+    try:
+        return may_send(clinic, at)
+    except Exception as error:
+        complain("the sending hours of clinic %s cannot be told (%s)", clinic.pk, error)
+        return False
 
 
 def to_send(at: datetime) -> Q:
@@ -127,9 +136,9 @@ def write(message: Message, reminders: list[Reminder], at: datetime) -> EmailMul
     return mail
 
 
-def complain(words: str, message_id: int, error: Exception) -> None:
-    """Log what went wrong with a message by its class alone: an error's words and trace may tell of a patient."""
-    logger.error(words, message_id, type(error).__name__)
+def complain(words: str, pk: int, error: Exception) -> None:
+    """Log what went wrong by its class alone: an error's words and trace may tell of a patient."""
+    logger.error(words, pk, type(error).__name__)
 
 
 def take(message: Message, at: datetime) -> bool:

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connections, transaction
 
 from config import mail
 from config.keys import without_keys
+from config.models import Clinic
 from patients.models import Patient
 from rentals import custody
 from rentals.booking import change, extension
@@ -371,6 +372,17 @@ def test_a_letter_that_cannot_be_written_is_tried_again_later_and_holds_no_other
     assert "Traceback" not in caplog.text
     MessageTemplate.objects.create(**words, version=2)
     assert outbox.send(broken.pk, broken.next_attempt_at) == "sent"
+
+
+def test_a_clinic_whose_hours_cannot_be_told_holds_no_other_up(sink, caplog):
+    broken, at = planned()
+    other = overdue(make.clinic("Elsewhere"))
+    plan.plan_reminders(at)
+    Clinic.objects.filter(pk=broken.patient.clinic_id).update(time_zone="Nowhere/Void")
+    assert outbox.send_due(at) == {"sent": 1}
+    assert sink.recipients == [other.patient.email]
+    hours = f"the sending hours of clinic {broken.patient.clinic_id} cannot be told (ZoneInfoNotFoundError)"
+    assert hours in caplog.messages
 
 
 def test_a_message_that_cannot_be_claimed_holds_no_other_up(sink, monkeypatch):
