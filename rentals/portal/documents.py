@@ -63,7 +63,7 @@ def as_file(paper: Paper) -> HttpResponse:
 
 
 class Sign(BaseAskingPage):
-    """The agreement as it stands, and a name under it: the patient's, or a guardian's for a minor."""
+    """The agreement as it stands, and a name under it, typed or drawn: the patient's, or a guardian's for a minor."""
 
     template = "sign"
     leads_to = "my-documents"
@@ -80,7 +80,8 @@ class Sign(BaseAskingPage):
             self.rental,
             paper=self.shown_paper(),
             name=entries["name"],
-            method=Signature.Method.TYPED,
+            method=Signature.Method.DRAWN if entries["strokes"] else Signature.Method.TYPED,
+            strokes=entries["strokes"],
             signer=Signature.Signer.GUARDIAN if self.minor else Signature.Signer.PATIENT,
             relation=entries.get("relation", ""),
             address=client_address(self.request),

@@ -8,9 +8,10 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from config.models import Clinic
+from config.refusals import Refusal
 from rentals.patient_requests import Problem
 from rentals.portal.page import PlainForm
-from rentals.signatures import LONGEST_NAME, LONGEST_RELATION
+from rentals.signatures import LONGEST_NAME, LONGEST_RELATION, strokes_from
 
 STEP = timedelta(minutes=30)  # between two times to choose from
 LONGEST_WORDS = 2000
@@ -121,7 +122,7 @@ class PreferencesForm(PlainForm):
 
 
 class SignForm(PlainForm):
-    """A name typed under the agreement; whoever would rather draw it does so at the desk."""
+    """A name typed under the agreement, and a signature drawn into `strokes` where the page's script runs."""
 
     name = forms.CharField(
         label="Your full name, as your signature",
@@ -129,6 +130,16 @@ class SignForm(PlainForm):
         widget=forms.TextInput({"autocomplete": "name"}),
     )
     agrees = forms.BooleanField(label="I have read the agreement and agree to it")
+    strokes = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """With the drawing as lists of points, None where nothing was drawn. What is wrong with it is said above the
+        form, for its own field is hidden."""
+        given = super().clean() or {}
+        try:
+            return {**given, "strokes": strokes_from(given["strokes"])}
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.message) from refusal
 
 
 class GuardianSignForm(SignForm):

@@ -22,3 +22,10 @@ def says(paper: Paper, *parts: str) -> bool:
     for part in parts:
         assert part in text, part
     return True
+
+
+def described_in(paper: Paper) -> list[str]:
+    """What the pictures in it are, as a screen reader is told."""
+    pdf = reader(paper.content)
+    things = [pdf.get_object(number) for number in range(1, pdf.trailer["/Size"])]
+    return [thing["/Alt"] for thing in things if isinstance(thing, dict) and "/Alt" in thing]

@@ -15,12 +15,14 @@ from django.urls import reverse
 from config.logs import DiscreetFormatter
 from devices.models import Reading
 from rentals.agreement import current_agreement, sign_by_link
+from rentals.booking.extension import extend
 from rentals.links import make_portal_link
 from rentals.models import Paper, PatientDay, Rental, StaffTask
 from rentals.models.states import State
 from rentals.portal.urls import urlpatterns
 from rentals.portal_sessions import FIRST_LOCK, MOST_TRIES
 from tests import make
+from tests.rentals.papers.reading import says
 from tests.rentals.portal.visitor import BORN, COOKIE, WRONG, Visitor
 from tests.usage import Log, import_logs
 
@@ -29,6 +31,7 @@ DAY = timedelta(days=1)
 PAGES = [str(pattern.name) for pattern in urlpatterns if str(pattern.pattern).startswith("my/")]
 FILES = ("my-document", "my-statement")
 HTML = [name for name in PAGES if name not in (*FILES, "my-sign-out")]
+DRAWN = json.dumps([[[index / 20, 0.5] for index in range(20)]])
 PROMISES = re.compile(r"cure|recover|faster|will heal|heals", re.IGNORECASE)
 
 
@@ -152,6 +155,26 @@ class TestDocuments:
         visitor.see("/my/")
         assert "Agreement signed" in visitor.page
 
+    def test_a_signature_is_drawn_as_well_and_stands_in_the_pdf(self, clinic):
+        rental = make.rental(State.RESERVED, clinic)
+        visitor = Visitor(rental)
+        visitor.see("/my/sign/")
+        assert "/static/rentals/signature.js" in visitor.page
+        assert visitor.send("/my/sign/", name="Ada Example", agrees="on", strokes=DRAWN) == 302
+        signature = rental.signatures.get()
+        assert (signature.method, signature.strokes) == ("drawn", json.loads(DRAWN))
+        assert signature.signed_paper.facts["signature"]["drawing"].startswith("<svg")
+        assert says(signature.signed_paper, "How Drawn", "By the link that was mailed")
+
+    @pytest.mark.parametrize("strokes", ["[[[0.1,0.1]]]", "[[[5,5]]]", "[", "x" * 200_001])
+    def test_a_drawing_that_is_none_is_asked_for_again(self, clinic, strokes):
+        rental = make.rental(State.RESERVED, clinic)
+        visitor = Visitor(rental)
+        assert visitor.fill_in("/my/sign/", name="Ada Example", agrees="on", strokes=strokes) == 422
+        assert "clear it and draw once more, or type the name" in visitor.page
+        assert "Hidden field" not in visitor.page
+        assert rental.signatures.count() == 0
+
     @pytest.mark.parametrize(
         "paper", ["9" * 19, "9" * 5000, "-1", "x"], ids=["unknown", "too long", "negative", "a word"]
     )
@@ -239,18 +262,20 @@ class TestWhoReadsIt:
 
 
 def test_the_first_visit_weighs_less_than_100_kilobytes(clinic):
-    """All pages one after the other, with style sheets and picture once, uncompressed."""
+    """All pages one after the other, with style sheets, picture and script once, uncompressed."""
     rental = make.rental(State.ACTIVE, clinic)
+    extend(rental, due_on=rental.due_on + 7 * DAY, at=make.NOW, actor=make.manager())  # which is to be signed
     visitor = Visitor(rental)
     visitor.see(visitor.link)
-    weight = len(visitor.page)
+    weight, all_files = len(visitor.page), set()
     for name in HTML:
         visitor.see(address_of(name))
         weight += len(visitor.answer.content)
         files = set(re.findall(r'(?:href|src)="/static/([^"]+)"', visitor.page))
-        assert "<script" not in visitor.page
-        assert files == {"config/callus.css", "config/callus.svg", "rentals/portal.css"}
-    weight += sum(Path(finders.find(file)).stat().st_size for file in files)
+        assert ("<script" in visitor.page) == (name == "my-sign")
+        assert files - {"rentals/signature.js"} == {"config/callus.css", "config/callus.svg", "rentals/portal.css"}
+        all_files |= files
+    weight += sum(Path(finders.find(file)).stat().st_size for file in all_files)
     assert weight < 100_000, weight
 
 
