@@ -108,6 +108,11 @@ def continue_session(key: str, *, at: datetime) -> PortalSession | None:
     return session
 
 
+def is_open(session: PortalSession, *, at: datetime) -> bool:
+    """Whether the link of the session opens anything still: not revoked, its patient not silenced, since."""
+    return usable_links(at).filter(pk=session.link_id).exists()
+
+
 def end_session(session: PortalSession, *, at: datetime) -> None:
     """End it for good; its key opens nothing any more."""
     PortalSession.objects.filter(pk=session.pk, ended_at=None).update(ended_at=at)

@@ -1,6 +1,7 @@
 """Doing things at once, each in a thread with a database connection of its own."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -29,3 +30,14 @@ def all_at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
 
     with ThreadPoolExecutor(len(actions)) as pool:
         return [contender.result(timeout=60) for contender in [pool.submit(run, action) for action in actions]]
+
+
+def until_somebody_waits_for_a_lock() -> None:
+    """Return once another connection waits for what the caller's transaction has locked."""
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            if cursor.fetchone():
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits for a lock")

@@ -23,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 from config.models import Clinic
 from config.refusals import Refusal
 from rentals.models import PortalSession, Rental
-from rentals.portal_sessions import continue_session
+from rentals.portal_sessions import continue_session, is_open
 
 WAYS = (
     ("my-hire", "My hire"),
@@ -106,7 +106,16 @@ class BasePatientPage(View):
             return show(request, "closed", status=404)
         self.session, self.rental = session, session.link.rental
         with timezone.override(self.clinic.zone):
+            answer = self.answer_or_busy(request, *args, **kwargs)
+        # Looked at again: what was read after the hire was given to another patient is that one's.
+        return answer if is_open(session, at=self.now) else show(request, "closed", status=404)
+
+    def answer_or_busy(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The page, or one that asks to come back, where what it shows is being changed in this instant."""
+        try:
             return super().dispatch(request, *args, **kwargs)
+        except Refusal:
+            return show(request, "busy", status=409, clinic=self.clinic, ways=WAYS)
 
     @property
     def clinic(self) -> Clinic:

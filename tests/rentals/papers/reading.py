@@ -1,6 +1,7 @@
 """Reading our PDFs with a program that did not write them."""
 
 import io
+from typing import Any
 
 import pypdf
 
@@ -27,5 +28,6 @@ def says(paper: Paper, *parts: str) -> bool:
 def described_in(paper: Paper) -> list[str]:
     """What the pictures in it are, as a screen reader is told."""
     pdf = reader(paper.content)
-    things = [pdf.get_object(number) for number in range(1, pdf.trailer["/Size"])]
+    size: Any = pdf.trailer["/Size"]
+    things = [pdf.get_object(number) for number in range(1, size)]
     return [thing["/Alt"] for thing in things if isinstance(thing, dict) and "/Alt" in thing]

@@ -3,12 +3,14 @@
 import json
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
 import pghistory.models
 import pytest
 from django.contrib.staticfiles import finders
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -16,6 +18,7 @@ from config.logs import DiscreetFormatter
 from devices.models import Reading
 from rentals.agreement import current_agreement, sign_by_link
 from rentals.booking.extension import extend
+from rentals.correction import correct_patient_of
 from rentals.links import make_portal_link
 from rentals.models import Paper, PatientDay, Rental, StaffTask
 from rentals.models.states import State
@@ -24,6 +27,7 @@ from rentals.portal_sessions import FIRST_LOCK, MOST_TRIES
 from tests import make
 from tests.rentals.papers.reading import says
 from tests.rentals.portal.visitor import BORN, COOKIE, WRONG, Visitor
+from tests.threads import until_somebody_waits_for_a_lock
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +37,13 @@ FILES = ("my-document", "my-statement")
 HTML = [name for name in PAGES if name not in (*FILES, "my-sign-out")]
 DRAWN = json.dumps([[[index / 20, 0.5] for index in range(20)]])
 PROMISES = re.compile(r"cure|recover|faster|will heal|heals", re.IGNORECASE)
+
+
+def in_its_own_connection(do, *details):
+    try:
+        return do(*details)
+    finally:
+        connections.close_all()
 
 
 def signed(rental):
@@ -253,6 +264,49 @@ class TestWhoReadsIt:
 
     def is_generic(self, visitor, rental):
         return "This page is not open" in visitor.page and rental.reference not in visitor.page
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("name", ["my-statement", "my-sign"])
+    def test_a_paper_asked_for_while_the_hire_is_given_to_another_is_refused_kindly(self, clinic, name):
+        rental, right = make.rental(State.RESERVED, clinic), make.patient(clinic)
+        Rental.objects.update(planned_treatments=20)  # so that the agreement is to be made anew
+        visitor = Visitor(rental)
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic():
+                correct_patient_of(rental, patient=right, reason="A namesake", at=make.NOW, actor=make.manager())
+                seen = pool.submit(in_its_own_connection, visitor.see, address_of(name))
+                until_somebody_waits_for_a_lock()
+            assert seen.result(timeout=30) == 404
+        assert self.is_generic(visitor, rental)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_while_staff_hold_the_hire_for_long_the_patient_is_asked_to_come_back(self, clinic, monkeypatch):
+        monkeypatch.setattr("rentals.deciding.LOCK_TIMEOUT", "50ms")
+        rental = make.rental(State.ACTIVE, clinic)
+        visitor = Visitor(rental)
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            Rental.objects.select_for_update().get()
+            seen = pool.submit(in_its_own_connection, visitor.see, "/my/documents/statement/")
+            assert seen.result(timeout=30) == 409
+        assert "open this page again in a minute" in visitor.page
+        assert visitor.see("/my/documents/statement/") == 200
+
+    def test_what_was_read_of_the_next_patient_meanwhile_is_not_shown(self, clinic):
+        """The hire was given away after the session was looked up, and before its statement was made."""
+        rental, right = make.rental(State.ACTIVE, clinic), make.patient(clinic)
+        visitor, given = Visitor(rental), []
+
+        def give_away_after_the_look(execute, sql, *details):
+            answer = execute(sql, *details)
+            if sql.startswith('UPDATE "rentals_portalsession"') and not given:
+                given.append(right)
+                correct_patient_of(rental, patient=right, reason="A namesake", at=make.NOW, actor=make.manager())
+            return answer
+
+        with connection.execute_wrapper(give_away_after_the_look):
+            assert visitor.see("/my/documents/statement/") == 404
+        assert Paper.objects.get(kind="statement").facts["patient_pk"] == right.pk
+        assert self.is_generic(visitor, rental)
 
     def test_a_member_of_staff_who_is_signed_in_reads_no_patients_page(self, clinic):
         client = Client()
