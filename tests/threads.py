@@ -36,7 +36,7 @@ def until_somebody_waits_for_a_lock() -> None:
     """Return once another connection waits for what the caller's transaction has locked."""
     for _ in range(500):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            cursor.execute("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
             if cursor.fetchone():
                 return
         time.sleep(0.02)
