@@ -9,6 +9,7 @@ from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
 from patients.models import Access, Contact, Patient
+from patients.register import is_named
 
 
 def name_contact(
@@ -25,10 +26,17 @@ def name_contact(
 ) -> Contact:
     """Write down the contact person of `patient`; the history keeps who stood there before.
 
-    Raises `invalid` for somebody who is to be told and has neither an e-mail address nor a telephone.
+    Raises `invalid` for somebody who is to be told and has neither an e-mail address nor a telephone, and for a
+    guardian of the patient's own name.
     """
     if receives != Contact.Receives.NOTHING and not (email or phone):
         raise invalid("email", "Write an e-mail address or a telephone number, or choose that they receive no mail.")
+    if is_guardian and is_named(patient, name):
+        raise invalid(
+            "name",
+            "This is the patient’s own name. Write the guardian’s; where it is the same, add what tells them apart: a "
+            "second name, or senior.",
+        )
     written: dict[str, Any] = {
         "name": name,
         "relation": relation,

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from patients.access import record_access
-from patients.models import Access, Patient
+from patients.models import Access, Folded, Patient
 
 
 def register_patient(
@@ -100,6 +100,12 @@ def refuse_duplicate(patient: Patient) -> None:
             conflict={"patients": ids},
             alternatives=[{"patient": pk} for pk in ids],
         )
+
+
+def is_named(patient: Patient, name: str) -> bool:
+    """Whether `name` is the patient's own as it is stored, whatever its case, accents and order of words."""
+    names = Patient.objects.filter(pk=patient.pk).values_list("folded_name", Folded(Value(name)))
+    return any(sorted(own.split()) == sorted(written.split()) for own, written in names)
 
 
 def search_patients(

@@ -24,7 +24,7 @@ from rentals.signatures import (
     Hand,
     Strokes,
     check_hand,
-    guardian_needed,
+    refuse_own_name,
     signed_content,
     write_signature,
 )
@@ -130,8 +130,8 @@ def hand_on_paper(rental: Rental, name: str, at: datetime, actor: User) -> Hand:
     if not name or len(name) > LONGEST_NAME:
         raise invalid("name", f"Write the name of the one who signs, in at most {LONGEST_NAME} characters.")
     minor = is_minor(rental.patient, rental.clinic.day_of(at))
-    if minor and name.casefold() == line(rental.patient.name).casefold():
-        raise guardian_needed("name")
+    if minor:
+        refuse_own_name(rental, name)
     return Hand(name, ON_PAPER, signer=GUARDIAN if minor else PATIENT, witness=actor)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from config.models import User
 from config.refusals import Refusal, invalid
+from patients.register import is_named
 from rentals.models import Paper, Rental, Signature
 from rentals.papers.keeping import append, digest_of
 from rentals.papers.parties import is_minor
@@ -80,19 +81,29 @@ def check_hand(hand: Hand, rental: Rental, at: datetime) -> Hand:
         raise invalid("method", "Choose how it is signed, and by whom.")
     strokes = checked_strokes(hand.strokes) if hand.method == Signature.Method.DRAWN else None
     is_guardian = hand.signer == Signature.Signer.GUARDIAN
-    if not is_guardian and is_minor(rental.patient, rental.clinic.day_of(at)):
+    minor = is_minor(rental.patient, rental.clinic.day_of(at))
+    if minor and not is_guardian:
         raise guardian_needed("signer")
+    if minor:
+        refuse_own_name(rental, name)
     if is_guardian and not 0 < len(relation) <= LONGEST_RELATION:
         raise invalid("relation", "Write who the guardian is to the patient: mother, father or guardian, say.")
     return Hand(name, hand.method, strokes, hand.signer, relation if is_guardian else "", hand.address, hand.witness)
 
 
-def guardian_needed(field: str) -> Refusal:
-    return Refusal(
-        "guardian_needed",
-        "The patient is under 18, so a parent or guardian signs; write their name and who they are.",
-        field=field,
-    )
+def refuse_own_name(rental: Rental, name: str) -> None:
+    """Raise `guardian_needed` where `name`, under the paper of a minor, is the minor's own."""
+    if is_named(rental.patient, name):
+        raise guardian_needed(
+            "name",
+            "This is the patient’s own name. The patient is under 18, so write the name of the parent or guardian who "
+            "signs; where it is the same, add what tells them apart: a second name, or senior.",
+        )
+
+
+def guardian_needed(field: str, words: str = "") -> Refusal:
+    words = words or "The patient is under 18, so a parent or guardian signs; write their name and who they are."
+    return Refusal("guardian_needed", words, field=field)
 
 
 def drawing_of(strokes: Strokes | None) -> str:

@@ -39,3 +39,10 @@ def test_who_is_to_be_told_can_be_reached(receives):
     assert refused_as("invalid", named, patient, email="", receives=receives).field == "email"
     named(patient, email="", phone="0491 570 006", receives=receives)
     named(patient, email="", phone="", receives=Contact.Receives.NOTHING)
+
+
+def test_nobody_is_their_own_guardian():
+    patient = make.patient(make.clinic(), given_name="Zoë", family_name="Example")
+    assert refused_as("invalid", named, patient, name="ZOE EXAMPLE", is_guardian=True).field == "name"
+    named(patient, name="ZOE EXAMPLE", is_guardian=False)
+    assert named(patient, name="Zoë Example senior", is_guardian=True).is_guardian

@@ -200,6 +200,21 @@ class TestGuardian:
         )
         assert says(agreement.current_agreement(rental, at=make.NOW), "Bea Example, Mother", "of a parent or guardian")
 
+    @pytest.mark.parametrize("name", ["Zoë Example", "zoe  EXAMPLE", "Example Zoe"])
+    def test_nobody_signs_for_a_child_under_the_childs_own_name(self, name):
+        clinic = make.clinic()
+        patient = make.patient(clinic, date_of_birth=CHILD, given_name="Zoë", family_name="Example")
+        rental = make.rental("reserved", clinic, patient=patient)
+        refusal = refused_as("guardian_needed", signed, rental, name=name, signer="guardian", relation="Mother")
+        assert refusal.field == "name"
+        assert "write the name of the parent or guardian" in refusal.message
+        assert agreement.is_signed(signed(rental, name="Zoe Example senior", signer="guardian", relation="Mother"))
+
+    def test_a_namesake_signs_for_who_is_of_age(self):
+        clinic = make.clinic()
+        rental = make.rental("reserved", clinic, patient=make.patient(clinic, family_name="Example"))
+        assert agreement.is_signed(signed(rental, name="Ada Example", signer="guardian", relation="Aunt"))
+
     def test_on_the_clinics_own_paper_it_is_the_guardians_and_the_childs_own_name_is_refused(self):
         clinic = make.clinic()
         patient = make.patient(clinic, date_of_birth=CHILD, family_name="Example 1")
