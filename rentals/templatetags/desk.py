@@ -1,6 +1,6 @@
 """How the desk's pages write moments, days and money, and the hidden field that makes a form count once."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -21,6 +21,7 @@ from rentals.models import Discrepancy, StaffTask
 from rentals.models.states import State
 from rentals.papers.parties import guardian_of, is_minor
 from rentals.reconciliation.forecast import Forecast
+from rentals.reminders.texts.occasion import clock_words
 from rentals.staff_tasks import may_do
 
 register = template.Library()
@@ -90,6 +91,12 @@ def day(value: date | str | None) -> str:
     if isinstance(value, str):
         value = date.fromisoformat(value)
     return f"{value:%a %-d %b %Y}" if value else "–"
+
+
+@register.filter(expects_localtime=True)
+def clock(moment: datetime | time) -> str:
+    """A time of day as our mails write it: `8:30 am`, `noon`; of a moment by the clock of the page's site."""
+    return clock_words(moment.time() if isinstance(moment, datetime) else moment)
 
 
 @register.filter

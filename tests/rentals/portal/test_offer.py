@@ -90,7 +90,7 @@ class TestThePage:
     def test_the_date_of_birth_shows_the_offer_and_a_second_form_accepts_it(self, address, offer, patient):
         patient.open(address)
         assert patient.send(address) == 200
-        for said in ("Tuesday 3 March 2026, noon", "Tuesday 31 March 2026", "8:30 a.m. to 5:30 p.m.", offer.reference):
+        for said in ("Tuesday 3 March 2026, noon", "Tuesday 31 March 2026", "8:30 am to 5:30 pm", offer.reference):
             assert said in patient.page
         assert now(offer).offer_expires_at is not None
         assert patient.send(address, answer="accept") == 200
