@@ -9,7 +9,7 @@ import secrets
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from config.keys import digest_of
@@ -19,15 +19,14 @@ from patients.models import Access
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record
 from rentals.models import PatientLink, Rental
+from rentals.models.states import State
 
 MOST_TRIES = 5
 PORTAL_LINK_LASTS = timedelta(days=365)
 
 
 def make_link(rental: Rental, *, expires_at: datetime, at: datetime) -> str:
-    """A new key to the rental's offer until `expires_at`; one mailed about it before opens nothing from now on."""
-    offers = PatientLink.objects.filter(rental=rental, purpose=PatientLink.Purpose.OFFER)
-    offers.filter(revoked_at=None).update(revoked_at=at)
+    """A new key to the rental's offer until `expires_at`; those in other mails, to another reader say, open it too."""
     return add_link(rental, PatientLink.Purpose.OFFER, expires_at=expires_at, at=at)
 
 
@@ -80,18 +79,38 @@ def portal_without_key(rental: Rental) -> str:
 
 
 def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:
-    """The rental whose open offer `key` leads to, for the one who was born then.
+    """The rental whose offer `key` leads to, open or answered, for the one who was born then.
 
     None, whether the key is unknown, revoked or locked, the offer over or the date wrong: whoever guesses learns
-    nothing. A try is counted before it is judged, in one statement with its limit, so that not even guesses sent
-    at the same moment are more than `MOST_TRIES`; one with the right date is taken off again.
+    nothing. Each reader of an offer has a link of their own, so wrong dates at all of an offer's count together, and
+    a try holds their rows while it is judged: not even guesses sent at the same moment are more than `MOST_TRIES`.
+    Raises `busy`.
     """
-    links = PatientLink.objects.filter(key_hash=digest_of(key), revoked_at=None, expires_at__gt=at)
-    links = links.filter(purpose=PatientLink.Purpose.OFFER)
-    if not links.filter(wrong_tries__lt=MOST_TRIES).update(wrong_tries=F("wrong_tries") + 1):
-        return None
-    link = links.select_related("rental__clinic", "rental__patient").get()
-    if link.rental.patient.date_of_birth != date_of_birth:
-        return None
-    links.update(wrong_tries=F("wrong_tries") - 1)
-    return link.rental if link.rental.offer_expires_at == link.expires_at else None
+    with deciding():
+        known = PatientLink.objects.filter(
+            key_hash=digest_of(key), purpose=PatientLink.Purpose.OFFER, revoked_at=None, expires_at__gt=at
+        ).first()
+        if known is None:
+            return None
+        links = links_to_offer(known)
+        link = next(one for one in links if one == known)
+        if link.revoked_at or sum(one.wrong_tries for one in links) >= MOST_TRIES:
+            return None
+        if link.rental.patient.date_of_birth != date_of_birth:
+            link.wrong_tries += 1
+            link.save(update_fields=["wrong_tries"])
+            return None
+    is_open = link.rental.offer_expires_at == link.expires_at
+    return link.rental if is_open or is_answered(link.rental) else None
+
+
+def links_to_offer(link: PatientLink) -> list[PatientLink]:
+    """All links to the one offer that `link` leads to, locked in their order."""
+    rows = PatientLink.objects.filter(rental=link.rental_id, purpose=link.purpose, expires_at=link.expires_at)
+    rows = rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    return list(rows.select_related("rental__clinic", "rental__patient", "rental__terms"))
+
+
+def is_answered(rental: Rental) -> bool:
+    """Whether the rental, which had an offer, is booked by now or waits again."""
+    return rental.offer_expires_at is None and rental.state in (State.RESERVED, State.ENQUIRY)

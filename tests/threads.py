@@ -32,6 +32,14 @@ def all_at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
         return [contender.result(timeout=60) for contender in [pool.submit(run, action) for action in actions]]
 
 
+def in_its_own_connection(do: Callable[..., Result], *details: object) -> Result:
+    """What `do` gives, for a thread that is about to end."""
+    try:
+        return do(*details)
+    finally:
+        connections.close_all()
+
+
 def until_somebody_waits_for_a_lock() -> None:
     """Return once another connection waits for what the caller's transaction has locked."""
     for _ in range(500):

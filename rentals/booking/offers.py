@@ -26,6 +26,7 @@ from rentals.lifecycle import move, offer_expired, require, wrong_state
 from rentals.models import Holding, Reminder, Rental
 from rentals.models.rental import RentalQuerySet
 from rentals.models.states import State
+from rentals.reminders.addressees import addressees_of
 from rentals.reminders.schedule import next_sending, offer_occasion
 
 logger = logging.getLogger(__name__)
@@ -93,12 +94,7 @@ def offer(rental: Rental, clinic: Clinic, at: datetime) -> Rental | None:
             offered = give_device(rental, need, "offer", at=at, actor=None, offer_expires_at=expires_at)
             if offered.passed_at:
                 raise wrong_state(offered)
-            Reminder.objects.get_or_create(
-                rental=offered,
-                kind=Reminder.Kind.OFFER,
-                occasion=offer_occasion(expires_at),
-                defaults={"due_at": asked_at},
-            )
+            have_told(offered, offer_occasion(expires_at), asked_at)
     except Refusal as refusal:
         if refusal.code == "busy":
             raise
@@ -152,6 +148,13 @@ def answer(
 def expire_offers(clinic: Clinic, at: datetime) -> int:
     """Take back each offer of `clinic` that is over, in a transaction of its own; returns how many."""
     return sum(expire_offer(rental, at) for rental in over(at).filter(clinic=clinic))
+
+
+def have_told(offered: Rental, occasion: str, asked_at: datetime) -> None:
+    """Have everybody mailed who is told of the patient's hires, each with a link to answer by."""
+    offer = {"rental": offered, "kind": Reminder.Kind.OFFER, "occasion": occasion, "channel": Reminder.Channel.EMAIL}
+    for recipient in addressees_of(Reminder(**offer)):
+        Reminder.objects.get_or_create(**offer, recipient=recipient, defaults={"due_at": asked_at})
 
 
 def expire_offer(rental: Rental, at: datetime) -> bool:

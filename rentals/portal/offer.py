@@ -8,7 +8,7 @@ from django.views import View
 
 from config.refusals import Refusal
 from rentals.booking.offers import accept_offer, decline_offer
-from rentals.links import open_link
+from rentals.links import is_answered, open_link
 from rentals.models import Rental
 from rentals.portal.page import BirthForm, for_patients, show
 
@@ -19,7 +19,8 @@ class OfferPage(View):
     """An offer, and the answer to it. Opening the link changes nothing and shows nothing: mail scanners do that.
 
     Whatever is wrong (the date, the key, an offer that is over, too many tries), the page says the same. The date is
-    sent along with the answer as well, so that nothing of the patient is kept between.
+    sent along with the answer as well, so that nothing of the patient is kept between. Where a contact person is told
+    beside the patient, the first answer counts, and whoever comes later is told of it.
     """
 
     request: HttpRequest
@@ -31,17 +32,23 @@ class OfferPage(View):
         form = BirthForm(request.POST)
         if not form.is_valid():
             return show(request, "ask", form=form)
-        rental = open_link(key, form.cleaned_data["date_of_birth"], at=timezone.now())
-        answer = request.POST.get("answer", "")
+        try:
+            rental = open_link(key, form.cleaned_data["date_of_birth"], at=timezone.now())
+        except Refusal:
+            rental = None
         if rental is None:
             return self.refuse()
+        if is_answered(rental):
+            return self.show_rental("answered", rental, before=True)
+        answer = request.POST.get("answer", "")
         return self.take(answer, rental) if answer in ANSWERS else self.show_rental("offer", rental, form=form)
 
     def take(self, answer: str, rental: Rental) -> HttpResponse:
         try:
             answered = ANSWERS[answer](rental, at=timezone.now(), actor=None)
         except Refusal:
-            return self.refuse()
+            rental.refresh_from_db()
+            return self.show_rental("answered", rental, before=True) if is_answered(rental) else self.refuse()
         return self.show_rental("answered", answered)
 
     def refuse(self) -> HttpResponse:

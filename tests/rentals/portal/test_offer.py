@@ -7,16 +7,19 @@ offer runs out on Tuesday noon.
 import json
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pghistory.models
 import pytest
 import time_machine
 from django.apps import apps
+from django.db import transaction
 from django.test import Client
 
 from config.keys import digest_of
 from config.logs import DiscreetFormatter
+from patients.contacts import name_contact
 from patients.models import Access
 from rentals import links, tasks
 from rentals.booking.change import cancel
@@ -25,7 +28,7 @@ from rentals.models import Message, PatientLink, Rental
 from rentals.reminders import outbox, plan
 from tests import make
 from tests.rentals.portal.conftest import BORN, address_in, bodies
-from tests.threads import all_at_once
+from tests.threads import all_at_once, in_its_own_connection
 
 pytestmark = pytest.mark.django_db
 WRONG = "1990-05-18"
@@ -158,7 +161,7 @@ class TestWhatIsWrong:
         assert self.answers(address) == wrong
         PatientLink.objects.update(revoked_at=None)
         assert self.answers(address)[1] != wrong[1]
-        decline_offer(offer, at=make.NOW, actor=None)
+        cancel(offer, reason="Ill", at=make.NOW, actor=make.manager())
         assert self.answers(address) == wrong
 
     def test_a_date_that_is_none_costs_no_try(self, address, patient):
@@ -196,8 +199,66 @@ class TestWhatIsWrong:
         patient.send(address)
         sweep_offers(make.NOW + timedelta(days=1))
         assert patient.send(address, answer="accept") == 200
-        assert "phone us" in patient.page
+        assert "The device is not held for you any more" in patient.page
         assert now(offer).state == "enquiry"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_while_somebody_else_holds_the_link_the_page_is_refused_and_no_fault(self, address, patient, monkeypatch):
+        monkeypatch.setattr("rentals.deciding.LOCK_TIMEOUT", "50ms")
+        patient.open(address)
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            PatientLink.objects.select_for_update().get()
+            assert pool.submit(in_its_own_connection, patient.send, address).result(timeout=30) == 200
+        assert "This cannot be opened" in patient.page
+
+
+class TestTwoReaders:
+    @pytest.fixture
+    def addresses(self, clinic, sink):
+        """Of the page in the mail to the patient, and in the one to her mother."""
+        patient = make.patient(clinic)
+        beside = {"receives": "beside", "email": "grace@carers.example", "name": "Grace Example"}
+        name_contact(patient, **beside, at=make.NOW, actor=make.manager())
+        make.offered(clinic, patient=patient)
+        mailed(sink)
+        to = sorted(sink.mails, key=lambda mail: mail["To"] == "grace@carers.example")
+        assert len(to) == 2
+        return [address_in(mail) for mail in to]
+
+    @pytest.mark.parametrize(
+        ("answer", "said", "state"),
+        [
+            ("accept", "The device is booked for you", "reserved"),
+            ("decline", "The device is not held for you any more", "enquiry"),
+        ],
+    )
+    def test_each_has_a_link_that_works_and_the_second_is_told_of_the_first_answer(
+        self, addresses, answer, said, state
+    ):
+        both = [Patients(), Patients()]
+        for one, address in zip(both, addresses, strict=True):
+            one.open(address)
+            one.send(address)
+            assert "A device is held for you" in one.page
+        both[1].send(addresses[1], answer=answer)
+        assert "Thank you" in both[1].page
+        for entries in ({}, {"answer": "accept"}, {"answer": "decline"}):
+            both[0].send(addresses[0], **entries)
+            assert "This offer was answered before" in both[0].page
+            assert said in both[0].page
+        rental = Rental.objects.get()
+        assert (rental.state, rental.offer_expires_at) == (state, None)
+        assert [move.verb for move in rental.moves.all()].count(f"offer_{answer.rstrip('e')}ed") == 1
+
+    def test_their_wrong_dates_count_together(self, addresses):
+        both = [Patients(), Patients()]
+        for number in range(links.MOST_TRIES):
+            one, address = both[number % 2], addresses[number % 2]
+            one.open(address)
+            one.send(address, WRONG)
+        for one, address in zip(both, addresses, strict=True):
+            one.send(address)
+            assert "This cannot be opened" in one.page
 
 
 class TestTheMail:
@@ -232,17 +293,15 @@ class TestTheMail:
         assert f"/offers/key-of-{offer.reference}/" in message.text
         assert f"/offers/key-of-{offer.reference}/" in message.html
 
-    def test_a_mail_tried_again_brings_a_new_key_and_the_old_one_opens_nothing(self, offer, sink):
+    def test_a_mail_tried_again_brings_a_key_of_its_own(self, offer, sink):
         sink.mode = "451 to the body"
         plan.plan_reminders(make.NOW)
         outbox.send_due(make.NOW)
         first = PatientLink.objects.get()
         sink.mode = "accept"
         outbox.send_due(make.NOW + timedelta(minutes=2))
-        first.refresh_from_db()
-        assert first.revoked_at is not None
         key = address_in(sink.mails[0]).split("/")[2]
-        assert PatientLink.objects.get(revoked_at=None).key_hash == digest_of(key)
+        assert PatientLink.objects.exclude(pk=first.pk).get().key_hash == digest_of(key)
 
     @pytest.mark.parametrize("end", ["declined", "run out", "accepted", "cancelled"])
     def test_it_is_not_sent_once_the_offer_is_over(self, offer, sink, end):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pghistory.models
 import pytest
 from django.contrib.staticfiles import finders
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -27,7 +27,7 @@ from rentals.portal_sessions import FIRST_LOCK, MOST_TRIES
 from tests import make
 from tests.rentals.papers.reading import says
 from tests.rentals.portal.visitor import BORN, COOKIE, WRONG, Visitor
-from tests.threads import until_somebody_waits_for_a_lock
+from tests.threads import in_its_own_connection, until_somebody_waits_for_a_lock
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -37,13 +37,6 @@ FILES = ("my-document", "my-statement")
 HTML = [name for name in PAGES if name not in (*FILES, "my-sign-out")]
 DRAWN = json.dumps([[[index / 20, 0.5] for index in range(20)]])
 PROMISES = re.compile(r"cure|recover|faster|will heal|heals", re.IGNORECASE)
-
-
-def in_its_own_connection(do, *details):
-    try:
-        return do(*details)
-    finally:
-        connections.close_all()
 
 
 def signed(rental):
@@ -294,7 +287,8 @@ class TestWhoReadsIt:
     def test_what_was_read_of_the_next_patient_meanwhile_is_not_shown(self, clinic):
         """The hire was given away after the session was looked up, and before its statement was made."""
         rental, right = make.rental(State.ACTIVE, clinic), make.patient(clinic)
-        visitor, given = Visitor(rental), []
+        visitor = Visitor(rental)
+        given: list[object] = []
 
         def give_away_after_the_look(execute, sql, *details):
             answer = execute(sql, *details)
