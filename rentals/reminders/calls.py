@@ -1,4 +1,4 @@
-"""Calls that staff have still to make, looked at again: none is made that is not needed any more (I8)."""
+"""Calls that staff have still to make, looked at again: none not needed any more, each that is needed again (I8)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,8 +9,10 @@ from django.db.models.functions import Concat
 
 from config.models import Clinic
 from rentals.models import Reminder, StaffTask
+from rentals.models.reminders import ReminderQuerySet
 from rentals.models.states import State
 from rentals.reminders.by_phone import for_words
+from rentals.reminders.finding import passed
 from rentals.reminders.judge import worth_telling
 from rentals.reminders.rules import Kind
 from rentals.reminders.texts import words_of
@@ -20,14 +22,15 @@ Channel, SUPERSEDED = Reminder.Channel, Reminder.Why.SUPERSEDED
 
 def review_calls(clinic: Clinic, at: datetime) -> None:
     """End what staff of `clinic` need not say any more, what has gone out by mail after all, and what nobody will say
-    because its task was closed otherwise; the tasks that went with it are closed by nobody. The caller holds the
-    transaction."""
+    because its task was closed otherwise; the tasks that went with it are closed by nobody. What is so again is to be
+    said again. The caller holds the transaction."""
     calls = open_calls(clinic)
     same = Reminder.objects.filter(mailed_too(), pk__in=[call.pk for call in calls])
     mailed = set(same.values_list("pk", flat=True))
     over = {call.pk for call in calls if call.pk in mailed or is_closed(call)}
     judged = [(call, why or (SUPERSEDED if call.pk in over else None)) for call, why in worth_telling(calls, at)]
     give_up([(call, why) for call, why in judged if why], at)
+    take_up_again(clinic, at)
     put_right(clinic, at)
     give_up_chasing(clinic, at)
 
@@ -40,11 +43,15 @@ def mailed_too() -> Exists:
 
 def open_calls(clinic: Clinic) -> list[Reminder]:
     """Calls of `clinic` that nobody has made."""
-    calls = Reminder.objects.filter(rental__clinic=clinic, channel=Channel.PHONE, void=False, staff_task__done_by=None)
-    waiting = list(for_words(calls).select_related("staff_task"))
-    for call in waiting:
-        call.rental.clinic = clinic
-    return waiting
+    return not_made(clinic, Reminder.objects.filter(void=False))
+
+
+def not_made(clinic: Clinic, reminders: ReminderQuerySet) -> list[Reminder]:
+    calls = reminders.filter(rental__clinic=clinic, channel=Channel.PHONE, staff_task__done_by=None)
+    found = list(for_words(calls).select_related("staff_task"))
+    for call in found:
+        call.rental.clinic = clinic  # whose hours are known
+    return found
 
 
 def is_closed(call: Reminder) -> bool:
@@ -61,8 +68,19 @@ def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> Non
     StaffTask.objects.filter(reminder__in=[call for call, _ in calls], done_at=None).update(done_at=at)
     # Each task is closed by now, by us or by whoever was first: who made the call stands in it.
     for why, ended in by_why.items():
-        not_made = Reminder.objects.filter(pk__in=ended, void=False, staff_task__done_by=None)
-        not_made.update(void=True, why=why)
+        Reminder.objects.filter(pk__in=ended, void=False, staff_task__done_by=None).update(void=True, why=why)
+
+
+def take_up_again(clinic: Clinic, at: datetime) -> None:
+    """Have staff make those calls after all that were given up because of how things stood and that stand so again,
+    unless a mail has told the same: each task is open again, with the words of today."""
+    given_up = Reminder.objects.filter(passed(), ~mailed_too(), due_at__lte=at, rental__ended_at=None)
+    judged = worth_telling(not_made(clinic, given_up.filter(staff_task__isnull=False)), at)
+    again = [call for call, why in judged if not why]
+    Reminder.objects.filter(pk__in=[call.pk for call in again]).update(void=False, why="")
+    for call, words in zip(again, words_of(again, at), strict=True):
+        task = StaffTask.objects.filter(reminder=call, done_by=None)
+        task.update(done_at=None, note="", opened_at=at, due_at=at, words=words)
 
 
 def put_right(clinic: Clinic, at: datetime) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from devices.models import Device
 from devices.readings import record_reading
-from rentals.models import Reminder, ReminderRule, Rental
+from patients.models import Patient
+from rentals.models import Reminder, ReminderRule, Rental, StaffTask
 from rentals.models.states import State
 from rentals.reminders import outbox, plan
+from rentals.staff_tasks import do_task
 from tests import make
 from tests.rentals.reminders.moments import before_due, morning, overdue, switch_off
 
@@ -91,3 +93,42 @@ def test_a_kind_that_was_switched_off_for_a_while_is_told():
     for _ in range(2):
         plan.plan_reminders(at)
         assert ("queued", "") in told("due_soon")
+
+
+def test_a_call_that_was_given_up_is_to_be_made_once_its_reason_is_back():
+    device = make.device(nominal=40)
+    rental = make.rental(State.ACTIVE, device=device)
+    Patient.objects.update(email="")
+    morn = morning(rental.clinic, rental.starts_on + DAY)
+    record_reading(device, 35, read_at=morn, now=morn, actor=None)
+    steps = enumerate([Device.Condition.READY, Device.Condition.RECALLED, Device.Condition.READY])
+    for hours, condition in steps:
+        Device.objects.update(condition=condition)
+        plan.plan_reminders(morn + timedelta(hours=hours))
+        assert StaffTask.objects.open().count() == (condition == Device.Condition.READY)
+    call, task = Reminder.objects.get(channel="phone"), StaffTask.objects.get()
+    assert (call.void, call.why) == (False, "")
+    assert (task.opened_at, task.note, task.patient) == (morn + timedelta(hours=2), "", rental.patient)
+    do_task(task, note="Comes for a card", at=morn, actor=make.reception())
+    for hours, condition in ((3, Device.Condition.RECALLED), (4, Device.Condition.READY)):
+        Device.objects.update(condition=condition)
+        plan.plan_reminders(morn + timedelta(hours=hours))
+        assert not StaffTask.objects.open().exists()
+    assert Reminder.objects.get(channel="phone").state_shown == "sent"
+
+
+def test_a_call_given_up_is_not_made_beside_a_mail_about_the_same():
+    rental = overdue()
+    at = before_due(rental, 3)
+    Patient.objects.update(email="")
+    plan.plan_reminders(at)
+    email = Reminder.objects.filter(channel="email", occasion=f"{rental.due_on}-3")
+    switch_off(rental.clinic, "due_soon")
+    plan.plan_reminders(at)
+    assert not StaffTask.objects.open().exists()
+    ReminderRule.objects.all().delete()
+    Patient.objects.update(email="ada@patients.example")
+    email.update(void=False, why="")
+    plan.plan_reminders(at)
+    assert email.get().state_shown == "queued"
+    assert not StaffTask.objects.open().exists()
