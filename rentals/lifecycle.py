@@ -24,6 +24,7 @@ VERB_STATES: dict[str, frozenset[State]] = {
     "change_device": frozenset({State.RESERVED}),
     "pin": frozenset({State.RESERVED}),
     "confirm_healed": frozenset({State.ACTIVE}),
+    "choose_return": frozenset({State.ACTIVE}),
     "give_gel": frozenset({State.ACTIVE}),
     "plan_imaging": frozenset({State.RESERVED, State.ACTIVE}),
     "take_back": frozenset({State.ACTIVE}),

@@ -12,21 +12,24 @@ from typing import Any
 
 from django.db.models import TextChoices
 
-from config.models import Clinic
+from config.models import Clinic, User
 from config.refusals import Refusal, invalid
-from patients.models import Patient
+from patients.access import record_access
+from patients.models import Access, Patient
 from rentals.booking.availability import check_span
 from rentals.booking.book import refuse_closed_day
 from rentals.booking.desk_days import open_days_with_room, take_places
 from rentals.booking.healing import hold_as_named, last_day_promised
 from rentals.deciding import deciding, lock_rental
-from rentals.lifecycle import move
+from rentals.lifecycle import move, require, wrong_state
 from rentals.models import MessageTemplate, PatientDay, Rental, StaffTask
 from rentals.models.states import State
 from rentals.reconciliation.days import day_statuses
 from rentals.staff_tasks import ask_staff
 
 BY_THE_PAGE = "by the patient, on the patient’s page"
+AS_TOLD = "as the patient told us"
+VERB = "choose_return"
 MOST_OPEN = {StaffTask.Kind.EXTENSION: 1, StaffTask.Kind.HEALED: 1, StaffTask.Kind.PROBLEM: 5}
 RETURN_SOON = timedelta(days=7)  # how far ahead a late return may still be announced
 
@@ -91,11 +94,14 @@ def ask(rental: Rental, kind: StaffTask.Kind, *, words: str, key: str, at: datet
 
 
 @contextmanager
-def of_hire(rental: Rental, *states: State) -> Iterator[Rental]:
-    """The transaction of one wish: the rental locked, as it is now; `not_now` unless in one of `states` (active)."""
+def of_hire(rental: Rental, *states: State, actor: User | None = None) -> Iterator[Rental]:
+    """The transaction of one wish: the rental locked, as it is now. Unless in one of `states` (active) raises
+    `not_now`, to an `actor` of staff `wrong_state`."""
     with deciding():
         locked, _ = lock_rental(rental)
         if locked.state not in (states or (State.ACTIVE,)):
+            if actor:
+                raise wrong_state(locked)
             raise Refusal("not_now", "This is not possible for your hire as it stands now. Please phone us.")
         yield locked
 
@@ -108,25 +114,30 @@ def return_days(rental: Rental, at: datetime) -> list[date]:
     return [day for day in open_days_with_room(rental.clinic, "due_on", today, rental) if day <= last]
 
 
-def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime) -> Rental:
-    """Write down when the patient means to bring the device: `clock` by the clinic's clock, while it is open.
+def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime, actor: User | None = None) -> Rental:
+    """Write down when the patient means to bring the device: `clock` by the clinic's clock, while it is open; told to
+    `actor` by phone, say, or to nobody, on the patient's own page.
 
     The day takes one of the clinic's places for returns; after healing was confirmed the device is blocked until then.
-    Raises `invalid`, `clinic_closed`, `desk_full`, `not_now`, `device_unavailable` where somebody else was promised it.
+    Raises `invalid`, `clinic_closed`, `desk_full`, `not_now` (to staff `wrong_state`), `device_unavailable` where
+    somebody else was promised it.
     """
+    if actor:
+        require(rental, VERB)
     refuse_closed_day(rental.clinic, "day", day, at)
     comes_at = moment_of_slot(rental.clinic, day, clock, at)
     with deciding():
         take_places(rental.clinic, {"due_on": day}, at, rental)
-        with of_hire(rental) as locked:
+        with of_hire(rental, actor=actor) as locked:
             refuse_after_promised(locked, day, at)
             if day not in return_days(locked, at):
                 raise invalid("day", "Please choose one of the days in the list.")
             if locked.return_expected_at != comes_at:
-                move(
-                    locked, "choose_return", at=at, now=at, actor=None, reason=BY_THE_PAGE, return_expected_at=comes_at
-                )
+                reason = AS_TOLD if actor else BY_THE_PAGE
+                move(locked, VERB, at=at, now=at, actor=actor, reason=reason, return_expected_at=comes_at)
                 hold_as_named(locked, locked.clinic.day_of(at))
+            if actor:
+                record_access(actor, [locked.patient_id], Access.Action.CHANGED, at)
     return locked
 
 
@@ -137,7 +148,7 @@ def refuse_after_promised(rental: Rental, day: date, at: datetime) -> None:
         raise Refusal(
             "device_unavailable",
             f"Somebody else needs this device soon after, so please choose {last:%A %-d %B} or earlier. "
-            "If you cannot come by then, please phone us, and we will find a way.",
+            "Where that cannot be, another device is to be found for the other patient: please phone the clinic.",
             field="day",
         )
 

@@ -33,6 +33,7 @@ ACTIONS = (
     Action("inspect", "inspect", "Inspect and settle", "rentals.inspect"),
     Action("pay", "pay", "Record a payment", "rentals.pay"),
     Action("extend", "extend", "Change the due day", "rentals.extend"),
+    Action("choose_return", "return-day", "Return day told", "rentals.take_back"),
     Action("change_device", "change-device", "Move to another device", "rentals.change_device"),
     Action("swap", "swap", "Swap the device", "rentals.swap"),
     Action("confirm_healed", "healed", "Confirm healing", "rentals.confirm_healed"),

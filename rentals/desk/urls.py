@@ -73,6 +73,7 @@ urlpatterns = [
     path(f"{RENTAL}device/", placing.ChangeDevice.as_view(), name="change-device"),
     path(f"{RENTAL}pin/", placing.Pin.as_view(), name="pin"),
     path(f"{RENTAL}healed/", verbs.ConfirmHealed.as_view(), name="healed"),
+    path(f"{RENTAL}return-day/", verbs.ReturnDay.as_view(), name="return-day"),
     path(f"{RENTAL}gel/", care.GiveGel.as_view(), name="gel"),
     path(f"{RENTAL}imaging/", care.PlanImaging.as_view(), name="imaging"),
     path(f"{RENTAL}close-links/", messages.CloseLinks.as_view(), name="close-links"),

@@ -11,7 +11,6 @@ from rentals.patient_requests import (
     choose_return_slot,
     languages_of,
     report_problem,
-    return_days,
     say_healed,
     set_preferences,
 )
@@ -57,7 +56,7 @@ class ReturnSlot(BaseAskingPage):
     form_class = SlotForm
 
     def form_arguments(self) -> dict[str, Any]:
-        return {"clinic": self.clinic, "days": return_days(self.rental, self.now)}
+        return {"rental": self.rental, "at": self.now}
 
     def act(self, entries: Mapping[str, Any]) -> None:
         choose_return_slot(self.rental, at=self.now, **entries)

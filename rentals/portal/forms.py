@@ -9,7 +9,8 @@ from django.core.validators import RegexValidator
 
 from config.models import Clinic
 from config.refusals import Refusal
-from rentals.patient_requests import Problem
+from rentals.models import Rental
+from rentals.patient_requests import Problem, return_days
 from rentals.portal.page import PlainForm
 from rentals.signatures import LONGEST_NAME, LONGEST_RELATION, strokes_from
 
@@ -56,7 +57,8 @@ class HealedForm(OnceForm):
 
 
 class SlotForm(PlainForm):
-    """When the device comes back: one of `days`, at one of the times at which the clinic is open on any of them."""
+    """When the device comes back: a day on which it may, at a time at which the clinic is open on any of them; proposed
+    as the patient has said so far, or the due day."""
 
     day = forms.TypedChoiceField(
         label="Which day?",
@@ -65,8 +67,11 @@ class SlotForm(PlainForm):
     )
     clock = forms.TypedChoiceField(label="About what time?", coerce=time.fromisoformat)
 
-    def __init__(self, *data: Any, clinic: Clinic, days: Sequence[date], **options: Any) -> None:
-        super().__init__(*data, **options)
+    def __init__(self, *data: Any, rental: Rental, at: datetime) -> None:
+        clinic, days = rental.clinic, return_days(rental, at)
+        said = rental.return_expected_at and rental.return_expected_at.astimezone(clinic.zone)
+        day, clock = (said.date(), said.time()) if said else (rental.due_on, None)
+        super().__init__(*data, initial={"day": day.isoformat(), "clock": clock and clock.isoformat()})
         self.fields["day"].choices = [(day.isoformat(), in_words(clinic, day)) for day in days]  # type: ignore[attr-defined]
         clocks = [(clock.isoformat(), clock_in_words(clock)) for clock in clocks_of(clinic, days)]
         self.fields["clock"].choices = clocks  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Which verb is allowed when (I4), and how far back a moment may lie."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from rentals.booking import change, extension, healing, offers, waiting
 from rentals.correction import correct_device, correct_patient_of
 from rentals.models import Move, Priority, Rental
 from rentals.models.states import MOVES, State
+from rentals.patient_requests import choose_return_slot
 from tests import make
 from tests.refusals import refused_as
 
@@ -58,6 +59,9 @@ VERBS = {
     "confirm_healed": lambda rental, actor: healing.confirm_healed(
         rental, on=rental.clinic.day_of(LATER), imaging="CT", at=LATER, actor=actor
     ),
+    "choose_return": lambda rental, actor: choose_return_slot(
+        rental, day=rental.due_on, clock=time(9), at=LATER, actor=actor
+    ),
     "give_gel": lambda rental, actor: care.give_gel(rental, care.Gel(), at=LATER, actor=actor),
     "plan_imaging": lambda rental, actor: care.plan_imaging(
         rental, on=rental.clinic.day_of(LATER), at=LATER, actor=actor
@@ -104,6 +108,7 @@ ALLOWED = {
         "extend": "active",
         "swap": "active",
         "confirm_healed": "active",
+        "choose_return": "active",
         "give_gel": "active",
         "plan_imaging": "active",
         "take_back": "returned",

@@ -29,6 +29,8 @@ from rentals.desk.page import BaseFormPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Rental
 from rentals.models.states import State
+from rentals.patient_requests import choose_return_slot
+from rentals.portal.forms import SlotForm
 from rentals.templatetags.desk import aud
 from rentals.templatetags.devices import doubt
 
@@ -246,6 +248,21 @@ class ConfirmHealed(BaseVerbPage):
 
     def do(self, given: dict[str, Any]) -> object:
         return confirm_healed(self.rental, **given, **self.who_and_when())
+
+
+class ReturnDay(BaseVerbPage):
+    """When the patient brings the device back, as told by phone: what the patient's own page asks for as well."""
+
+    action, verb = "rentals.take_back", "choose_return"
+    title, button = "When the patient brings it back", "Write it down"
+    done = "The day of the return is written down."
+    form_class = SlotForm
+
+    def form_arguments(self) -> dict[str, Any]:
+        return {**super().form_arguments(), "at": self.now}
+
+    def do(self, given: dict[str, Any]) -> object:
+        return choose_return_slot(self.rental, **given, **self.who_and_when())
 
 
 class Cancel(BaseVerbPage):

@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from config.models import User
+from patients.models import Access
 from rentals.desk.actions import possible, steps
 from rentals.models.states import State
 from tests import make
@@ -32,13 +33,13 @@ def active(days_ago: int = 7, **wishes):
     [
         (State.ENQUIRY, User.Role.RECEPTION, ["reserve", "offer-again", "cancel"]),
         (State.RESERVED, User.Role.RECEPTION, ["sign", "hand-over", "pay", "extend", "change-device", "cancel"]),
-        (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "swap", "gel"]),
-        (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "swap", "healed", "gel", "imaging"]),
+        (State.ACTIVE, User.Role.RECEPTION, ["return", "pay", "extend", "return-day", "swap", "gel"]),
+        (State.ACTIVE, User.Role.CLINICIAN, ["return", "extend", "return-day", "swap", "healed", "gel", "imaging"]),
         (
             State.ACTIVE,
             User.Role.MANAGER,
             [
-                *("return", "pay", "extend", "swap", "healed", "gel", "imaging"),
+                *("return", "pay", "extend", "return-day", "swap", "healed", "gel", "imaging"),
                 *("lost", "kept", "wrong-device", "wrong-patient"),
             ],
         ),
@@ -327,3 +328,40 @@ def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():
     desk.fill_in(f"{home(lost)}inspect/", fee_1="Replacement", amount_1="900.00")
     desk.see(desk.led_to)
     assert "The patient still owes $720.00." in desk.page
+
+
+class TestTheDayOfTheReturn:
+    """As the patient told it by phone; what the patient's own page writes down as well."""
+
+    def test_it_is_proposed_as_due_written_down_by_staff_and_changed(self):
+        rental = make.rental(State.ACTIVE)
+        desk = Desk(make.reception(rental.clinic))
+        assert desk.see(f"{home(rental)}return-day/") == 200
+        assert desk.proposed()["day"] == rental.due_on.isoformat()
+        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-27", clock="16:30:00") == 302
+        desk.see(desk.led_to)
+        assert "The day of the return is written down." in desk.page
+        assert "as the patient told us" in desk.page
+        move = rental.moves.last()
+        assert (move.verb, move.actor.role, move.reason) == ("choose_return", "reception", "as the patient told us")
+        assert Access.objects.filter(user=move.actor, patient=rental.patient, action="changed").count() == 1
+        desk.see(f"{home(rental)}return-day/")
+        assert (desk.proposed()["day"], desk.proposed()["clock"]) == ("2026-03-27", "16:30:00")
+        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-26") == 302
+        rental.refresh_from_db()
+        assert rental.return_expected_at == datetime(2026, 3, 26, 16, 30, tzinfo=ZoneInfo("Australia/Sydney"))
+
+    def test_a_day_on_which_nobody_is_there_is_refused(self):
+        rental = make.rental(State.ACTIVE)
+        desk = Desk(make.reception(rental.clinic))
+        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-29", clock="16:30:00") == 422
+        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-27", clock="") == 422
+        rental.refresh_from_db()
+        assert rental.return_expected_at is None
+
+    def test_of_a_hire_that_is_not_running_no_day_is_asked(self):
+        rental = make.rental(State.RETURNED)
+        desk = Desk(make.reception(rental.clinic))
+        assert desk.see(f"{home(rental)}return-day/") == 302
+        assert desk.led_to == home(rental)
+        assert desk.send(f"{home(rental)}return-day/", day="2026-03-27", clock="16:30:00") != 302
