@@ -21,6 +21,8 @@ NOTHING = Decimal("0.00")
 HELD_KINDS = (Kind.BOND_HELD, Kind.BOND_APPLIED, Kind.REFUND_DUE)
 BOND_PAIR: dict[str, str] = {Kind.BOND_PAYMENT: Kind.BOND_HELD, Kind.BOND_HELD: Kind.BOND_PAYMENT}
 SETTLED = (State.CLOSED, State.CANCELLED)
+# How money came, as patients read it.
+METHODS = {"card": "by card", "cash": "in cash", "eftpos": "by EFTPOS", "transfer": "by bank transfer"}
 
 
 def balance(rental: Rental) -> Decimal:

@@ -49,8 +49,9 @@ def entry_words(entry: LedgerEntry) -> str:
     """What a ledger entry is, in words for the patient; its note, where somebody wrote one."""
     if entry.reverses is not None:
         return f"Correction: {entry_words(entry.reverses)}"
-    words = WORDS[entry.kind] + (f" by {entry.get_method_display()}" if entry.method else "")
-    return f"{words}: {line(entry.note)}" if entry.note else words
+    words = f"{WORDS[entry.kind]} {ledger.METHODS[entry.method]}" if entry.method else WORDS[entry.kind]
+    note = entry.note.replace("_", " ") if entry.kind == Kind.FEE else entry.note  # a program names a fee by a code
+    return f"{words}: {line(note)}" if note else words
 
 
 def entries_of(rental: Rental) -> list[LedgerEntry]:

@@ -10,6 +10,7 @@ from django.utils.text import get_text_list
 
 from config.models import Clinic
 from devices.models import Device
+from rentals.ledger import METHODS
 from rentals.links import address_without_key, portal_without_key
 from rentals.models import LedgerEntry, Reminder, Rental
 from rentals.models.holdings import Part
@@ -19,7 +20,6 @@ from rentals.reminders.texts.filling import one_line
 # The others touch the skin or are used up: they stay with the patient.
 RETURNABLE = (Part.MAIN_UNIT, Part.TRANSDUCER, Part.CHARGER, Part.CARD, Part.CASE)
 PAYMENTS = {"hire_payment": "for the hire", "fee_payment": "for a fee", "bond_payment": "for the bond"}
-METHODS = {"card": "by card", "cash": "in cash", "eftpos": "by EFTPOS", "transfer": "by bank transfer"}
 FIRM_FROM, LAST_FROM = 3, 14  # days overdue
 
 

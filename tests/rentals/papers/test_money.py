@@ -44,11 +44,16 @@ class TestStatement:
         rental = pay(make.rental("returned"), "hire", "50.00")
         paper = statement_paper(rental, at=LATER)
         assert says(
-            paper, "Charges", "$120.00", "Hire paid by Eftpos −$50.00", "To be paid: $70.00", "Bond held: $300.00"
+            paper, "Charges", "$120.00", "Hire paid by EFTPOS −$50.00", "To be paid: $70.00", "Bond held: $300.00"
         )
 
     def test_what_is_due_to_the_patient_is_said_so(self):
         assert says(statement_paper(make.rental("closed"), at=LATER), "To be paid back: $180.00", "Bond due back")
+
+    def test_a_fee_that_a_program_names_by_a_code_stands_in_words(self):
+        rental, fee = make.rental("returned"), {"kind": "missing_part", "amount": Decimal("20.00")}
+        ledger.charge_fees(rental, [fee], at=LATER, actor=make.manager())
+        assert says(statement_paper(rental, at=LATER), "Fee: missing part $20.00")
 
     def test_it_is_made_anew_when_something_was_posted(self):
         rental = make.rental("returned")
@@ -59,7 +64,7 @@ class TestStatement:
     def test_an_entry_taken_back_stands_as_a_correction(self):
         rental = pay(make.rental("returned"), "hire", "50.00")
         ledger.reverse(rental.ledger.get(kind="hire_payment"), reason="Wrong rental", at=LATER, actor=make.manager())
-        assert says(statement_paper(rental, at=LATER), "Correction: Hire paid by Eftpos $50.00")
+        assert says(statement_paper(rental, at=LATER), "Correction: Hire paid by EFTPOS $50.00")
 
 
 class TestReceipt:
@@ -67,7 +72,7 @@ class TestReceipt:
         rental = pay(make.rental("returned"), "hire", "50.00")
         entry = rental.ledger.get(kind="hire_payment")
         paper = receipt_paper(entry, at=LATER)
-        assert says(paper, paper.number, "$50.00", "Hire paid by Eftpos", rental.patient.name)
+        assert says(paper, paper.number, "$50.00", "Hire paid by EFTPOS", rental.patient.name)
         assert receipt_paper(entry, at=LATER + timedelta(days=1)) == paper
         bond = receipt_paper(rental.ledger.get(kind="bond_payment"), at=LATER)
         assert (bond.version, bond.number != paper.number) == (2, True)
