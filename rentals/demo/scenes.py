@@ -39,7 +39,7 @@ REASONS_TO_CANCEL = (
     "Cannot come before the end of the month",
 )
 IMAGING = ("Plain film", "Plain film", "CT", "MRI")
-FEES = {"45.00": "missing_part", "25.00": "cleaning"}
+FEES = {"45.00": "a part is missing", "25.00": "cleaning"}
 
 
 def play(tellings: Iterable[tuple[Site, Scenes]]) -> None:
