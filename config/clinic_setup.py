@@ -17,7 +17,7 @@ DEFAULT_TERMS = """\
 You hire this bone stimulation device for your own use, for the time agreed, and bring all returnable parts back.
 Hire is charged by the week from collection to return; the bond is held until the device has been inspected.
 Late returns, missing parts and damage beyond wear and tear are charged as listed.
-The manufacturer labels the device for use by a single patient. The clinic has inspected and cleaned this one and
+The manufacturer labels the device for use by a single patient. The clinic has inspected and cleaned this one and \
 rents it on its own responsibility; your clinician has told you what it is for in your case and you accept this.
 How well an injury responds differs from person to person; nothing here is a statement about the result.
 """
