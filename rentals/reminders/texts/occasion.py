@@ -103,7 +103,7 @@ def when_to_come(about: Occasion) -> str:
     """When to bring the device back: at the time that was arranged, on the due day, or when the doors open next."""
     arranged = about.rental.return_expected_at
     if arranged and arranged > about.at:
-        return f"We expect you {moment_words(arranged, about.clinic)}."
+        return f"We expect you on {moment_words(arranged, about.clinic)}."
     day = max(about.rental.due_on, about.today)
     if hours := hours_words(about.clinic, day):
         return f"We are open {hours} {'today' if day == about.today else 'that day'}."

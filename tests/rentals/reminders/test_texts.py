@@ -167,7 +167,7 @@ def test_a_time_that_was_arranged_is_told_instead_of_the_opening_hours(place):
     rental = overdue(place)
     Rental.objects.update(return_expected_at=place.moment(rental.due_on, before_due(rental, 3).time()))
     text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
-    assert "We expect you Monday 30 March 2026, 9:00 am" in text
+    assert "We expect you on Monday 30 March 2026, 9:00 am" in text
     assert "We are open" not in text
 
 
