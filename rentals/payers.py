@@ -6,6 +6,7 @@ from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
 from patients.models import Access, Payer
+from rentals.correction.address import mail_again
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record
 from rentals.models import Rental
@@ -16,7 +17,8 @@ def set_payer(
 ) -> Rental:
     """Have `name` pay for the rental from now on; an empty name: the patient again. In any state of the rental.
 
-    Statements, invoices and receipts made from now on name them. Raises `invalid` (400) for an address without a name.
+    Statements, invoices and receipts made from now on name them; a receipt that did not reach the payer before is mailed
+    to the address that is known now. Raises `invalid` (400) for an address without a name.
     """
     details = {"name": name.strip(), "email": email.strip(), "address": address.strip(), "reference": reference.strip()}
     if not details["name"] and any(details.values()):
@@ -28,6 +30,7 @@ def set_payer(
             Rental.objects.filter(pk=rental.pk).update(payer=payer)
             rental.payer = payer
             record(rental, "set_payer", old=rental.state, at=at, now=at, actor=actor)
+            mail_again(rental.patient, at=at, actor=actor)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
 

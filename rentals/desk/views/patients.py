@@ -9,10 +9,10 @@ from django.urls import reverse
 
 from config.models import User
 from config.refusals import Refusal
-from patients.contacts import contact_of, name_contact
+from patients.contacts import contact_of
 from patients.models import Access, Patient
 from patients.register import register_patient, search_patients
-from rentals.correction import correct_details
+from rentals.correction import correct_contact, correct_details
 from rentals.desk.forms.patients import (
     ContactForm,
     NewPatientForm,
@@ -141,7 +141,7 @@ class ContactPerson(BaseOfPatient):
         return {"initial": {name: getattr(contact, name) for name in ContactForm.base_fields}} if contact else {}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        name_contact(self.patient, **given, at=self.now, actor=self.actor)
+        correct_contact(self.patient, **given, at=self.now, actor=self.actor)
         return self.go(self.address, "The contact person is written down.")
 
 

@@ -1,0 +1,71 @@
+"""What follows from a new e-mail address where mail to the old one was stopped."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from config.models import User
+from patients.contacts import name_contact
+from patients.models import Contact, Patient
+from rentals.deciding import deciding
+from rentals.models import Message, Reminder, StaffTask
+from rentals.models.reminders import ReminderQuerySet
+from rentals.reminders.addressees import address
+from rentals.reminders.by_phone import NO_MAIL_CAN
+from rentals.reminders.known import suppressed_of
+from rentals.reminders.recipients import mail_address
+
+Channel = Reminder.Channel
+CORRECTED = "The e-mail address was corrected."
+
+
+def correct_contact(patient: Patient, *, at: datetime, actor: User, **details: Any) -> Contact:
+    """Name the contact person of `patient` (`patients.contacts.name_contact`, with its refusals); what did not reach
+    an earlier address is mailed to this one."""
+    with deciding():
+        contact = name_contact(patient, **details, at=at, actor=actor)
+        mail_again(patient, at=at, actor=actor)
+    return contact
+
+
+def mail_again(patient: Patient, *, at: datetime, actor: User) -> None:
+    """Where mail about `patient` was stopped, and its reader has another address by now that takes it: have what is
+    still to tell mailed after all, and close what staff were asked for, which names nobody.
+
+    What somebody has told by phone is told. Each reminder is judged anew before it leaves (I8); the calls that nobody
+    has made end with the mail. The caller holds the transaction.
+    """
+    reminders = stopped_mail(patient)
+    tasks = StaffTask.objects.filter(patient=patient, kind=StaffTask.Kind.ADDRESS, done_at=None)
+    asked_after = {f"message {message.pk}": mail_address(message) for message in messages_of(tasks)}
+    dead = suppressed_of({*map(address, reminders), *(one.lower() for one in asked_after.values())})
+    again = [reminder for reminder in reminders if takes_mail(address(reminder), dead)]
+    undecided = Message.objects.filter(reminders__in=again, state__in=Message.TO_DECIDE, decided_at=None)
+    undecided.update(decision=Message.Decision.RESENT, decided_at=at, decided_by=actor)
+    Reminder.objects.filter(pk__in=[one.pk for one in again]).update(void=False, why="", message=None)
+    right = [subject for subject, one in asked_after.items() if takes_mail(one.lower(), dead)]
+    tasks.filter(subject__in=right).update(done_at=at, note=CORRECTED)
+
+
+def stopped_mail(patient: Patient) -> list[Reminder]:
+    """What no mail could tell about `patient` because of an address, and nobody has told by phone."""
+    stopped: ReminderQuerySet = Reminder.objects.filter(
+        rental__patient=patient, channel=Channel.EMAIL, void=True, why__in=NO_MAIL_CAN
+    )
+    made = Reminder.objects.filter(
+        rental__patient=patient, channel=Channel.PHONE, staff_task__done_by__isnull=False
+    ).values_list("rental", "kind", "occasion", "recipient")
+    told = set(made)
+    rows = stopped.select_related("rental__patient__contact", "rental__payer")
+    return [one for one in rows if (one.rental_id, one.kind, one.occasion, one.recipient) not in told]
+
+
+def messages_of(tasks: Iterable[StaffTask]) -> Iterable[Message]:
+    """The messages because of which staff were asked for an address."""
+    numbers = [task.subject.removeprefix("message ") for task in tasks]
+    wanted = [int(number) for number in numbers if number.isdecimal()]
+    return Message.objects.filter(pk__in=wanted).select_related("patient__contact")
+
+
+def takes_mail(address: str, dead: Iterable[str]) -> bool:
+    return bool(address) and address not in dead
