@@ -68,7 +68,8 @@ def test_planned_and_void_reminders_are_shown_with_why(site):
     for address in (f"/patients/{rental.patient_id}/", f"/rentals/{rental.reference}/"):
         desk.see(address)
         assert "A later reminder of the same series replaces it" in desk.page
-        assert "Planned, or not sent" in desk.page
+        assert "Planned, or by phone" in desk.page
+        assert "Not sent, and why" in desk.page
 
 
 def test_sending_again_makes_a_new_message_once_and_says_so(site, sink):
