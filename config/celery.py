@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 3500},
     },
     "forget answers": {"task": "rentals.tasks.forget_stored_answers", "schedule": 3600, "options": {"expires": 3500}},
+    "forget links": {"task": "rentals.tasks.forget_links", "schedule": 3600, "options": {"expires": 3500}},
 }
 
 SECONDS_BETWEEN_SIGNS = 10

@@ -17,8 +17,8 @@ def set_payer(
 ) -> Rental:
     """Have `name` pay for the rental from now on; an empty name: the patient again. In any state of the rental.
 
-    Statements, invoices and receipts made from now on name them; a receipt that did not reach the payer before is mailed
-    to the address that is known now. Raises `invalid` (400) for an address without a name.
+    Statements, invoices and receipts made from now on name them; a receipt that did not reach an earlier address is
+    mailed to this one. Raises `invalid` (400) for an address without a name.
     """
     details = {"name": name.strip(), "email": email.strip(), "address": address.strip(), "reference": reference.strip()}
     if not details["name"] and any(details.values()):

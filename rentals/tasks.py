@@ -108,6 +108,11 @@ def forget_stored_answers() -> None:
 
 
 @shared_task
+def forget_links() -> None:
+    retention.forget_links(datetime.now(UTC))
+
+
+@shared_task
 def take_reports() -> None:
     mailbox.take_mailbox(datetime.now(UTC))
 
