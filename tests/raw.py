@@ -39,3 +39,17 @@ def without_index(name: str) -> Iterator[None]:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"DROP INDEX {name}")
     yield
+
+
+@contextmanager
+def faulty(table: str, event: str, when: str = "true") -> Iterator[None]:
+    """A fault of the database: each `event` (INSERT, UPDATE) on rows of `table` of which `when` is so is an error."""
+    fail = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of order'; END $$"
+    before = f"CREATE TRIGGER fail BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION fail()"
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(fail)
+        cursor.execute(before)
+        yield
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("DROP FUNCTION fail CASCADE")
