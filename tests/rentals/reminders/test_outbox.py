@@ -15,9 +15,11 @@ from config.models import Clinic
 from patients.models import Patient
 from rentals import custody
 from rentals.booking import change, extension
+from rentals.ledger import pay
 from rentals.models import Holding, Message, MessageTemplate, Reminder
 from rentals.reminders import outbox, plan
 from tests import make
+from tests.raw import faulty
 from tests.rentals.reminders.moments import before_due, before_start, days_overdue, overdue, reserved
 from tests.threads import at_once
 
@@ -385,23 +387,28 @@ def test_a_clinic_whose_hours_cannot_be_told_holds_no_other_up(sink, caplog):
     assert hours in caplog.messages
 
 
-def test_a_message_that_cannot_be_claimed_holds_no_other_up(sink, monkeypatch):
+def test_a_message_that_cannot_be_claimed_holds_no_other_up(sink, caplog):
     broken, at = planned()
-    overdue(broken.patient.clinic)
+    other = overdue(broken.patient.clinic)
     plan.plan_reminders(at)
-    take = outbox.take
-    monkeypatch.setattr(outbox, "take", lambda message, at: take(message, at) if message != broken else 1 / 0)
+    with faulty("rentals_message", "UPDATE", f"new.id = {broken.pk}"):
+        assert outbox.send_due(at) == {"sent": 1}
+    assert sink.recipients == [other.patient.email]
+    assert f"message {broken.pk} could not be sent (ProgrammingError)" in caplog.messages
     assert outbox.send_due(at) == {"sent": 1}
 
 
-def test_papers_that_cannot_be_made_hold_a_message_back_and_it_is_tried_again(sink, monkeypatch, caplog):
-    message, at = planned()
-    with monkeypatch.context() as broken:
-        broken.setattr(outbox, "attach_papers", lambda *_: 1 / 0)
-        assert outbox.send(message.pk, at) == "retry"
+def test_papers_that_cannot_be_made_hold_a_message_back_and_it_is_tried_again(sink):
+    rental = reserved()
+    pay(rental, kind="hire", amount=100, method="card", at=make.NOW, actor=make.manager())
+    message = Message.objects.get(pk__in=plan.plan_reminders(make.NOW).messages)
+    with faulty("rentals_paper", "INSERT"):
+        assert outbox.send(message.pk, make.NOW) == "retry"
     message.refresh_from_db()
-    assert message.why == "its papers could not be made (ZeroDivisionError)"
+    assert message.why == "its papers could not be made (ProgrammingError)"
     assert outbox.send(message.pk, message.next_attempt_at) == "sent"
+    [mail] = sink.mails
+    assert "application/pdf" in [part.get_content_type() for part in mail.iter_attachments()]
 
 
 @pytest.mark.django_db(transaction=True)
