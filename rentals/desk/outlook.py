@@ -16,7 +16,7 @@ LASTS_RENTAL = {
     "no": "before the rental ends on {day}",
 }
 LASTS_RESERVATIONS = {
-    "yes": "What is left then is enough for the {wanted} treatments promised to whom it is reserved for.",
+    "yes": "What is left then is enough for the {wanted} treatments promised to those it is reserved for.",
     "probably": "What is left then will probably be enough for the {wanted} treatments promised to the next.",
     "hardly": "What is left then will probably be too little for the {wanted} treatments promised to the next.",
     "no": "What is left then is too little for the {wanted} treatments promised to the next.",
