@@ -158,3 +158,9 @@ class Inspect(Input):
 
 class Reason(Input):
     reason = Text(max_length=LONGEST_NOTE)
+
+
+class Kept(Reason):
+    """Without a price none is charged for the device: a program has not shown it to anybody who would agree to it."""
+
+    price = Money(required=False, help_text="Of the device, charged at once; left out, it is a fee of `inspect`.")

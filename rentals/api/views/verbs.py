@@ -159,10 +159,10 @@ class ReportLost(BaseVerb):
 
 
 class ReportKept(BaseVerb):
-    """The patient keeps the device."""
+    """The patient keeps the device: hire is charged, and the price of the device where one is given."""
 
     verb = "report_kept"
-    operations = operation("kept", verbs.Reason, "write_off")
+    operations = operation("kept", verbs.Kept, "write_off")
 
     def do(self, rental: Rental, given: dict[str, Any]) -> object:
         return custody.report_kept(rental, **given, **self.who_and_when())

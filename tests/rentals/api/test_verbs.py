@@ -215,6 +215,14 @@ def test_device_that_does_not_come_back_is_written_off_and_settled(api, clinic, 
     )  # two weeks and the fee, less the bond
 
 
+def test_device_that_is_kept_is_charged_at_once_where_a_price_is_given(api, clinic):
+    rental = make.rental(State.ACTIVE, clinic, at=timezone.now() - timedelta(days=2))
+    assert verb(api, rental, "kept", reason="Bought", price="-1")[0] == 400
+    kept = verb(api, rental, "kept", reason="Bought", price="4500.00")[1]
+    charged = {entry["kind"]: entry["amount"] for entry in kept["ledger"]["entries"]}
+    assert (charged["hire"], charged["purchase"]) == ("120.00", "4500.00")
+
+
 def test_moment_further_back_than_three_days_is_a_managers(clinic):
     rental = make.rental(State.ACTIVE, clinic, at=timezone.now() - timedelta(days=20))
     back = {"counter": 0, "parts": [], "at": (timezone.now() - timedelta(days=4)).isoformat()}
