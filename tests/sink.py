@@ -82,9 +82,9 @@ class Sink:
         if self.mode == "slow at RCPT":
             await asyncio.sleep(SLOW_SECONDS)
         if self.mode == "450 at RCPT":
-            return "450 4.2.1 mailbox of <ada@patients.example> is busy"
+            return f"450 4.2.1 mailbox of <{address}> is busy"
         if self.mode == "550 at RCPT":
-            return "550 5.1.1 <ada@patients.example> is unknown here"
+            return f"550 5.1.1 <{address}> is unknown here"
         if self.mode == "550 relay at RCPT":
             return "550 relay not permitted"
         if self.mode == "550 5.7.1 at RCPT":
