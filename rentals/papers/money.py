@@ -207,7 +207,7 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
     """The invoice for what was charged and not invoiced before, numbered without gaps in each clinic.
 
     A tax invoice where the clinic charges GST, of which each amount then holds an eleventh; an adjustment note where
-    more was taken back than charged. Where another patient or payer was recorded since, what was invoiced is taken
+    more was taken back than charged, with GST as the invoice that it adjusts had it. Where another patient or payer was recorded since, what was invoiced is taken
     back by a note to whom it was invoiced to, and invoiced to the right one. The newest one again when there is
     nothing new. Raises `no_abn`, `nothing_to_invoice`, `changed_meanwhile`.
     """
@@ -222,24 +222,48 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
         made = [*take_back_misdirected(rental, made, at, actor), *made]
         invoiced = invoiced_on(made)
         charged = [entry for entry in charges_of(rental) if entry.pk not in invoiced]
-        paper = write_invoice(rental, charged, {}, at, actor) if charged else newest_or_refused(rental, made)
+        written = [
+            write_invoice(rental, entries, {}, at, actor, taxed=taxed)
+            for taxed, entries in by_gst(rental.clinic, charged, made)
+        ]
+        paper = written[-1] if written else newest_or_refused(rental, made)
         lock_of_same_patient(rental)
     return paper
 
 
+def by_gst(clinic: Clinic, entries: list[LedgerEntry], invoices: list[Paper]) -> list[tuple[bool, list[LedgerEntry]]]:
+    """`entries` without and with GST, each as it, or what it takes back, was invoiced before, else as `clinic` charges
+    now; those as now last. `invoices` are newest first."""
+    was = {pk: is_taxed(invoice) for invoice in reversed(invoices) for pk in invoice.facts["entries"]}
+    groups: dict[bool, list[LedgerEntry]] = {not clinic.charges_gst: [], clinic.charges_gst: []}
+    for entry in entries:
+        before = entry.pk if entry.pk in was or entry.reverses is None else entry.reverses.pk
+        groups[was.get(before, clinic.charges_gst)].append(entry)
+    return [(taxed, some) for taxed, some in groups.items() if some]
+
+
+def is_taxed(invoice: Paper) -> bool:
+    """Whether GST was charged on it."""
+    return not invoice.facts["gst_words"]
+
+
 def take_back_misdirected(rental: Rental, made: list[Paper], at: datetime, actor: User) -> list[Paper]:
-    """The note that takes back what was invoiced to somebody else than the rental's patient and payer; none where
-    that is nothing. `made` are the rental's invoices, newest first."""
+    """The notes that take back what was invoiced to somebody else than the rental's patient and payer, newest first:
+    one for what was charged with GST, one for what was without, none where that is nothing. `made` are the rental's
+    invoices, newest first."""
+    if not made or is_for(rental, made[0], PARTIES):
+        return []
     invoiced = invoiced_on(made)
     entries = [entry for entry in charges_of(rental) if entry.pk in invoiced]
-    if not sum(entry.amount for entry in entries) or is_for(rental, made[0], PARTIES):
-        return []
-    facts = made[0].facts
     since_last_note = list(takewhile(lambda invoice: "taken_back" not in invoice.facts, made))
-    corrected = [invoice.number for invoice in reversed(since_last_note)]
-    theirs = {name: facts.get(name) for name in PARTIES}  # an old invoice has no number of its patient
-    note = {**theirs, "entries": [], "taken_back": sorted(invoiced), "corrected": corrected}
-    return [write_invoice(rental, entries, note, at, actor)]
+    theirs = {name: made[0].facts.get(name) for name in PARTIES}  # an old invoice has no number of its patient
+    notes = []
+    for taxed, some in by_gst(rental.clinic, entries, made):
+        corrected = [invoice.number for invoice in reversed(since_last_note) if is_taxed(invoice) == taxed]
+        note = {**theirs, "entries": [], "taken_back": sorted(entry.pk for entry in some), "corrected": corrected}
+        if sum(entry.amount for entry in some):
+            notes.append(write_invoice(rental, some, note, at, actor, taxed=taxed))
+    return notes[::-1]
 
 
 def charges_of(rental: Rental) -> list[LedgerEntry]:
@@ -270,13 +294,16 @@ def next_invoice_number(clinic: Clinic) -> str:
     return f"INV-{clinic.pk}-{made + 1:05d}"
 
 
-def write_invoice(rental: Rental, entries: list[LedgerEntry], note: dict[str, Any], at: datetime, actor: User) -> Paper:
+def write_invoice(
+    rental: Rental, entries: list[LedgerEntry], note: dict[str, Any], at: datetime, actor: User, *, taxed: bool
+) -> Paper:
     """The next invoice of the clinic; with `note` (facts that replace the usual ones), it takes `entries` back.
 
     The caller holds the transaction and the lock under which the numbers are counted.
     """
     number = next_invoice_number(rental.clinic)
-    facts = {**invoice_facts(rental, entries, number, at, corrected=note.get("corrected", [])), **note}
+    corrected = note.get("corrected", [])
+    facts = {**invoice_facts(rental, entries, number, at, corrected=corrected, taxed=taxed), **note}
     content = typeset("invoice", facts, at)
     record_access(actor, [facts["patient_pk"] or rental.patient_id], Access.Action.CHANGED, at)
     return append(
@@ -285,13 +312,12 @@ def write_invoice(rental: Rental, entries: list[LedgerEntry], note: dict[str, An
 
 
 def invoice_facts(
-    rental: Rental, entries: list[LedgerEntry], number: str, at: datetime, *, corrected: list[str]
+    rental: Rental, entries: list[LedgerEntry], number: str, at: datetime, *, corrected: list[str], taxed: bool
 ) -> dict[str, Any]:
     """What an invoice says; with the numbers of those that are `corrected` each amount is taken back."""
     amounts = [-entry.amount if corrected else entry.amount for entry in entries]
     total = sum(amounts, Decimal(0))
     gst = (total / GST_SHARE).quantize(CENT, ROUND_HALF_UP)
-    taxed = rental.clinic.charges_gst
     dates = [["Number", number], ["Date", day(rental.clinic.day_of(at))]]
     return {
         **heading(rental, title_of(total, taxed=taxed), number),

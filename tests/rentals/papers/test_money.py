@@ -10,10 +10,10 @@ from config.models import Clinic
 from patients.models import Access
 from rentals import ledger, payers
 from rentals.correction import correct_patient_of
-from rentals.models import Paper
+from rentals.models import Paper, Rental
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
 from rentals.papers.keeping import keep, papers_of_patient
-from rentals.papers.money import with_parties
+from rentals.papers.money import is_taxed, with_parties
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.papers.reading import says
@@ -171,6 +171,40 @@ class TestInvoice:
         assert [(payer, number[-1]) for payer, number in told] == [
             (rental.patient.name, "1"), (rental.patient.name, "2"), ("Club", "3"), ("Club", "4"), ("Insurer", "5"),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_what_is_taken_back_follows_the_invoice_and_what_is_new_the_setting_of_now(self, before):
+        clinic = taxed_clinic(charges_gst=before)
+        rental = make.rental("returned", clinic)
+        first = invoice(rental)
+        Clinic.objects.update(charges_gst=not before)
+        ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
+        new = invoice(make.inspect(Rental.objects.get(pk=rental.pk), fee="33.00", at=LATER))
+        note = Paper.objects.get(kind="invoice", version=2)
+        assert [is_taxed(paper) for paper in (first, note, new)] == [before, before, not before]
+        assert says(note, "Adjustment note" if before else "Credit note", "−$120.00")
+        assert says(new, "Invoice" if before else "Tax invoice", "$33.00")
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_what_is_invoiced_to_another_keeps_the_gst_that_it_had(self, before):
+        rental = make.rental("returned", taxed_clinic(charges_gst=before))
+        first = invoice(rental)
+        Clinic.objects.update(charges_gst=not before)
+        second = invoice(make.inspect(Rental.objects.get(pk=rental.pk), fee="33.00", at=LATER))
+        rental = payers.set_payer(rental, name="Club", at=LATER, actor=make.reception())
+        invoice(rental)
+        made = Paper.objects.filter(kind="invoice").order_by("version")
+        told = [(is_taxed(one), one.facts["totals"][-1][1], one.facts.get("corrected")) for one in made]
+        assert told == [
+            (before, "$120.00", None),
+            (not before, "$33.00", None),
+            (before, "−$120.00", [first.number]),
+            (not before, "−$33.00", [second.number]),
+            (before, "$120.00", None),
+            (not before, "$33.00", None),
+        ]
+        assert invoice(rental) == made.last()
+        assert made.count() == 6
 
     def test_nothing_is_taken_back_where_nothing_was_left_to_pay(self):
         rental = make.rental("returned", taxed_clinic())
