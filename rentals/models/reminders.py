@@ -21,8 +21,8 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
     def to_judge(self) -> Self:
         """Those not void, with all that decides whether they may be sent; adds `at_risk`."""
         lost_device = Holding.objects.filter(rental=OuterRef("rental"), live=True, device__isnull=True)
-        related = ("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
-        rows = self.filter(void=False).select_related(*related)
+        related = ("rental__patient__contact", "rental__payer", "rental__terms")
+        rows = self.filter(void=False).select_related(*related).defer("rental__terms__text")
         return rows.annotate(at_risk=Exists(lost_device)).order_by("due_at", "pk")
 
 
