@@ -7,7 +7,7 @@ for was surely not sent. Once the body is on its way and no answer comes, nobody
 import re
 import smtplib
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-GO_AHEAD = 354  # the server asks for the body
+OK, GO_AHEAD = 250, 354  # the latter: the server asks for the body
 ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
 # RFC 3463: no such mailbox, no such domain, bad syntax, moved without an address, takes no mail, disabled, no route.
@@ -72,7 +72,7 @@ class _WatchedTLS(_Watched, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Django's SMTP, for one mail a connection, whose connection remembers how far the mail came.
+    """Django's SMTP, whose connection remembers how far the mail came, and can be asked whether it takes another.
 
     A mail's `envelope_sender`, if it has one, is the address to which reports about it come back (RFC 5321 MAIL
     FROM); `From` stays what people see. The mail services' backends know the same attribute.
@@ -81,6 +81,18 @@ class EmailBackend(smtp.EmailBackend):
     @property
     def connection_class(self) -> type[_Watched]:
         return _WatchedTLS if self.use_ssl else _Watched
+
+    def answers(self) -> bool:
+        """Whether the server takes another mail over this connection: it may have hung up, or be gone, since the last.
+
+        From here on the connection speaks of the next mail, for whose body nobody has asked yet.
+        """
+        wire: Any = self.connection
+        wire.body_asked_for = False
+        try:
+            return bool(wire.rset()[0] == OK)
+        except OSError:
+            return False
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         return super().send_messages([_in_envelope(mail) for mail in email_messages])
@@ -110,15 +122,55 @@ def no_such_address(code: int, enhanced: str, words: str = "") -> bool:
 
 def deliver(mail: EmailMessage) -> Delivery:
     """Hand `mail` to the mail server over a connection of its own; every failure of the way is an outcome."""
-    try:
-        connection = get_connection()
-    except Exception as error:  # of whatever class: a set-up that is ours to mend, and nothing was sent
-        return Delivery(Outcome.TRY_AGAIN, f"the mail set-up is wrong ({type(error).__name__})")
-    try:
-        connection.open()
-    except OSError as error:  # every SMTPException is one
-        _close(connection)
-        return Delivery(Outcome.TRY_AGAIN, f"no connection to the mail server ({type(error).__name__})")
+    with closing(Way()) as way:
+        return way.deliver(mail)
+
+
+class Way:
+    """The way to the mail server for mails that follow each other closely; whoever goes it closes it.
+
+    A connection over which the last mail was accepted is kept for the next one, which goes over it only if the server
+    has just answered. That of a mail service is not: it cannot be asked, and a request lost on it would be in doubt.
+    """
+
+    def __init__(self) -> None:
+        self._kept: EmailBackend | None = None
+
+    def deliver(self, mail: EmailMessage) -> Delivery:
+        """Hand `mail` to the mail server; every failure of the way is an outcome."""
+        try:
+            connection = self._take_kept() or get_connection()
+        except Exception as error:  # of whatever class: a set-up that is ours to mend, and nothing was sent
+            return Delivery(Outcome.TRY_AGAIN, f"the mail set-up is wrong ({type(error).__name__})")
+        try:
+            connection.open()
+        except OSError as error:  # every SMTPException is one
+            _close(connection)
+            return Delivery(Outcome.TRY_AGAIN, f"no connection to the mail server ({type(error).__name__})")
+        try:
+            delivery = _hand_over(mail, connection)
+            if delivery.outcome is Outcome.ACCEPTED and isinstance(connection, EmailBackend):
+                self._kept = connection
+        finally:
+            if not self._kept:
+                _close(connection)
+        return delivery
+
+    def close(self) -> None:
+        if self._kept:
+            _close(self._kept)
+
+    def _take_kept(self) -> BaseEmailBackend | None:
+        """The connection kept from the last mail, if the server still answers."""
+        kept, self._kept = self._kept, None
+        if kept and not kept.answers():
+            _close(kept)
+            return None
+        return kept
+
+
+def _hand_over(mail: EmailMessage, connection: BaseEmailBackend) -> Delivery:
+    """Send `mail` over the open `connection`, and say what became of it."""
     wire = getattr(connection, "connection", None)
     try:
         connection.send_messages([mail])
@@ -128,8 +180,6 @@ def deliver(mail: EmailMessage) -> Delivery:
         return _judge(error, in_doubt=getattr(wire, "body_asked_for", True))
     except (ValueError, AnymailError) as error:  # an address or header that no mail can have; before anything is sent
         return Delivery(Outcome.REFUSED, f"the mail could not be written ({type(error).__name__})")
-    finally:
-        _close(connection)
     status = getattr(mail, "anymail_status", None)
     return Delivery(Outcome.ACCEPTED, provider_id=str((status and status.message_id) or "")[:240])
 

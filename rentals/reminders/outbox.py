@@ -6,17 +6,20 @@ and is never sent again by itself. No row stays locked while the mail server is 
 """
 
 import logging
+import math
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
-from config.mail import Delivery, Outcome, deliver
+from config.mail import Delivery, Outcome, Way, deliver
 from config.models import Clinic
 from patients.models import SuppressedAddress
 from rentals.models import Message, Reminder
@@ -27,6 +30,7 @@ from rentals.reminders.recipients import mail_address
 from rentals.reminders.reports import stop_mail
 from rentals.reminders.return_path import mark
 from rentals.reminders.schedule import may_send
+from rentals.reminders.sites import site
 from rentals.reminders.texts import add_keys, attach_papers, write_mail
 
 logger = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ LEASE_RAN_OUT = "the sender stopped before the answer came; it may have been sen
 NOTHING_LEFT = "nothing was left to tell when it was about to be sent"
 
 State = Message.State
+Claimed = tuple[Message, EmailMultiAlternatives | None, list[Reminder]]
 
 
 def due_messages(at: datetime) -> list[int]:
@@ -64,67 +69,101 @@ def to_send(at: datetime) -> Q:
 
 
 def send_due(at: datetime) -> Counter[str]:
-    """Send all that is due, one after the other; returns how many messages ended in which state.
+    """Send all that is due; returns how many messages ended in which state."""
+    return send_each(due_messages(at), at)
+
+
+def send_each(messages: Iterable[int], at: datetime, *, seconds: float = math.inf) -> Counter[str]:
+    """Send `messages` (ids) one after the other, over one way to the mail server; returns how many ended in which
+    state. After so many `seconds` no further one is begun.
 
     The moment moves on with the time the sending takes, so that the leases of late ones hold.
     """
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    for message_id in due_messages(at):
-        try:
-            state = send(message_id, at + timedelta(seconds=time.monotonic() - started))
-        except Exception as error:  # whatever is wrong with one, the others leave
-            complain("message %s could not be sent (%s)", message_id, error)
-            continue
-        counts.update([state] if state else [])
+    with closing(Way()) as way:
+        for message_id in messages:
+            passed = time.monotonic() - started
+            if passed > seconds:
+                break
+            try:
+                state = send(message_id, at + timedelta(seconds=passed), way.deliver)
+            except Exception as error:  # whatever is wrong with one, the others leave
+                complain("message %s could not be sent (%s)", message_id, error)
+                continue
+            counts.update([state] if state else [])
     return counts
 
 
-def send(message_id: int, at: datetime) -> str | None:
-    """Send one message if it waits to be sent and may leave now; returns its state, None when it was left alone."""
+def send(message_id: int, at: datetime, by: Callable[[EmailMultiAlternatives], Delivery] = deliver) -> str | None:
+    """Send one message if it waits to be sent and may leave now, handing its mail over `by` a way to the mail server;
+    returns its state, None when it was left alone."""
     claimed = claim(message_id, at)
     if claimed is None:
         return None
     message, mail, reminders = claimed
-    return settle(message, hand_over(mail, reminders), at, to=mail.to[0]) if mail else message.state
+    return settle(message, hand_over(mail, reminders, by), at, to=mail.to[0]) if mail else message.state
 
 
-def hand_over(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> Delivery:
+def hand_over(
+    mail: EmailMultiAlternatives, reminders: list[Reminder], by: Callable[[EmailMultiAlternatives], Delivery]
+) -> Delivery:
     """Give the mail, with its papers, to the mail server. A paper that cannot be made holds the mail back, not up."""
     try:
         attach_papers(mail, reminders)
     except Exception as error:
         logger.exception("the papers of a message could not be made")
         return Delivery(Outcome.TRY_AGAIN, f"its papers could not be made ({type(error).__name__})")
-    return deliver(mail)
+    return by(mail)
 
 
-def claim(message_id: int, at: datetime) -> tuple[Message, EmailMultiAlternatives | None, list[Reminder]] | None:
+def claim(message_id: int, at: datetime) -> Claimed | None:
     """Make the message ours for one attempt and write its mail; None when it is not to be sent now.
 
     Its reminders are judged again; with none left the message becomes void and has no mail. One whose mail cannot be
     written has none either and is tried again later. A message that finds the minute full stays as it is.
     """
-    waiting = Message.objects.select_related("patient__clinic").filter(to_send(at), pk=message_id)
-    message = waiting.first()
+    message = waiting(message_id, at)
     if message is None or not may_send(message.patient.clinic, at) or not take_place(at):
         return None
+    try:
+        return take_and_write(message, at)
+    except Exception as error:
+        complain("message %s could not be written (%s)", message_id, error)
+        return put_off(message_id, at, f"it could not be written ({type(error).__name__})")
+
+
+def waiting(message_id: int, at: datetime) -> Message | None:
+    """The message if it waits to be sent, its site known; None for any other."""
+    # Asked for by its id alone: with `to_send` PostgreSQL takes the index of all that wait, and looks through it, as
+    # long as it has not counted how many were planned a moment ago.
+    message = Message.objects.select_related("patient").filter(pk=message_id).first()
+    if message is None or message.state not in Message.TO_SEND or message.next_attempt_at > at:
+        return None
+    message.patient.clinic = site(message.patient.clinic_id)
+    return message
+
+
+def take_and_write(message: Message, at: datetime) -> Claimed | None:
+    """Take the message and write its mail, in one transaction: where it cannot be written it was never taken."""
     with transaction.atomic():
         if not take(message, at):
             return None
-        try:
-            with transaction.atomic():
-                reminders = judge_again(message, at)
-                mail = write(message, reminders, at) if reminders else None
-        except Exception as error:
-            complain("message %s could not be written (%s)", message.pk, error)
-            why = f"it could not be written ({type(error).__name__})"
-            release(message, state=State.RETRY, next_attempt_at=at + back_off(message.attempts), why=why)
-            mail, reminders = None, []
-        else:
-            if mail is None:
-                release(message, state=State.VOID, why=NOTHING_LEFT)
+        reminders = judge_again(message, at)
+        mail = write(message, reminders, at) if reminders else None
+        if mail is None:
+            release(message, state=State.VOID, why=NOTHING_LEFT)
     return message, mail, reminders
+
+
+def put_off(message_id: int, at: datetime, why: str) -> Claimed | None:
+    """Count an attempt that came to nothing, for the reason `why`; None where somebody else has the message by now."""
+    message = waiting(message_id, at)
+    with transaction.atomic():
+        if message is None or not take(message, at):
+            return None
+        release(message, state=State.RETRY, next_attempt_at=at + back_off(message.attempts), why=why)
+    return message, None, []
 
 
 def write(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
@@ -142,27 +181,42 @@ def complain(words: str, pk: int, error: Exception) -> None:
 
 
 def take(message: Message, at: datetime) -> bool:
-    """Move the message to `sending` under a claim of its own; False when somebody else was first."""
-    # The conditions stay on columns of this one table: with a join they would move into a subquery,
-    # which PostgreSQL does not ask again after waiting for another sender.
-    waiting = Message.objects.filter(to_send(at), pk=message.pk)
-    token = uuid4()
-    taken = waiting.update(state=State.SENDING, claim=token, lease_until=at + LEASE, attempts=F("attempts") + 1)
-    if taken:
-        message.refresh_from_db(fields=["state", "claim", "lease_until", "attempts"])
+    """Move the message, seen waiting, to `sending` under a claim of its own; False when somebody else was first."""
+    # Each claim counts an attempt, so one with as many as were seen was not claimed since. The conditions stay on
+    # columns of this one table: with a join they would move into a subquery, which PostgreSQL does not ask again
+    # after waiting for another sender.
+    unclaimed = Message.objects.filter(pk=message.pk, attempts=message.attempts, claim=None)
+    ours = {"state": State.SENDING, "claim": uuid4(), "lease_until": at + LEASE, "attempts": message.attempts + 1}
+    taken = unclaimed.update(**ours)
+    vars(message).update(ours if taken else {})
     return bool(taken)
 
 
 def judge_again(message: Message, at: datetime) -> list[Reminder]:
     """Void what must not be sent any more and return what may be; what has to wait leaves the message, and so does
     what is for another reader since it was bundled: of a rental recorded wrongly, or with another payer by now."""
-    carried = Reminder.objects.to_judge().filter(message=message, rental__patient=message.patient_id)
-    ready, _ = sort_out(carried, at)
+    carried = list(Reminder.objects.to_judge().filter(message=message))
+    theirs = [reminder for reminder in carried if reminder.rental.patient_id == message.patient_id]
+    share_what_is_known(message, theirs)
+    ready, _ = sort_out(theirs, at)
     reader = mail_address(message).lower()
     kept = [reminder for reminder in ready if address(reminder) == reader]
-    left = Reminder.objects.filter(message=message, void=False).exclude(pk__in=[reminder.pk for reminder in kept])
-    left.update(message=None)
+    left = [reminder.pk for reminder in carried if not reminder.void and reminder not in kept]
+    if left:
+        Reminder.objects.filter(pk__in=left, void=False).update(message=None)
     return kept
+
+
+def share_what_is_known(message: Message, reminders: list[Reminder]) -> None:
+    """Have message and reminders speak of the same patient, as it is now, and of sites whose hours and words are
+    known, where each would look them up for itself."""
+    sites = {message.patient.clinic_id: message.patient.clinic}
+    for reminder in reminders:
+        reminder.message, rental = message, reminder.rental
+        rental.clinic = sites.get(rental.clinic_id) or sites.setdefault(rental.clinic_id, site(rental.clinic_id))
+    if reminders:
+        message.patient = reminders[0].rental.patient
+        message.patient.clinic = sites.get(message.patient.clinic_id) or site(message.patient.clinic_id)
 
 
 def keep(message: Message, mail: EmailMultiAlternatives) -> None:
@@ -183,7 +237,7 @@ def settle(message: Message, delivery: Delivery, at: datetime, *, to: str = "") 
         Outcome.IN_DOUBT: {"state": State.UNKNOWN},
     }
     changes = possible[delivery.outcome]
-    with transaction.atomic():
+    with transaction.atomic() if delivery.no_such_address else nullcontext():
         ours = release(message, why=delivery.why, **changes)
         if ours and delivery.no_such_address:
             stop_mail(message, to, SuppressedAddress.Why.BOUNCED, at)
@@ -197,7 +251,7 @@ def settle(message: Message, delivery: Delivery, at: datetime, *, to: str = "") 
 
 def release(message: Message, **changes: Any) -> bool:
     """End the claim with `changes`; False when the lease ran out and the sweep ended it before."""
-    ours = Message.objects.filter(pk=message.pk, state=State.SENDING, claim=message.claim)
+    ours = Message.objects.filter(pk=message.pk, claim=message.claim)
     message.state = changes["state"]
     return bool(ours.update(claim=None, lease_until=None, **changes))
 

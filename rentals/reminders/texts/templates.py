@@ -12,15 +12,30 @@ from rentals.models import MessageTemplate
 from rentals.reminders.texts.checking import check_words
 from rentals.reminders.texts.defaults import LANGUAGE, Words, default_words
 
+KEPT_AS = "own_words"
+OwnWords = dict[tuple[str, str], Words]
+
 
 def words_for(clinic: Clinic, kinds: Iterable[str], language: str) -> dict[str, Words]:
-    """The words of each of `kinds` at `clinic` for a reader of `language`, in one query."""
+    """The words of each of `kinds` at `clinic` for a reader of `language`, in one query, or in none where the
+    instance keeps its own words."""
     wanted = set(kinds)
-    rows = latest_versions(clinic).filter(kind__in=wanted, language__in={language, LANGUAGE})
-    own = {(row.kind, row.language): as_words(row) for row in rows if row.text}
+    own: OwnWords | None = vars(clinic).get(KEPT_AS)
+    if own is None:
+        own = own_words(latest_versions(clinic).filter(kind__in=wanted, language__in={language, LANGUAGE}))
     return {
         kind: own.get((kind, language)) or own.get((kind, LANGUAGE)) or default_words(kind) for kind in sorted(wanted)
     }
+
+
+def keep_words(clinic: Clinic) -> None:
+    """Have the instance keep the site's own words, of every kind and language: for many mails, and none of its own."""
+    vars(clinic)[KEPT_AS] = own_words(latest_versions(clinic))
+
+
+def own_words(rows: Iterable[MessageTemplate]) -> OwnWords:
+    """What the site says itself, by kind and language; what it gave up again is not among it."""
+    return {(row.kind, row.language): as_words(row) for row in rows if row.text}
 
 
 def as_words(row: MessageTemplate) -> Words:

@@ -52,8 +52,8 @@ def test_pokes_carry_an_id_and_nothing_of_a_patient(queue):
     [poke] = queue.lrange("celery", 0, -1)
     assert rental.patient.email not in poke.decode()
     message = json.loads(poke)
-    assert message["headers"]["task"] == "rentals.tasks.send_message"
-    assert message["headers"]["argsrepr"] == f"({Message.objects.get().pk},)"
+    assert message["headers"]["task"] == "rentals.tasks.send_messages"
+    assert message["headers"]["argsrepr"] == f"([{Message.objects.get().pk}],)"
 
 
 @pytest.mark.django_db(transaction=True)
