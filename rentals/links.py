@@ -6,6 +6,7 @@ birth. A few wrong ones close a link to an offer for good, and one to the patien
 """
 
 import secrets
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -27,20 +28,30 @@ PORTAL_LINK_LASTS = timedelta(days=365)
 
 def make_link(rental: Rental, *, expires_at: datetime, at: datetime) -> str:
     """A new key to the rental's offer until `expires_at`; those in other mails, to another reader say, open it too."""
-    return add_link(rental, PatientLink.Purpose.OFFER, expires_at=expires_at, at=at)
+    [key] = add_links([rental], PatientLink.Purpose.OFFER, expires_at=expires_at, at=at)
+    return key
 
 
 def make_portal_link(rental: Rental, *, at: datetime) -> str:
     """A new key to the patient's pages about the rental; those in earlier mails go on opening them."""
-    return add_link(rental, PatientLink.Purpose.PORTAL, expires_at=at + PORTAL_LINK_LASTS, at=at)
-
-
-def add_link(rental: Rental, purpose: PatientLink.Purpose, *, expires_at: datetime, at: datetime) -> str:
-    key = secrets.token_urlsafe(32)
-    PatientLink.objects.create(
-        rental=rental, purpose=purpose, key_hash=digest_of(key), created_at=at, expires_at=expires_at
-    )
+    [key] = make_portal_links([rental], at=at)
     return key
+
+
+def make_portal_links(rentals: Collection[Rental], *, at: datetime) -> list[str]:
+    """The same for each of `rentals`, in their order and in one statement."""
+    return add_links(rentals, PatientLink.Purpose.PORTAL, expires_at=at + PORTAL_LINK_LASTS, at=at)
+
+
+def add_links(
+    rentals: Collection[Rental], purpose: PatientLink.Purpose, *, expires_at: datetime, at: datetime
+) -> list[str]:
+    keys = [secrets.token_urlsafe(32) for _ in rentals]
+    PatientLink.objects.bulk_create(
+        PatientLink(rental=rental, purpose=purpose, key_hash=digest_of(key), created_at=at, expires_at=expires_at)
+        for rental, key in zip(rentals, keys, strict=True)
+    )
+    return keys
 
 
 def open_links(rental: Rental, at: datetime) -> QuerySet[PatientLink]:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from email.encoders import encode_base64
 from email.mime.base import MIMEBase
 
+from django.db.models import prefetch_related_objects
 from icalendar import Calendar, Event
 
 from config.models import Clinic
@@ -30,6 +31,7 @@ TELLS_OF = {
 
 def calendar_files(reminders: list[Reminder], at: datetime) -> list[MIMEBase]:
     """One file for each thing with a day that the mail tells of."""
+    prefetch_related_objects([one.rental for one in reminders if one.kind in TELLS_OF], "moves")  # which are counted
     files = {}
     for reminder in reminders:
         what, day = TELLS_OF.get(Kind(reminder.kind), ""), day_of(reminder, at)

@@ -8,6 +8,7 @@ from pathlib import Path
 from css_inline import CSSInliner
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
@@ -18,7 +19,7 @@ from rentals.links import (
     address_of_portal,
     address_without_key,
     make_link,
-    make_portal_link,
+    make_portal_links,
     portal_without_key,
 )
 from rentals.models import LedgerEntry, Message, Reminder
@@ -31,7 +32,7 @@ from rentals.reminders.texts.defaults import Words
 from rentals.reminders.texts.filling import fill_html, fill_text, one_line
 from rentals.reminders.texts.letter import Block, blocks_of
 from rentals.reminders.texts.occasion import Occasion
-from rentals.reminders.texts.placeholders import LETTER, values_of
+from rentals.reminders.texts.placeholders import BACK, LETTER, values_of
 from rentals.reminders.texts.templates import words_for
 from rentals.reminders.texts.unsubscribe import address_of_token, address_without_token, make_token
 
@@ -42,6 +43,7 @@ STYLES = (Path(__file__).parent / "letter.css").read_text(encoding="utf-8")
 def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
     """The mail that tells its recipient all of `reminders` (at least one), true at the moment `at`; without keys."""
     patient, clinic = message.patient, message.patient.clinic
+    prefetch_related_objects([one.rental for one in reminders if one.kind in BACK], "holdings")  # with their parts
     words = words_for(clinic, {LETTER, *(reminder.kind for reminder in reminders)}, patient.language)
     subject, text, html = compose(message, reminders, words, at)
     mail = EmailMultiAlternatives(
@@ -69,9 +71,11 @@ def add_keys(mail: EmailMultiAlternatives, reminders: list[Reminder], at: dateti
 
 
 def add_link_to_pages(mail: EmailMultiAlternatives, reminders: list[Reminder], at: datetime) -> None:
-    for rental in {reminder.rental_id: reminder.rental for reminder in reminders}.values():
-        if portal_without_key(rental) in str(mail.body) + html_of(mail):
-            replace(mail, portal_without_key(rental), address_of_portal(make_portal_link(rental, at=at)))
+    said = str(mail.body) + html_of(mail)
+    hires = {reminder.rental_id: reminder.rental for reminder in reminders}.values()
+    rentals = [rental for rental in hires if portal_without_key(rental) in said]
+    for rental, key in zip(rentals, make_portal_links(rentals, at=at), strict=True):
+        replace(mail, portal_without_key(rental), address_of_portal(key))
 
 
 def add_link_to_offers(mail: EmailMultiAlternatives, reminders: list[Reminder], at: datetime) -> None:
