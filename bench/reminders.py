@@ -1,8 +1,8 @@
 """20,000 reminders due at once: planned, and sent by two worker processes to a mail server on loopback.
 
 Planning stands against plain SQL that inserts as many messages and reminders; sending against two processes of plain
-smtplib that hand the same server the same mail as often, each over a connection of its own as ours do. REMINDERS says
-how many, 20,000 unless set. Fails when planning takes longer than 20 s, or when one is lost or sent twice.
+smtplib that hand the same server the same mail as often, over one connection each. REMINDERS says how many, 20,000
+unless set. Fails when planning takes longer than 20 s, or when one is lost or sent twice.
 """
 
 import json
