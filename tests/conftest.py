@@ -1,8 +1,9 @@
-"""What every test has: its database, its queue, and quick passwords."""
+"""What every test has: its database, its queue, what its module shares, and quick passwords."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import redis
@@ -12,7 +13,43 @@ from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.running import environment_on_this_database
+from tests.shared import end_transaction_of_the_module, transaction_of_the_module
 from tests.template import template_for_a_copy
+
+REAL_TRANSACTIONS = {"transactional_db", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give one worker all tests of a module that share something, so that it is made once."""
+    for item in items:
+        if "module_transaction" in _fixtures_of(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("django_db")
+    if REAL_TRANSACTIONS & _fixtures_of(item) or (marker and marker.kwargs.get("transaction")):
+        end_transaction_of_the_module()
+        if "module_transaction" in _fixtures_of(item):
+            pytest.fail("A test with real transactions cannot see what a module shares in one of its own.")
+
+
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="module")
+def module_transaction(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """For `tests.shared`."""
+    with django_db_blocker.unblock(), transaction_of_the_module():
+        yield
+
+
+@pytest.fixture
+def copies() -> dict[int, Any]:
+    """What this test has copied already: two shared things of one clinic have one clinic in the test, too."""
+    return {}
 
 
 @pytest.fixture(scope="session")
