@@ -9,9 +9,10 @@ import pytest
 import redis
 from django.conf import LazySettings
 from django.db import connection
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.emptying import empty_the_database
 from tests.running import environment_on_this_database
 from tests.shared import end_transaction_of_the_module, transaction_of_the_module
 from tests.template import template_for_a_copy
@@ -78,6 +79,14 @@ def django_db_setup(_template: ExitStack, django_db_setup: None) -> None:
 def _quick_passwords(django_test_environment: None) -> Iterator[None]:
     """For the data that a whole module shares, too."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying() -> Iterator[None]:
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty_the_database(lambda: flush(case)))
         yield
 
 

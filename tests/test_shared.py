@@ -34,5 +34,9 @@ def test_is_as_it_was_made_whatever_another_test_did_to_it(clinic, rental, time)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_is_not_there_for_real_transactions():
+@pytest.mark.parametrize("time", [1, 2])
+def test_real_transactions_find_an_empty_database(time):
+    """Also after a test with real transactions, whatever the rows it wrote are guarded by."""
     assert not Clinic.objects.exists()
+    assert not Rental.objects.exists()
+    make.rental("closed")
