@@ -40,9 +40,9 @@ class Room:
             self.free -= treatments
             self.free_at_pace -= max(treatments, at_pace)
 
-    def holds(self, need: Need) -> bool:
-        """Whether a reservation that shall stay on it can."""
-        blocked, last_day = need.blocked_on(self.device), usable_until(self.device)
+    def holds(self, need: Need, blocked: DateRange) -> bool:
+        """Whether a reservation that shall stay on it, and blocks it on the `blocked` days, can."""
+        last_day = usable_until(self.device)
         patients = {need.patient.pk} if need.patient else set()
         return (
             not any(days.lower < blocked.upper and blocked.lower < days.upper for days in self.busy)
@@ -74,14 +74,17 @@ class Present:
     def reservation(self, holding: Holding) -> Reservation:
         need = need_of_reservation(holding, self.today)
         first, last = need.with_patient
+        room = self.rooms.get(holding.device_id or 0)
+        kept = blocked_days_of(holding, room.device, self.today) if room else None
         return Reservation(
             id=holding.rental_id,
             patient=holding.rental.patient_id,
-            device=holding.device_id if holding.device_id in self.rooms else None,
+            device=holding.device_id if room else None,
             first_day=first.toordinal(),
             last_day=last.toordinal(),
             treatments=need.treatments,
             accepts_unknown=need.accepts_unknown,
+            kept=(kept.lower.toordinal(), kept.upper.toordinal()) if kept else None,
         )
 
 
@@ -116,6 +119,18 @@ def need_of_reservation(holding: Holding, today: date) -> Need:
         accepts_unknown=rental.accepts_unknown_capacity,
         accepts_too_few=bool(rental.capacity_override),
     )
+
+
+def blocked_days_of(holding: Holding, device: Device | None, today: date) -> DateRange:
+    """The local days for which a rental not yet handed over blocks `device` (None: one not known yet).
+
+    The device that it has, for no more than it does already: where the turnaround or the way by courier was set to more
+    days since, they are for what is booked or changed from then on, and nobody loses a device for them.
+    """
+    days = need_of_reservation(holding, today).blocked_on(device)
+    if device is None or device.pk != holding.device_id:
+        return days
+    return DateRange(max(days.lower, holding.blocked.lower), min(days.upper, holding.blocked.upper))
 
 
 def read_present(clinic: Clinic, at: datetime) -> Present:
@@ -237,8 +252,9 @@ def sort_in(holding: Any, present: Present) -> None:
     need = need_of_reservation(holding, present.today)
     if rental.due_on < present.today:  # nobody came to collect it; it wants no treatment any more
         need = replace(need, accepts_too_few=True)
-    if room and stays(holding, room, present) and room.holds(need):
-        room.take(need.blocked_on(room.device), need.treatments)
+    blocked = blocked_days_of(holding, room.device, present.today) if room else None
+    if room and blocked and stays(holding, room, present) and room.holds(need, blocked):
+        room.take(blocked, need.treatments)
         room.patients.add(rental.patient_id)
     elif not rental.pinned:
         present.floating.append(holding)

@@ -16,7 +16,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.booking.capacity import with_capacity
 from rentals.booking.planner import plan
-from rentals.booking.present import PLANNABLE, Present, away, need_of_reservation, read_present
+from rentals.booking.present import PLANNABLE, Present, away, blocked_days_of, read_present
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import record
 from rentals.models import Holding, Rental
@@ -130,7 +130,7 @@ def repair(clinic: Clinic, *, cause: str, at: datetime, actor: User | None) -> R
 def put(holding: Any, device_id: int | None, present: Present, repaired: Repaired) -> None:
     """Write where a reservation goes, and count it among what changed."""
     rental, room = holding.rental, present.rooms.get(device_id or 0)
-    blocked = need_of_reservation(holding, present.today).blocked_on(room.device if room else None)
+    blocked = blocked_days_of(holding, room.device if room else None, present.today)
     if (holding.device_id, holding.blocked) == (device_id, blocked):
         return
     Holding.objects.filter(pk=holding.pk).update(device=device_id, blocked=blocked)

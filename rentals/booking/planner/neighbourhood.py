@@ -89,7 +89,7 @@ def _obstacles(plan: Plan, reservation: Reservation) -> Iterator[set[int]]:
     for device in plan.site.devices_for(reservation):
         start, end = reservation.span_on(device)
         carried = plan.carried[device.id]
-        staying = [row for row in carried if row.span_on(device)[1] <= start or end <= row.first_day]
+        staying = [row for row in carried if row.span_on(device)[1] <= start or end <= row.span_on(device)[0]]
         enough = carries_soundly(device, [*staying, reservation])
         yield {row.id for row in carried if not enough or row not in staying}
 

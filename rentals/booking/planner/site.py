@@ -47,9 +47,13 @@ class Reservation:
     treatments: int
     accepts_unknown: bool
     """Whether it may be on a device of unknown capacity."""
+    kept: tuple[int, int] | None = None
+    """The half-open span of days for which it blocks the device where it is now; None = as any other."""
 
     def span_on(self, device: PlannedDevice) -> tuple[int, int]:
         """The half-open span of days that it blocks `device`."""
+        if self.kept and device.id == self.device:
+            return self.kept
         return self.first_day, self.last_day + device.turnaround + 1
 
     def moves_to(self, device: int | None) -> bool:
