@@ -181,7 +181,9 @@ class Clinic(models.Model):
             left -= max(closes - begins, timedelta(0))
             day = self.next_open_day(day + timedelta(days=1))
         raise Refusal(
-            "clinic_closed", f"{self} stays closed for more than 60 days; enter its opening hours and closures first."
+            "clinic_closed",
+            f"{self} stays closed for more than 60 days; have a manager enter its opening hours and closures "
+            "under Settings first.",
         )
 
     @property
@@ -189,6 +191,7 @@ class Clinic(models.Model):
         return self.terms.latest("version")
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class OpeningHours(models.Model):
     """When a clinic is open on one weekday (0 is Monday), local time."""
 
@@ -210,6 +213,7 @@ class OpeningHours(models.Model):
         return f"{self.clinic} {self.weekday}"
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Closure(models.Model):
     """Local days, both included, on which a clinic stays closed."""
 

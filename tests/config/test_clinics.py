@@ -199,7 +199,7 @@ def test_doors_that_open_while_the_clock_leaps_take_no_hours_away():
 def test_open_hours_that_never_come_are_refused():
     clinic = closed(make.clinic(), "2026-03-03", "2026-05-03")
     assert clinic.after_open_hours(make.NOW, 5) == make.NOW + timedelta(hours=5)
-    with pytest.raises(Refusal, match="enter its opening hours") as refused:
+    with pytest.raises(Refusal, match="enter its opening hours and closures under Settings") as refused:
         clinic.after_open_hours(make.NOW, 6)
     assert refused.value.code == "clinic_closed"
 
