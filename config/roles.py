@@ -47,6 +47,8 @@ MATRIX: dict[str, frozenset[str]] = {
     "messages.watch":       frozenset({                     M,       A}),  # what is late, failed or in doubt
     "messages.write":       frozenset({                     M}),  # the site's words and when they leave
     "terms.write":          frozenset({                     M}),
+    "settings.read":        frozenset({                     M,       A}),  # of a site
+    "settings.write":       frozenset({                     M}),
     "recalls.start":        frozenset({                     M}),
     "recalls.read":         frozenset({R,        C,         M,       A}),  # whom to phone
     "feeds.manage":         frozenset({                     M}),  # lets data out of the house without a sign-in

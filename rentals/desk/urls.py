@@ -20,6 +20,7 @@ from rentals.desk.views import (
     recalls,
     reminder_rules,
     rentals,
+    settings,
     tasks,
     timeline,
     today,
@@ -121,4 +122,10 @@ urlpatterns = [
     path("feeds/<int:pk>/revoke/", feeds.RevokeFeed.as_view(), name="revoke-feed"),
     path("fleet/", fleet.Fleet.as_view(), name="fleet"),
     path("fleet/export/", fleet.FleetExport.as_view(), name="fleet-export"),
+    path("settings/", settings.Settings.as_view(), name="settings"),
+    path("settings/site/", settings.SiteSettings.as_view(), name="site-settings"),
+    path("settings/hours/", settings.OpeningTimes.as_view(), name="opening-times"),
+    path("settings/closures/add/", settings.AddClosure.as_view(), name="add-closure"),
+    path("settings/closures/<int:pk>/remove/", settings.RemoveClosure.as_view(), name="remove-closure"),
+    path("settings/mail/", settings.MailWays.as_view(), name="mail-ways"),
 ]

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -109,15 +108,3 @@ def stopped(site: Clinic) -> list[Stopped]:
         for patient in having:
             owners[patient.stopped][patient.pk] = patient
     return [Stopped(row, list(owners[row.address].values())) for row in addresses]
-
-
-def ways_to_hear() -> list[str]:
-    """How this installation hears of mail that came back later, in words; empty: not at all."""
-    ways = []
-    if settings.EMAIL_SERVICE and settings.WEBHOOK_SECRET:
-        ways.append(f"{settings.EMAIL_SERVICE.capitalize()} tells it by webhook")
-    if settings.BOUNCE_MAILBOX_URL:
-        ways.append("reports are taken from a mailbox every five minutes")
-    if settings.BOUNCE_ADDRESS and not settings.BOUNCE_MAILBOX_URL:
-        ways.append("a mail server may hand reports over with take_bounce")
-    return ways

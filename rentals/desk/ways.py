@@ -34,4 +34,5 @@ WAYS = (
     Way("messages", "Messages", "mail", "messages.watch"),
     Way("terms", "Terms", "file-text", "terms.write"),
     Way("fleet", "Fleet figures", "chart-column", "reports.read"),
+    Way("settings", "Settings", "settings", "settings.read"),
 )

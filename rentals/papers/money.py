@@ -217,7 +217,10 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [INVOICE_LOCK, rental.clinic_id])
         rental = with_parties(rental)
         if not rental.clinic.abn:
-            raise Refusal("no_abn", f"{rental.clinic} has no ABN yet; have a manager enter it, then make the invoice.")
+            raise Refusal(
+                "no_abn",
+                f"{rental.clinic} has no ABN yet; a manager enters it under Settings, then make the invoice.",
+            )
         made = list(papers_of(rental, Paper.Kind.INVOICE))
         made = [*take_back_misdirected(rental, made, at, actor), *made]
         invoiced = invoiced_on(made)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from config.models import Clinic
+from config.site_settings import add_closure
 from devices.models import Allowance, Device, ReadOut, Recall
 from patients.contacts import name_contact
 from patients.models import Patient
@@ -69,6 +70,8 @@ def busy_site() -> Clinic:
     outbox.send_due(now)
     failed = {"status": "failed", "failure": "Not a usage file.", "rejected": [{"line": 2, "reason": "no serial"}]}
     UsageImport.objects.create(created_at=now, name="log.csv", finished_at=now, **failed)
+    later = site.day_of(now) + 28 * DAY  # when what was booked just now is due
+    add_closure(site, first_day=later, last_day=later, reason="Stocktake")
     make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
@@ -156,6 +159,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "usage-import": UsageImport.objects.get(),
         "resolve": Discrepancy.objects.latest("pk"),
         "revoke-feed": CalendarFeed.objects.get(),
+        "remove-closure": site.closures.get(),
         "recall": Recall.objects.get(),
     }
     found = {}

@@ -11,9 +11,10 @@ from django.urls import reverse
 from config.refusals import Refusal
 from patients.models import Access, Patient, SuppressedAddress
 from rentals import tasks
+from rentals.desk.mail_ways import ways_to_hear
 from rentals.desk.page import BasePage
 from rentals.desk.told import can_be_sent_again
-from rentals.desk.watch import watch, ways_to_hear
+from rentals.desk.watch import watch
 from rentals.links import revoke_links
 from rentals.models import Message, Rental
 from rentals.reminders.decide import decide

@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 
 from config.models import User
 from config.roles import MATRIX
+from config.site_settings import add_closure
 from devices.models import Allowance, Device, ReadOut
 from patients.models import Access, Contact, Patient, SuppressedAddress
 from rentals.agreement import current_agreement
@@ -81,6 +82,8 @@ class Things:
         )
         self.paper = current_agreement(self.rental, at=make.NOW)
         self.feed, _ = make_feed(self.clinic, name="Screen", at=make.NOW, actor=make.manager())
+        days = {"first_day": self.clinic.day_of(make.NOW), "last_day": self.clinic.day_of(make.NOW)}
+        self.closure = add_closure(self.clinic, **days, reason="Stocktake")
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
 
@@ -110,6 +113,7 @@ class Things:
             "usage": self.usage_import,
             "discrepancies": self.discrepancy,
             "feeds": self.feed,
+            "settings/closures": self.closure,
             "devices/recalls": self.recall,
             "receipts": self.rental.ledger.first(),
             "papers": self.paper,

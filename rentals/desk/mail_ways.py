@@ -1,0 +1,57 @@
+"""How mail of this installation leaves, and how it is heard that one did not arrive, in words and without secrets."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class WayToHear:
+    """One way in which a report about a mail gets here, what it does in words, and what sets it up."""
+
+    name: str
+    words: str
+    is_set_up: bool
+    set_up_by: str
+
+
+def how_mail_leaves() -> str:
+    """By what each mail is handed over."""
+    if settings.EMAIL_SERVICE:
+        return f"by the mail service {settings.EMAIL_SERVICE.capitalize()}"
+    if settings.EMAIL_URL:
+        return "by a mail server (SMTP)"
+    return "not at all: each is only written to a file on this computer, and reaches nobody"
+
+
+def all_ways_to_hear() -> list[WayToHear]:
+    """The three ways, whether set up or not."""
+    service, mailbox = settings.EMAIL_SERVICE, settings.BOUNCE_MAILBOX_URL
+    # A service has reports come back to itself, so there is nothing that a mail server could hand over.
+    handed_over = bool(settings.BOUNCE_ADDRESS and not mailbox and not service)
+    teller = service.capitalize() if service else "the mail service"
+    return [
+        WayToHear(
+            "Webhook of the mail service",
+            f"{teller} tells it by webhook",
+            bool(service and settings.WEBHOOK_SECRET),
+            "EMAIL_SERVICE and WEBHOOK_SECRET",
+        ),
+        WayToHear(
+            "Mailbox to which mail comes back (IMAP)",
+            "reports are taken from a mailbox every five minutes",
+            bool(mailbox),
+            "BOUNCE_ADDRESS and BOUNCE_MAILBOX_URL",
+        ),
+        WayToHear(
+            "Handed over by the mail server",
+            "a mail server may hand reports over with take_bounce",
+            handed_over,
+            "BOUNCE_ADDRESS and a pipe to manage.py take_bounce",
+        ),
+    ]
+
+
+def ways_to_hear() -> list[str]:
+    """How this installation hears of mail that came back later, in words; empty: not at all."""
+    return [way.words for way in all_ways_to_hear() if way.is_set_up]

@@ -1,0 +1,87 @@
+"""What a clinic sets for itself, as far as it touches its rentals, and whom a closed day catches."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Q
+
+from config.models import Clinic
+from config.refusals import Refusal, invalid
+from config.site_settings import change_site, locked
+from rentals.deciding import deciding
+from rentals.models import Reminder, ReminderRule, Rental
+from rentals.models.states import State
+
+LIVE = (State.RESERVED, State.ACTIVE)
+
+
+def change_settings(clinic: Clinic, settings: Mapping[str, Any]) -> None:
+    """Do what `config.site_settings.change_site` does, and raise what it raises.
+
+    Raises `live_rentals` for another time zone while rentals are live: their days were agreed on by the old one.
+    Raises `invalid` for sending hours that leave a reminder rule of the site with no moment to leave at.
+    """
+    with deciding():
+        site = locked(clinic)
+        refuse_another_time_zone(site, settings.get("time_zone", site.time_zone))
+        change_site(site, settings)
+        refuse_rules_at_night(site)
+
+
+def refuse_another_time_zone(site: Clinic, time_zone: str) -> None:
+    """Raise `live_rentals` where rentals of the site are live and `time_zone` is not its own."""
+    live = Rental.objects.filter(clinic=site, state__in=LIVE).count()
+    if time_zone == site.time_zone or not live:
+        return
+    raise Refusal(
+        "live_rentals",
+        f"{live} rental{' is' if live == 1 else 's are'} reserved or out here, and their days and hours were agreed on "
+        f"by the clock of {site.time_zone}; the time zone can be changed when none is.",
+        field="time_zone",
+    )
+
+
+def refuse_rules_at_night(site: Clinic) -> None:
+    """Raise `invalid` where the site tells a kind of reminder at a time outside its sending hours."""
+    site = Clinic.objects.get(pk=site.pk)
+    at_night = Q(at__lt=site.reminders_from) | Q(at__gte=site.reminders_until)
+    rule = ReminderRule.objects.filter(at_night, clinic=site, enabled=True).order_by("at").first()
+    if rule and rule.at:
+        kind = Reminder.Kind(rule.kind).label
+        raise invalid(
+            "reminders_from" if rule.at < site.reminders_from else "reminders_until",
+            f"“{kind}” is told from {rule.at:%H:%M} on; change the reminder rules first.",
+        )
+
+
+@dataclass(frozen=True)
+class Caught:
+    """A live rental whose patient is expected on a day on which the doors stay closed."""
+
+    reference: str
+    errand: str
+    day: date
+    why: str
+
+
+def caught_by_closed_days(clinic: Clinic, at: datetime) -> list[Caught]:
+    """Pick-ups and returns of live rentals from the local day of `at` on that fall on a closed day, the soonest first.
+
+    They are moved by nobody: opening hours refuse bookings, never a hand-over or a return.
+    """
+    errands = [one for one in errands_of(clinic, clinic.day_of(at)) if not clinic.is_open(one[2])]
+    caught = (Caught(*errand, why=clinic.why_closed(errand[2])) for errand in errands)
+    return sorted(caught, key=lambda one: (one.day, one.reference))
+
+
+def errands_of(clinic: Clinic, today: date) -> Iterator[tuple[str, str, date]]:
+    """Reference, errand and local day of who comes to the desk from `today` on."""
+    coming = Q(state=State.RESERVED, starts_on__gte=today) | Q(state__in=LIVE, due_on__gte=today)
+    rentals: Iterable[Any] = Rental.objects.filter(coming, clinic=clinic).order_by("pk")
+    for rental in rentals:
+        if rental.state == State.RESERVED and rental.starts_on >= today:
+            yield rental.reference, "pick-up", rental.starts_on
+        if rental.due_on >= today:
+            yield rental.reference, "return", rental.due_on

@@ -1,0 +1,283 @@
+"""The pages on which a manager sets a site up: found at their fields, kept to one's sites, told what they catch."""
+
+from datetime import date, time, timedelta
+
+import pytest
+
+from config.models import Clinic
+from config.site_settings import add_closure
+from rentals.booking.offers import offer_next
+from rentals.booking.replan import mend
+from rentals.models import Holding, Reminder, ReminderRule, Rental
+from rentals.reminders.plan import plan_reminders
+from rentals.site_settings import caught_by_closed_days
+from tests import make
+from tests.rentals.desk.desk import Desk
+
+pytestmark = pytest.mark.django_db
+SITE, HOURS, CLOSURE, MAIL = "/settings/site/", "/settings/hours/", "/settings/closures/add/", "/settings/mail/"
+DAY = timedelta(days=1)
+MONDAY = date(2026, 3, 30)  # four weeks after `make.NOW`
+
+
+@pytest.fixture
+def site():
+    return make.clinic("Harbour")
+
+
+@pytest.fixture
+def desk(site):
+    return Desk(make.manager(site))
+
+
+def now(site):
+    """The site as it is now."""
+    return Clinic.objects.get(pk=site.pk)
+
+
+def reserved(site):
+    """A booking from the Monday four weeks on."""
+    return make.book(site, device=make.device(site), starts_on=MONDAY)
+
+
+class TestThisSite:
+    def test_is_saved_as_it_is_proposed_but_for_what_was_changed(self, desk, site):
+        before = Clinic.objects.filter(pk=site.pk).values().get()
+        assert desk.fill_in(SITE, abn="51824753556", legal_name="Harbour Bone Pty Ltd", turnaround_days=2) == 302
+        desk.see(desk.led_to)
+        assert "The settings of this site are saved." in desk.page
+        changed = {"abn": "51 824 753 556", "legal_name": "Harbour Bone Pty Ltd", "turnaround_days": 2}
+        assert Clinic.objects.filter(pk=site.pk).values().get() == before | changed
+
+    @pytest.mark.parametrize(
+        ("field", "value", "said"),
+        [
+            ("abn", "51 824 753 557", "is not an ABN"),
+            ("time_zone", "Sydney", "is not a time zone"),
+            ("holiday_region", "NSW", "is not a region"),
+            ("turnaround_days", "61", "less than or equal to 60"),
+            ("pick_ups_per_day", "0", "greater than or equal to 1"),
+            ("reminders_until", "07:00", "after the one from which"),
+            ("name", "", "required"),
+        ],
+    )
+    def test_says_what_is_wrong_at_its_field(self, desk, site, field, value, said):
+        assert desk.fill_in(SITE, phone="1", **{field: value}) in (400, 422)
+        assert said in desk.problems()[field][0]
+        assert f'aria-describedby="id_{field}' in desk.page
+        assert now(site).phone == ""
+
+    def test_has_a_unit_and_a_sentence_for_each_setting(self, desk):
+        desk.see(SITE)
+        form = desk.answer.context["form"]
+        fields = [field for _, some in form.panels() for field in some]
+        assert {field.name for field in fields} == set(form.fields) - {"site"}
+        assert all(field.help_text.endswith(".") for field in fields)
+
+    def test_keeps_its_time_zone_while_rentals_are_live(self, desk, site):
+        rental = make.rental("active", site)
+        assert desk.fill_in(SITE, time_zone="Australia/Perth") == 409
+        assert "1 rental is reserved or out here" in desk.problems()["time_zone"][0]
+        assert desk.fill_in(SITE, phone="1") == 302
+        make.take_back(rental, at=make.NOW + DAY)
+        assert desk.fill_in(SITE, time_zone="Australia/Perth") == 302
+        assert now(site).time_zone == "Australia/Perth"
+
+    def test_leaves_no_reminder_rule_outside_the_sending_hours(self, desk, site):
+        ReminderRule.objects.create(clinic=site, kind=Reminder.Kind.DUE_TODAY, days=[0], at=time(16))
+        assert desk.fill_in(SITE, reminders_until="15:00") == 400
+        assert "is told from 16:00 on" in desk.problems()["reminders_until"][0]
+        assert now(site).reminders_until == time(18)
+
+    def test_is_not_mixed_up_with_a_site_chosen_meanwhile(self, site):
+        other = make.clinic("Inland")
+        desk = Desk(make.manager(site, other))
+        desk.see(SITE)
+        entries = desk.proposed() | {"phone": "1"}
+        desk.send("/site/", site=other.pk)
+        assert desk.send(SITE, **entries) == 409
+        assert "Inland was chosen after this page was opened" in desk.page
+        assert not Clinic.objects.filter(phone="1").exists()
+
+    def test_is_only_one_s_own(self, site):
+        desk = Desk(make.manager(make.clinic("Inland")))
+        desk.see("/settings/")
+        assert "Settings of Inland" in desk.page
+        assert desk.fill_in(SITE, site=site.pk, phone="1") == 409
+        assert now(site).phone == ""
+
+    def test_leads_to_an_invoice(self, desk, site):
+        rental = make.rental("returned", site)
+        statement = f"/rentals/{rental.reference}/statement/"
+        desk.see(statement)
+        assert f'href="{SITE}#id_abn"' in desk.page
+        desk.send(f"/rentals/{rental.reference}/invoice/")
+        desk.see(desk.led_to)
+        assert "a manager enters it under Settings" in desk.page
+        desk.fill_in(SITE, abn="51 824 753 556")
+        assert desk.send(f"/rentals/{rental.reference}/invoice/") == 302
+        assert "/papers/" in desk.led_to
+        desk.see(statement)
+        assert f"{SITE}#id_abn" not in desk.page
+
+
+class TestOpeningHours:
+    def test_are_saved_by_weekday(self, desk, site):
+        assert desk.fill_in(HOURS, opens_5="", closes_5="", opens_6="10:00", closes_6="12:00", closes_0="20:00") == 302
+        shown = {one.weekday: (one.opens, one.closes) for one in site.opening_hours.all()}
+        assert (5 in shown, shown[6], shown[0]) == (False, (time(10), time(12)), (time(8, 30), time(20)))
+
+    @pytest.mark.parametrize(
+        ("entries", "field", "said"),
+        [
+            ({"closes_2": ""}, "closes_2", "Fill in both times"),
+            ({"opens_2": "18:00"}, "closes_2", "after the opening time"),
+            ({"opens_2": "noon"}, "opens_2", "valid time"),
+            (
+                {f"{end}_{day}": "" for end in ("opens", "closes") for day in range(7)},
+                "opens_0",
+                "at least one weekday",
+            ),
+        ],
+    )
+    def test_say_what_is_wrong_at_the_weekday(self, desk, site, entries, field, said):
+        assert desk.fill_in(HOURS, **entries) in (400, 422)
+        assert said in desk.problems()[field][0]
+        assert site.opening_hours.count() == 6
+
+    def test_name_who_is_expected_on_a_day_that_is_closed_now(self, desk, site):
+        rental = make.rental("active", site, at=make.NOW)
+        later = reserved(site)
+        make.rental("closed", site)
+        desk.see(HOURS)
+        assert "Expected on a closed day" not in desk.page
+        assert desk.fill_in(HOURS, opens_0="", closes_0="") == 302
+        desk.see(desk.led_to)
+        found = {(one.reference, one.errand, one.day) for one in desk.answer.context["caught"]}
+        assert found == {
+            (rental.reference, "return", MONDAY),
+            (later.reference, "pick-up", MONDAY),
+            (later.reference, "return", MONDAY + 28 * DAY),
+        }
+        assert rental.reference in desk.page
+        assert "closed on Mondays" in desk.page
+
+    def test_show_the_public_holidays_of_a_year(self, desk, site):
+        desk.see(HOURS)
+        assert "this site has no region" in desk.page
+        desk.fill_in(SITE, holiday_region="AU-NSW")
+        desk.see(HOURS)
+        days = [day for day, _ in desk.answer.context["holidays"]]
+        assert days[0] == date(2026, 4, 3)
+        assert days[-1] <= date(2027, 3, 2)
+        assert "Good Friday" in desk.page
+
+
+class TestClosures:
+    def test_are_added_and_removed(self, desk, site):
+        assert desk.fill_in(CLOSURE, first_day="2026-04-06", reason="Stocktake") == 302
+        assert now(site).why_closed(date(2026, 4, 6)) == "Stocktake"
+        desk.see(HOURS)
+        assert "Stocktake" in desk.page
+        [closure] = site.closures.all()
+        assert desk.fill_in(f"/settings/closures/{closure.pk}/remove/") == 302
+        assert now(site).is_open(date(2026, 4, 6))
+
+    def test_in_the_wrong_order_are_refused_at_the_last_day(self, desk, site):
+        assert desk.fill_in(CLOSURE, first_day="2026-04-06", last_day="2026-04-05", reason="x") == 400
+        assert desk.problems() == {"last_day": ["Choose the first day or one after it."]}
+
+    def test_say_whom_they_catch_and_move_nobody(self, desk, site):
+        rental = make.rental("active", site, at=make.NOW)
+        desk.fill_in(CLOSURE, first_day="2026-03-28", last_day="2026-04-02", reason="Renovation")
+        desk.see(desk.led_to)
+        assert [one.why for one in desk.answer.context["caught"]] == ["Renovation"]
+        assert Rental.objects.get(pk=rental.pk).due_on == MONDAY
+
+    def test_are_asked_for_in_the_same_number_of_queries_for_one_and_for_three(self, site, django_assert_num_queries):
+        reserved(site)
+        add_closure(site, first_day=MONDAY, last_day=MONDAY, reason="x")
+        for _ in range(2):
+            asked = now(site)
+            with django_assert_num_queries(3):  # rentals, closures, hours
+                assert caught_by_closed_days(asked, make.NOW)
+            reserved(site)
+            reserved(site)
+
+
+class TestWhatFollowsByItself:
+    def test_a_reminder_of_a_day_that_is_closed_now_is_told_before_it(self, desk, site):
+        rental = make.rental("active", site, at=make.NOW)
+        told = MONDAY - 3 * DAY  # the Friday on which "due in 3 days" leaves
+        planned = Reminder.objects.filter(rental=rental, kind=Reminder.Kind.DUE_SOON, occasion__endswith="-3")
+        plan_reminders(site.moment(told - DAY, time(9)))
+        assert not planned.exists()
+        desk.fill_in(CLOSURE, first_day=str(told), reason="Stocktake")
+        plan_reminders(site.moment(told - DAY, time(9)))
+        assert planned.exists()
+
+    def test_an_offer_is_open_for_longer_over_a_closure(self, desk, site):
+        make.device(site)
+        rental = make.waiting(site)
+        today = site.day_of(make.NOW)
+        desk.fill_in(CLOSURE, first_day=str(today + DAY), last_day=str(today + 3 * DAY), reason="Stocktake")
+        offer_next(now(site), make.NOW)
+        rental.refresh_from_db()
+        assert site.day_of(rental.offer_expires_at) == today + 4 * DAY
+
+    def test_the_next_repair_leaves_reservations_their_devices_whatever_the_turnaround(self, desk, site):
+        device = make.device(site)
+        first = make.book(site, device=device)
+        make.book(site, device=device, starts_on=first.due_on + 3 * DAY)
+        desk.fill_in(SITE, turnaround_days=9)
+        make.rental("active", site, at=make.NOW - 40 * DAY)  # overdue, so the plan is repaired
+        mend(make.NOW)
+        assert not Holding.objects.filter(live=True, device=None).exists()
+
+
+class TestHowMailLeaves:
+    @pytest.mark.parametrize(
+        ("variables", "said"),
+        [
+            ({}, "Only an immediate refusal counts."),
+            ({"EMAIL_SERVICE": "postmark"}, "Only an immediate refusal counts."),
+            ({"EMAIL_SERVICE": "postmark", "WEBHOOK_SECRET": "user:hush"}, "Postmark tells it by webhook."),
+            (
+                {"BOUNCE_ADDRESS": "b@c.example", "BOUNCE_MAILBOX_URL": "imaps://me:hush@mail.example/INBOX"},
+                "Reports are taken from a mailbox every five minutes.",
+            ),
+            ({"BOUNCE_ADDRESS": "b@c.example"}, "A mail server may hand reports over with take_bounce."),
+            ({"BOUNCE_ADDRESS": "b@c.example", "EMAIL_SERVICE": "postmark"}, "Only an immediate refusal counts."),
+        ],
+    )
+    def test_says_what_is_heard_and_no_secret(self, site, settings, variables, said):
+        for name in ("EMAIL_SERVICE", "WEBHOOK_SECRET", "BOUNCE_ADDRESS", "BOUNCE_MAILBOX_URL"):
+            setattr(settings, name, variables.get(name, ""))
+        auditor = Desk(make.auditor(site))
+        assert auditor.see(MAIL) == 200
+        assert said in auditor.page
+        assert ("Only an immediate refusal counts." in auditor.page) == said.startswith("Only")
+        assert "hush" not in auditor.page
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("EMAIL_URL", "smtp+tls://me:hush@mail.example:587", "by a mail server (SMTP)"),
+            ("EMAIL_SERVICE", "mailgun", "by the mail service Mailgun"),
+            ("EMAIL_URL", "", "reaches nobody"),
+        ],
+    )
+    def test_says_by_what_it_leaves(self, desk, settings, name, value, said):
+        settings.EMAIL_URL = settings.EMAIL_SERVICE = ""
+        setattr(settings, name, value)
+        desk.see(MAIL)
+        assert said in desk.page
+        assert "hush" not in desk.page
+
+
+def test_an_auditor_reads_the_settings_and_is_led_to_no_change(site):
+    desk = Desk(make.auditor(site))
+    assert desk.see("/settings/") == 200
+    assert "Turnaround (days)" in desk.page
+    assert "none: no invoice can be made" in desk.page
+    assert SITE not in desk.page
