@@ -12,16 +12,21 @@ from rentals.demo.people import Person
 
 SYDNEY, PERTH = "Callus Demo Clinic Sydney", "Callus Demo Clinic Perth"
 ZONES = {SYDNEY: "Australia/Sydney", PERTH: "Australia/Perth"}
+# The business numbers are invented; only their check digits are right.
 REACHED_AT = {
     SYDNEY: {
         "phone": "(02) 5550 0100",
         "email": "sydney@demo-clinic.example",
         "address": "Level 2, 40 Example Street\nSydney NSW 2000",
+        "legal_name": "Callus Demo Clinic Sydney Pty Ltd",
+        "abn": "13 555 010 000",
     },
     PERTH: {
         "phone": "(08) 5550 0200",
         "email": "perth@demo-clinic.example",
         "address": "7 Sample Terrace\nPerth WA 6000",
+        "legal_name": "Callus Demo Clinic Perth Pty Ltd",
+        "abn": "91 555 020 000",
     },
 }
 
@@ -85,7 +90,7 @@ class Site:
 
 
 def open_site(name: str, at: datetime) -> Clinic:
-    """Open the clinic with its usual hours, and say how it is reached and how long its offers are open."""
+    """Open the clinic with its usual hours, and say how it is reached, whose it is and how long its offers are open."""
     clinic = open_clinic(name, time_zone=ZONES[name], at=at)
     Clinic.objects.filter(pk=clinic.pk).update(**REACHED_AT[name], offer_open_hours=OFFER_OPEN_HOURS)
     clinic.refresh_from_db()

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.db import transaction
+from django.db.models import Q
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from config.management.commands.run import _set_up_first_clinic
 from config.models import Clinic, User
+from config.models.clinics import validate_abn
 from devices.models import Device, DeviceModel, Transfer
 from patients.models import Patient
 from rentals.booking.availability import Need, fitting_devices
@@ -104,7 +106,9 @@ class TestDemo:
 
     def test_it_has_two_sites_in_two_time_zones_that_can_be_reached(self):
         assert list(Clinic.objects.values_list("time_zone", flat=True)) == ["Australia/Perth", "Australia/Sydney"]
-        assert not Clinic.objects.filter(phone="").exists()
+        assert not Clinic.objects.filter(Q(phone="") | Q(legal_name="")).exists()
+        for abn in Clinic.objects.values_list("abn", flat=True):
+            validate_abn(abn)
         assert [clinic.opening_hours.count() for clinic in Clinic.objects.all()] == [6, 6]
 
     def test_reception_sees_one_site_and_the_others_see_both(self):
