@@ -15,12 +15,13 @@ from rentals.ledger import pay
 from rentals.models import LedgerEntry, Treatment
 from tests import make
 from tests.raw import assert_refused, sql, without_constraint, without_index
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DEVICE_TIME = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001  a device's clock has no zone
 
 
-@pytest.fixture
+@shared
 def closed_rental():
     return make.rental("closed")
 
