@@ -1,6 +1,6 @@
 """What a clinic sets for itself, as far as it touches its rentals, and whom a closed day catches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -25,8 +25,8 @@ def change_settings(clinic: Clinic, settings: Mapping[str, Any]) -> None:
     """
     with deciding():
         site = locked(clinic)
-        refuse_another_time_zone(site, settings.get("time_zone", site.time_zone))
         change_site(site, settings)
+        refuse_another_time_zone(site, settings.get("time_zone", site.time_zone))
         refuse_rules_at_night(site)
 
 
@@ -71,17 +71,22 @@ def caught_by_closed_days(clinic: Clinic, at: datetime) -> list[Caught]:
 
     They are moved by nobody: opening hours refuse bookings, never a hand-over or a return.
     """
-    errands = [one for one in errands_of(clinic, clinic.day_of(at)) if not clinic.is_open(one[2])]
-    caught = (Caught(*errand, why=clinic.why_closed(errand[2])) for errand in errands)
+    caught = [
+        Caught(reference, errand, day, why)
+        for reference, errand, day in errands_of(clinic, clinic.day_of(at))
+        if (why := clinic.why_closed(day))
+    ]
     return sorted(caught, key=lambda one: (one.day, one.reference))
 
 
 def errands_of(clinic: Clinic, today: date) -> Iterator[tuple[str, str, date]]:
-    """Reference, errand and local day of who comes to the desk from `today` on."""
-    coming = Q(state=State.RESERVED, starts_on__gte=today) | Q(state__in=LIVE, due_on__gte=today)
-    rentals: Iterable[Any] = Rental.objects.filter(coming, clinic=clinic).order_by("pk")
-    for rental in rentals:
-        if rental.state == State.RESERVED and rental.starts_on >= today:
-            yield rental.reference, "pick-up", rental.starts_on
-        if rental.due_on >= today:
-            yield rental.reference, "return", rental.due_on
+    """Reference, errand and local day of who comes to the desk from `today` on; to bring the device back on the day
+    that was named for it, else on the due day."""
+    live = Rental.objects.filter(clinic=clinic, state__in=LIVE).order_by("pk")
+    columns = ("reference", "state", "starts_on", "due_on", "return_expected_at")
+    for reference, state, starts_on, due_on, return_expected_at in live.values_list(*columns):
+        back_on = clinic.day_of(return_expected_at) if return_expected_at else due_on
+        if state == State.RESERVED and starts_on >= today:
+            yield reference, "pick-up", starts_on
+        if back_on >= today:
+            yield reference, "return", back_on

@@ -204,6 +204,16 @@ class TestClosures:
             reserved(site)
             reserved(site)
 
+    def test_count_a_return_on_the_day_that_was_named_for_it(self, site):
+        rental = make.rental("active", site, at=make.NOW)
+        Rental.objects.filter(pk=rental.pk).update(return_expected_at=make.NOW + 24 * DAY)
+        add_closure(site, first_day=MONDAY, last_day=MONDAY, reason="Stocktake")
+        assert caught_by_closed_days(now(site), make.NOW) == []
+        named = MONDAY - 4 * DAY
+        add_closure(site, first_day=named, last_day=named, reason="Training")
+        [caught] = caught_by_closed_days(now(site), make.NOW)
+        assert (caught.reference, caught.errand, caught.day) == (rental.reference, "return", named)
+
 
 class TestWhatFollowsByItself:
     def test_a_reminder_of_a_day_that_is_closed_now_is_told_before_it(self, desk, site):
