@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 
 from config.models import Clinic, OpeningHours
-from config.models.clinics import known_time_zones
+from config.models.clinics import known_time_zones, validate_abn, validate_holiday_region, validate_time_zone
 from config.public_holidays import REGION_OF_ZONE
 from config.site_settings import LARGEST, LONGEST_ADDRESS, Hours
 from rentals.desk.forms.fields import DayField
@@ -17,6 +17,8 @@ from rentals.reminders.texts.occasion import clock_words
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MAY_BE_NONE = {"turnaround_days", "courier_days", "overdue_presumption_days"}  # 0 days
+# Asked by the verb too; here so that all that is wrong is said at once.
+VALIDATORS = {"abn": validate_abn, "time_zone": validate_time_zone, "holiday_region": validate_holiday_region}
 REGIONS = ("AU-ACT", *REGION_OF_ZONE.values())
 
 
@@ -223,6 +225,8 @@ def field_of(setting: Setting) -> forms.Field:
     limits: dict[str, Any] = {}
     if setting.name in LARGEST:
         limits = {"min_value": 0 if setting.name in MAY_BE_NONE else 1, "max_value": LARGEST[setting.name]}
+    if setting.name in VALIDATORS:
+        limits = {"validators": [VALIDATORS[setting.name]]}
     column: Any = Clinic._meta.get_field(setting.name)
     field: forms.Field = column.formfield(label=setting.label, help_text=setting.says, **limits)
     if setting.name in SUGGESTIONS:

@@ -67,6 +67,10 @@ class TestThisSite:
         assert f'aria-describedby="id_{field}' in desk.page
         assert now(site).phone == ""
 
+    def test_says_all_that_is_wrong_at_once(self, desk):
+        assert desk.fill_in(SITE, abn="1", time_zone="Sydney", holiday_region="NSW", turnaround_days="x") == 422
+        assert desk.problems().keys() == {"abn", "time_zone", "holiday_region", "turnaround_days"}
+
     def test_has_a_unit_and_a_sentence_for_each_setting(self, desk):
         desk.see(SITE)
         form = desk.answer.context["form"]
