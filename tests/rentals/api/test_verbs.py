@@ -10,9 +10,11 @@ from config.models import Clinic, User
 from patients.models import Access
 from rentals.api.urls import VERBS
 from rentals.lifecycle import VERB_STATES
+from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
 from tests.rentals.api.client import Api, code
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -44,21 +46,38 @@ def verb(api: Api, rental: Any, name: str, /, **body: Any) -> tuple[int, Any]:
     return api.post(f"/rentals/{rental.reference}/{name}/", body)
 
 
+@shared
+def rentals() -> dict[State, Rental]:
+    """Of each of these states, one."""
+    return {state: make.rental(state) for state in (State.CLOSED, State.ENQUIRY)}
+
+
+@shared
+def days_out() -> Rental:
+    """Handed over two days ago."""
+    return make.rental(State.ACTIVE, at=timezone.now() - timedelta(days=2))
+
+
+@pytest.fixture
+def boss() -> Api:
+    """The API for the manager of all clinics."""
+    return Api(make.manager())
+
+
 @pytest.mark.parametrize("name", VERBS)
-def test_wrong_state_is_judged_before_the_body(api, clinic, name):
+def test_wrong_state_is_judged_before_the_body(boss, rentals, name):
     wrong = next(state for state in (State.CLOSED, State.ENQUIRY) if state not in VERB_STATES[VERBS[name].verb])
-    rental = make.rental(wrong, clinic)
+    rental = rentals[wrong]
     bodies: list[Any] = [{}, {"nonsense": "\0"}, []]
     for body in bodies:
-        answer = api.post(f"/rentals/{rental.reference}/{name}/", body)
+        answer = boss.post(f"/rentals/{rental.reference}/{name}/", body)
         assert code(answer) == (409, "wrong_state", None)
         assert answer[1]["conflict"] == {"reference": rental.reference, "state": wrong}
         assert answer[1]["alternatives"] == []
 
 
-def test_wrong_role_is_judged_before_the_state(clinic):
-    rental = make.rental(State.CLOSED, clinic)
-    answer = verb(Api(make.auditor(clinic)), rental, "return")
+def test_wrong_role_is_judged_before_the_state(rentals):
+    answer = verb(Api(make.auditor()), rentals[State.CLOSED], "return")
     assert code(answer) == (403, "permission_denied", None)
     assert "auditor" in answer[1]["errors"][0]["detail"]
 
@@ -193,32 +212,30 @@ def test_swap_exchanges_the_device_and_keeps_both_holdings(api, clinic):
     ]
 
 
-def test_only_a_clinician_confirms_healing_on_named_imaging(clinic):
-    rental = make.rental(State.ACTIVE, clinic, at=timezone.now() - timedelta(days=2))
+def test_only_a_clinician_confirms_healing_on_named_imaging(days_out):
+    clinic = days_out.clinic
     seen = {"on": str(clinic.day_of(timezone.now())), "imaging": "CT"}
-    assert code(verb(Api(make.reception(clinic)), rental, "healed", **seen))[0] == 403
-    healed = verb(Api(make.clinician(clinic)), rental, "healed", **seen)[1]
+    assert code(verb(Api(make.reception(clinic)), days_out, "healed", **seen))[0] == 403
+    healed = verb(Api(make.clinician(clinic)), days_out, "healed", **seen)[1]
     assert healed["healed"] == seen
     assert healed["state"] == "active"
 
 
 @pytest.mark.parametrize(("name", "condition"), [("lost", "lost"), ("kept", "sold")])
-def test_device_that_does_not_come_back_is_written_off_and_settled(api, clinic, name, condition):
-    rental = make.rental(State.ACTIVE, clinic, at=timezone.now() - timedelta(days=2))
-    device = rental.holdings.get().device
-    assert verb(api, rental, name, reason="It is gone")[1]["state"] == name
-    assert api.get(f"/devices/{device.pk}/")[1]["condition"] == condition
-    closed = verb(api, rental, "inspect", passed=False, checks={}, fees=[{"kind": "device", "amount": "500.00"}])[1]
+def test_device_that_does_not_come_back_is_written_off_and_settled(boss, days_out, name, condition):
+    device = days_out.holdings.get().device
+    assert verb(boss, days_out, name, reason="It is gone")[1]["state"] == name
+    assert boss.get(f"/devices/{device.pk}/")[1]["condition"] == condition
+    closed = verb(boss, days_out, "inspect", passed=False, checks={}, fees=[{"kind": "device", "amount": "500.00"}])[1]
     assert (closed["state"], closed["ledger"]["balance"]) == (
         "closed",
         "320.00",
     )  # two weeks and the fee, less the bond
 
 
-def test_device_that_is_kept_is_charged_at_once_where_a_price_is_given(api, clinic):
-    rental = make.rental(State.ACTIVE, clinic, at=timezone.now() - timedelta(days=2))
-    assert verb(api, rental, "kept", reason="Bought", price="-1")[0] == 400
-    kept = verb(api, rental, "kept", reason="Bought", price="4500.00")[1]
+def test_device_that_is_kept_is_charged_at_once_where_a_price_is_given(boss, days_out):
+    assert verb(boss, days_out, "kept", reason="Bought", price="-1")[0] == 400
+    kept = verb(boss, days_out, "kept", reason="Bought", price="4500.00")[1]
     charged = {entry["kind"]: entry["amount"] for entry in kept["ledger"]["entries"]}
     assert (charged["hire"], charged["purchase"]) == ("120.00", "4500.00")
 
