@@ -1,10 +1,13 @@
-"""A mail sink for every test of the reminders, and the moments they speak of."""
+"""A mail sink for every test of the reminders, and what a module shares."""
 
 from collections.abc import Iterator
 
 import pytest
 from django.conf import LazySettings
 
+from rentals.models import Message
+from tests.rentals.reminders.moments import newly_planned
+from tests.shared import shared
 from tests.sink import Sink
 
 
@@ -17,3 +20,8 @@ def sink(settings: LazySettings) -> Iterator[Sink]:
         settings.EMAIL_TIMEOUT = 1
         settings.DEFAULT_FROM_EMAIL = "Callus <desk@clinic.example>"
         yield sink
+
+
+@shared
+def planned() -> Message:
+    return newly_planned()

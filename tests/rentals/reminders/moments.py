@@ -4,8 +4,9 @@ from datetime import date, datetime, time, timedelta
 
 from config.models import Clinic
 from rentals.agreement import sign
-from rentals.models import ReminderRule, Rental
+from rentals.models import Message, ReminderRule, Rental
 from rentals.models.states import State
+from rentals.reminders.plan import Plan, plan_clinic
 from tests import make
 
 
@@ -42,3 +43,15 @@ def before_due(rental: Rental, days: int, clock: time = time(9)) -> datetime:
 
 def before_start(rental: Rental, days: int = 1, clock: time = time(9)) -> datetime:
     return morning(rental.clinic, rental.starts_on - timedelta(days=days), clock)
+
+
+def plan_at(rental: Rental, at: datetime) -> Plan:
+    """One pass over the rental's clinic alone, whose hours and rules are those of now."""
+    return plan_clinic(Clinic.objects.get(pk=rental.clinic_id), at)
+
+
+def newly_planned(clinic: Clinic | None = None) -> Message:
+    """A message about a rental that is a day overdue, planned at its `created_at`."""
+    rental = overdue(clinic)
+    [message] = plan_clinic(rental.clinic, days_overdue(rental, 1)).messages
+    return Message.objects.get(pk=message)

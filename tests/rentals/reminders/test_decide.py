@@ -9,12 +9,12 @@ from django.db import connection
 from config.refusals import Refusal
 from patients.models import Access
 from rentals.models import Message
-from rentals.reminders import outbox, plan
+from rentals.reminders import outbox
 from rentals.reminders.decide import decide
 from tests import make
 from tests.raw import assert_refused, sql, without_constraint
 from tests.refusals import refused_as
-from tests.rentals.reminders.moments import days_overdue, overdue
+from tests.rentals.reminders.moments import newly_planned
 from tests.rentals.test_indexes import indexes_of
 from tests.threads import at_once
 
@@ -24,19 +24,16 @@ LATER = make.NOW + timedelta(days=30)
 MODES = {"failed": "550 at RCPT", "unknown": "accepted, then dropped", "retry": "450 at RCPT", "sent": "accept"}
 
 
-def message_that_is(state, sink, clinic=None):
-    """A message about an overdue rental that came to `state` by the mail server's answer."""
-    rental = overdue(clinic)
-    at = days_overdue(rental, 1)
-    [message_id] = plan.plan_clinic(rental.clinic, at).messages
+def to_state(message, state, sink):
+    """The message when it has come to `state` by the mail server's answer."""
     sink.mode = MODES[state]
-    assert outbox.send(message_id, at) == state
-    return Message.objects.get(pk=message_id)
+    assert outbox.send(message.pk, message.created_at) == state
+    return Message.objects.get(pk=message.pk)
 
 
 @pytest.mark.parametrize("state", ["failed", "unknown"])
-def test_a_patient_told_by_phone_is_written_down_and_the_state_stays(sink, state):
-    message, actor = message_that_is(state, sink), make.reception()
+def test_a_patient_told_by_phone_is_written_down_and_the_state_stays(planned, sink, state):
+    message, actor = to_state(planned, state, sink), make.reception()
     told = decide(message, TOLD, at=LATER, actor=actor)
     assert told == Message.objects.get()
     for row in (told, Message.objects.get()):
@@ -45,8 +42,8 @@ def test_a_patient_told_by_phone_is_written_down_and_the_state_stays(sink, state
     assert (access.patient, access.action, access.at) == (message.patient, "changed", LATER)
 
 
-def test_the_second_to_tell_by_phone_is_refused_and_the_first_stays(sink):
-    message, first, second = message_that_is("failed", sink), make.reception(), make.reception()
+def test_the_second_to_tell_by_phone_is_refused_and_the_first_stays(planned, sink):
+    message, first, second = to_state(planned, "failed", sink), make.reception(), make.reception()
     decide(message, TOLD, at=LATER, actor=first)
     refusal = refused_as("already_decided", decide, message, TOLD, at=LATER, actor=second)
     assert refusal.message == f"{first} has decided already: told by phone instead. Nothing is left to do."
@@ -55,15 +52,15 @@ def test_the_second_to_tell_by_phone_is_refused_and_the_first_stays(sink):
 
 
 @pytest.mark.parametrize("state", ["retry", "sent"])
-def test_a_message_that_waits_for_no_decision_is_not_decided(sink, state):
-    message, actor = message_that_is(state, sink), make.reception()
+def test_a_message_that_waits_for_no_decision_is_not_decided(planned, sink, state):
+    message, actor = to_state(planned, state, sink), make.reception()
     refused_as("wrong_state", decide, message, TOLD, at=LATER, actor=actor)
     assert (Message.objects.get().decided_at, Access.objects.filter(user=actor).count()) == (None, 0)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_phone_at_once_one_is_written_down(sink):
-    message, staff = message_that_is("unknown", sink), [make.reception() for _ in range(5)]
+    message, staff = to_state(newly_planned(), "unknown", sink), [make.reception() for _ in range(5)]
     callers = iter(staff)
 
     def phone():
@@ -80,14 +77,14 @@ def test_of_many_who_phone_at_once_one_is_written_down(sink):
 
 def test_messages_to_decide_are_those_failed_or_unknown_that_nobody_decided_oldest_first(sink):
     clinic = make.clinic()
-    made = {state: message_that_is(state, sink, clinic) for state in ("unknown", "sent", "failed", "retry")}
+    made = {state: to_state(newly_planned(clinic), state, sink) for state in ("unknown", "sent", "failed", "retry")}
     assert list(Message.objects.to_decide()) == [made["unknown"], made["failed"]]
     decide(made["unknown"], TOLD, at=LATER, actor=make.reception())
     assert list(Message.objects.to_decide()) == [made["failed"]]
 
 
-def test_messages_are_seen_by_staff_of_the_patient_s_clinic(sink):
-    here, elsewhere = (message_that_is("failed", sink) for _ in range(2))
+def test_messages_are_seen_by_staff_of_the_patient_s_clinic(planned, sink):
+    here, elsewhere = (to_state(message, "failed", sink) for message in (planned, newly_planned()))
     assert list(Message.objects.visible_to(make.reception(here.patient.clinic))) == [here]
     assert list(Message.objects.visible_to(make.reception()).to_decide()) == [here, elsewhere]
 
@@ -99,15 +96,15 @@ WRONG_DECISIONS = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_DECISIONS)
-def test_a_decision_has_its_time_and_who_made_it(sink, wrong):
-    message_that_is("failed", sink)
+def test_a_decision_has_its_time_and_who_made_it(planned, sink, wrong):
+    to_state(planned, "failed", sink)
     assert_refused("message_decided_has_who", WRONG_DECISIONS[wrong])
     with without_constraint("rentals_message", "message_decided_has_who"):
         assert sql(WRONG_DECISIONS[wrong]) == 1
 
 
-def test_only_what_is_failed_or_unknown_is_decided(sink):
-    message_that_is("sent", sink)
+def test_only_what_is_failed_or_unknown_is_decided(planned, sink):
+    to_state(planned, "sent", sink)
     decision = (
         "UPDATE rentals_message SET decision = 'told', decided_at = created_at, "
         "decided_by_id = (SELECT min(id) FROM config_user)"
@@ -131,8 +128,8 @@ MANY = """
         LATERAL (SELECT CASE mod(n, 10) WHEN 0 THEN 'failed' WHEN 1 THEN 'unknown' ELSE 'sent' END AS state) s"""
 
 
-def test_what_waits_for_a_person_is_found_from_its_own_index(sink):
-    message_that_is("failed", sink)
+def test_what_waits_for_a_person_is_found_from_its_own_index(planned, sink):
+    to_state(planned, "failed", sink)
     with connection.cursor() as cursor, pgtrigger.ignore():
         cursor.execute(MANY)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -17,7 +17,7 @@ from tests import bounces, make
 from tests.bounces import Mailbox, arf, dsn
 from tests.raw import faulty
 from tests.refusals import refused_as
-from tests.rentals.reminders.moments import days_overdue, overdue
+from tests.rentals.reminders.moments import days_overdue, newly_planned
 from tests.running import CHECKOUT
 
 pytestmark = pytest.mark.django_db
@@ -29,22 +29,24 @@ def bounce_address(settings):
     settings.BOUNCE_ADDRESS = "bounces@clinic.example"
 
 
-def sent(sink, mode="accept"):
-    """A message that was handed to the mail server, and the envelope's sender of its mail."""
-    rental = overdue()
-    at = days_overdue(rental, 1)
-    [message_id] = plan.plan_clinic(rental.clinic, at).messages
+@pytest.fixture
+def sent(planned, sink):
+    return send(planned, sink)
+
+
+def send(message, sink, mode="accept"):
+    """The message when it was handed to the mail server, and the envelope's sender of its mail."""
     sink.mode = mode
-    outbox.send(message_id, at)
-    return Message.objects.get(pk=message_id), sink.senders[-1] if sink.senders else ""
+    outbox.send(message.pk, message.created_at)
+    return Message.objects.get(pk=message.pk), sink.senders[-1] if sink.senders else ""
 
 
 def take(raw, at=HEARD):
     return mailbox.take_reports(reports_in(raw, heard_at=at), source="mailbox", heard_at=at)
 
 
-def test_a_mail_leaves_in_an_envelope_that_names_its_message_and_people_see_the_clinic(sink):
-    message, envelope = sent(sink)
+def test_a_mail_leaves_in_an_envelope_that_names_its_message_and_people_see_the_clinic(sent, sink):
+    message, envelope = sent
     token = token_of(message, message.patient.email)
     assert envelope == return_path(token) == f"bounces+{token}@clinic.example"
     assert len(envelope.split("@")[0]) <= 64
@@ -55,14 +57,14 @@ def test_a_mail_leaves_in_an_envelope_that_names_its_message_and_people_see_the_
     assert message_behind(token) == message
 
 
-def test_without_a_bounce_address_the_envelope_is_the_sender_s(sink, settings):
+def test_without_a_bounce_address_the_envelope_is_the_sender_s(planned, sink, settings):
     settings.BOUNCE_ADDRESS = ""
-    _, envelope = sent(sink)
+    _, envelope = send(planned, sink)
     assert envelope == "desk@clinic.example"
 
 
-def test_a_hard_bounce_is_kept_stops_the_address_and_asks_staff_to_phone(sink):
-    message, envelope = sent(sink)
+def test_a_hard_bounce_is_kept_stops_the_address_and_asks_staff_to_phone(sent):
+    message, envelope = sent
     assert take(dsn(envelope)) == 1
     report = MessageReport.objects.get()
     assert (report.message, report.kind, report.permanent, report.why) == (message, "bounced", True, "550 5.1.1")
@@ -74,8 +76,8 @@ def test_a_hard_bounce_is_kept_stops_the_address_and_asks_staff_to_phone(sink):
     assert "Ask for an address that works" in task.words
 
 
-def test_a_report_counts_once_by_whatever_way_it_comes(sink):
-    _, envelope = sent(sink)
+def test_a_report_counts_once_by_whatever_way_it_comes(sent):
+    _, envelope = sent
     assert [take(dsn(envelope)), take(dsn(envelope)), take(dsn(envelope, quoted="X-Other: copy"))] == [1, 0, 0]
     assert (MessageReport.objects.count(), StaffTask.objects.count()) == (1, 1)
 
@@ -96,8 +98,8 @@ def test_a_report_counts_once_by_whatever_way_it_comes(sink):
         ("4.4.7", "smtp; 451 4.4.7 expired", False),
     ],
 )
-def test_only_a_bounce_about_the_address_itself_stops_it_and_each_bounce_asks_staff(sink, status, diagnosis, permanent):
-    _, envelope = sent(sink)
+def test_only_a_bounce_about_the_address_itself_stops_it_and_each_bounce_asks_staff(sent, status, diagnosis, permanent):
+    _, envelope = sent
     assert take(dsn(envelope, status=status, diagnosis=diagnosis)) == 1
     assert MessageReport.objects.get().permanent == permanent
     assert SuppressedAddress.objects.exists() == permanent
@@ -105,23 +107,23 @@ def test_only_a_bounce_about_the_address_itself_stops_it_and_each_bounce_asks_st
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered"])
-def test_what_is_put_off_or_delivered_is_kept_and_asks_for_nothing(sink, action):
-    _, envelope = sent(sink)
+def test_what_is_put_off_or_delivered_is_kept_and_asks_for_nothing(sent, action):
+    _, envelope = sent
     assert take(dsn(envelope, action=action, status="4.4.1" if action == "delayed" else "2.0.0", diagnosis="")) == 1
     assert MessageReport.objects.get().kind == {"delayed": "deferred"}.get(action, action)
     assert (SuppressedAddress.objects.count(), StaffTask.objects.count()) == (0, 0)
 
 
-def test_a_complaint_stops_the_address(sink):
-    _, envelope = sent(sink)
+def test_a_complaint_stops_the_address(sent):
+    _, envelope = sent
     assert take(arf(envelope)) == 1
     assert MessageReport.objects.get().kind == "complained"
     assert SuppressedAddress.objects.get().why == "complained"
     assert "called unwanted" in StaffTask.objects.get().words
 
 
-def test_who_opts_out_by_the_mail_program_gets_no_more_advice_and_may_want_it_again(sink):
-    message, envelope = sent(sink)
+def test_who_opts_out_by_the_mail_program_gets_no_more_advice_and_may_want_it_again(sent):
+    message, envelope = sent
     patients = Patient.objects.filter(pk=message.patient_id, wants_advice=True)
     assert take(arf(envelope, feedback="opt-out")) == 1
     assert not patients.exists()
@@ -131,8 +133,8 @@ def test_who_opts_out_by_the_mail_program_gets_no_more_advice_and_may_want_it_ag
     assert (SuppressedAddress.objects.count(), StaffTask.objects.count()) == (0, 0)
 
 
-def test_a_payer_who_opts_out_speaks_for_nobody_else(sink):
-    message, _ = sent(sink)
+def test_a_payer_who_opts_out_speaks_for_nobody_else(sent):
+    message, _ = sent
     payer = Payer.objects.create(
         patient=message.patient, name="Insurer", email="claims@payers.example", created_at=make.NOW
     )
@@ -142,32 +144,32 @@ def test_a_payer_who_opts_out_speaks_for_nobody_else(sink):
     assert Patient.objects.get().wants_advice
 
 
-def test_a_report_without_the_envelope_is_known_by_the_header_that_it_quotes(sink):
-    message, _ = sent(sink)
+def test_a_report_without_the_envelope_is_known_by_the_header_that_it_quotes(sent, sink):
+    message, _ = sent
     quoted = f"{HEADER}: {token_of(message, message.patient.email)}"
     assert take(dsn("callus@clinic.example", quoted=quoted)) == 1
-    other, _ = sent(sink)
+    other, _ = send(newly_planned(), sink)
     quoted = f"{HEADER}: {token_of(other, other.patient.email)}"
     assert take(arf("", quoted=quoted)) == 1
 
 
-def forged(envelope):
+def forged(envelope, other):
     token = envelope.split("+")[1].split("@")[0]
     number, mac = token.split(".")
     flipped = ("b" if mac[0] == "a" else "a") + mac[1:]
     return [
         envelope.replace(mac, flipped),
-        envelope.replace(f"{number}.", f"{int(number) + 1}."),
+        envelope.replace(f"{number}.", f"{other.pk}."),
         envelope.replace(f"{number}.", "9999999."),
         envelope.replace(mac, mac[:20]),
         "bounces@clinic.example",
     ]
 
 
-def test_forged_and_foreign_reports_change_nothing(sink):
-    sent(sink)
-    _, envelope = sent(sink)
-    for address in forged(envelope):
+def test_forged_and_foreign_reports_change_nothing(sent, sink):
+    _, envelope = sent
+    other, _ = send(newly_planned(), sink)
+    for address in forged(envelope, other):
         assert take(dsn(address)) == take(arf(address)) == 0
     assert not MessageReport.objects.exists()
     assert not SuppressedAddress.objects.exists()
@@ -175,12 +177,11 @@ def test_forged_and_foreign_reports_change_nothing(sink):
     assert take(dsn(envelope.upper().replace("BOUNCES", "bounces"))) == 1, "letters' case may get lost on the way"
 
 
-def test_without_looking_at_the_mac_a_forged_report_would_count(sink, monkeypatch):
+def test_without_looking_at_the_mac_a_forged_report_would_count(sent, monkeypatch):
     """The negative control of the test above."""
-    sent(sink)
-    _, envelope = sent(sink)
+    message, envelope = sent
     monkeypatch.setattr("rentals.reminders.return_path.constant_time_compare", lambda *_: True)
-    assert take(dsn(forged(envelope)[0])) == 1
+    assert take(dsn(forged(envelope, message)[0])) == 1
 
 
 NO_REPORTS = {
@@ -198,52 +199,52 @@ NO_REPORTS = {
 
 
 @pytest.mark.parametrize("which", NO_REPORTS)
-def test_what_is_no_report_says_nothing(sink, which):
-    _, envelope = sent(sink)
+def test_what_is_no_report_says_nothing(sent, which):
+    _, envelope = sent
     assert take(NO_REPORTS[which].replace(b"{}", envelope.encode())) == 0
     assert not MessageReport.objects.exists()
 
 
-def test_a_bounce_of_an_address_corrected_since_leaves_the_new_one_alone(sink):
-    _, envelope = sent(sink)
+def test_a_bounce_of_an_address_corrected_since_leaves_the_new_one_alone(sent):
+    _, envelope = sent
     Patient.objects.update(email="new@patients.example")
     assert take(dsn(envelope)) == 1
     assert not SuppressedAddress.objects.exists()
     assert StaffTask.objects.get().kind == "phone"
 
 
-def test_a_late_bounce_of_an_address_that_staff_found_right_since_does_not_stop_it_again(sink):
-    message, envelope = sent(sink)
+def test_a_late_bounce_of_an_address_that_staff_found_right_since_does_not_stop_it_again(sent):
+    message, envelope = sent
     SuppressedAddress.objects.create(address=message.patient.email, why="bounced", since=message.sent_at)
     lift(SuppressedAddress.objects.get(), at=HEARD, actor=make.reception())
     take(dsn(envelope), at=HEARD + timedelta(hours=1))
     assert not SuppressedAddress.objects.filter(lifted_at=None).exists()
 
 
-def test_nobody_is_asked_to_phone_a_patient_who_hears_nothing_from_us_any_more(sink):
-    _, envelope = sent(sink)
+def test_nobody_is_asked_to_phone_a_patient_who_hears_nothing_from_us_any_more(sent):
+    _, envelope = sent
     Patient.objects.update(state=Patient.State.DECEASED)
     take(dsn(envelope))
     assert SuppressedAddress.objects.exists()
     assert not StaffTask.objects.exists()
 
 
-def test_an_address_that_the_mail_server_refuses_at_once_gets_no_more_mail(sink):
-    message, _ = sent(sink, "550 at RCPT")
+def test_an_address_that_the_mail_server_refuses_at_once_gets_no_more_mail(planned, sink):
+    message, _ = send(planned, sink, "550 at RCPT")
     assert message.state == "failed"
     assert SuppressedAddress.objects.get().address == message.patient.email
     assert StaffTask.objects.get().kind == "address"
 
 
 @pytest.mark.parametrize("mode", ["552 to the body", "450 at RCPT", "550 5.7.1 at RCPT", "accepted, then dropped"])
-def test_a_refusal_that_is_not_about_the_address_stops_nothing(sink, mode):
-    sent(sink, mode)
+def test_a_refusal_that_is_not_about_the_address_stops_nothing(planned, sink, mode):
+    send(planned, sink, mode)
     assert not SuppressedAddress.objects.exists()
     assert not StaffTask.objects.exists()
 
 
-def test_nothing_is_sent_to_a_suppressed_address_until_it_is_lifted_or_corrected(sink):
-    message, envelope = sent(sink)
+def test_nothing_is_sent_to_a_suppressed_address_until_it_is_lifted_or_corrected(sent):
+    message, envelope = sent
     rental = message.reminders.get().rental
     take(dsn(envelope))
     plan.plan_reminders(days_overdue(rental, 3))
@@ -254,8 +255,8 @@ def test_nothing_is_sent_to_a_suppressed_address_until_it_is_lifted_or_corrected
     assert outbox.send_due(days_overdue(rental, 7)) == {"sent": 1}
 
 
-def test_a_suppression_is_lifted_once_and_it_is_written_who_did(sink):
-    message, envelope = sent(sink)
+def test_a_suppression_is_lifted_once_and_it_is_written_who_did(sent):
+    message, envelope = sent
     take(dsn(envelope))
     suppressed, actor = SuppressedAddress.objects.get(), make.reception()
     lift(suppressed, at=HEARD, actor=actor)
@@ -267,15 +268,15 @@ def test_a_suppression_is_lifted_once_and_it_is_written_who_did(sink):
     assert suppressed.lifted_by == actor
 
 
-def test_a_report_is_never_changed_afterwards(sink):
-    _, envelope = sent(sink)
+def test_a_report_is_never_changed_afterwards(sent):
+    _, envelope = sent
     take(dsn(envelope))
     with pytest.raises(DatabaseError), transaction.atomic():
         MessageReport.objects.update(kind="delivered", permanent=False)
 
 
-def test_the_mailbox_is_emptied_of_reports_once_they_are_taken_and_other_mail_stays(sink, settings):
-    _, envelope = sent(sink)
+def test_the_mailbox_is_emptied_of_reports_once_they_are_taken_and_other_mail_stays(sent, settings):
+    _, envelope = sent
     with Mailbox() as box:
         settings.BOUNCE_MAILBOX_URL = box.url
         report, other = box.put(dsn(envelope)), box.put(NO_REPORTS["out of office"])
@@ -285,8 +286,8 @@ def test_the_mailbox_is_emptied_of_reports_once_they_are_taken_and_other_mail_st
         assert mailbox.take_mailbox(HEARD) == 0
 
 
-def test_a_report_whose_taking_is_not_committed_stays_in_the_mailbox(sink, settings):
-    _, envelope = sent(sink)
+def test_a_report_whose_taking_is_not_committed_stays_in_the_mailbox(sent, settings):
+    _, envelope = sent
     with Mailbox() as box:
         settings.BOUNCE_MAILBOX_URL = box.url
         number = box.put(dsn(envelope))
@@ -315,7 +316,7 @@ def test_without_a_mailbox_there_is_nothing_to_take(settings):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_mail_server_hands_a_report_to_the_command(sink, process_environment):
-    _, envelope = sent(sink)
+    _, envelope = send(newly_planned(), sink)
     for said in (b"1 new report.\n", b"0 new reports.\n"):
         done = subprocess.run(
             [sys.executable, "manage.py", "take_bounce"],

@@ -10,8 +10,8 @@ from rentals.reminders.decide import decide
 from rentals.reminders.resend import resend, why_passed
 from tests import make
 from tests.refusals import refused_as
-from tests.rentals.reminders.moments import days_overdue
-from tests.rentals.reminders.test_decide import message_that_is
+from tests.rentals.reminders.moments import days_overdue, newly_planned
+from tests.rentals.reminders.test_decide import to_state
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -26,8 +26,8 @@ def later(message):
 
 
 @pytest.mark.parametrize("state", ["failed", "unknown", "sent"])
-def test_a_message_is_sent_again_under_the_same_message_id(sink, state):
-    message, actor = message_that_is(state, sink), make.reception()
+def test_a_message_is_sent_again_under_the_same_message_id(planned, sink, state):
+    message, actor = to_state(planned, state, sink), make.reception()
     SuppressedAddress.objects.all().delete()
     again = resend(message, at=later(message), actor=actor)
     sink.mode, before = "accept", sink.message_ids.total()
@@ -40,8 +40,8 @@ def test_a_message_is_sent_again_under_the_same_message_id(sink, state):
 
 
 @pytest.mark.parametrize("state", ["failed", "unknown"])
-def test_that_staff_had_it_sent_again_is_the_decision(sink, state):
-    message, actor = message_that_is(state, sink), make.reception()
+def test_that_staff_had_it_sent_again_is_the_decision(planned, sink, state):
+    message, actor = to_state(planned, state, sink), make.reception()
     SuppressedAddress.objects.all().delete()
     at = later(message)
     resend(message, at=at, actor=actor)
@@ -50,8 +50,8 @@ def test_that_staff_had_it_sent_again_is_the_decision(sink, state):
     assert not Message.objects.to_decide().exists()
 
 
-def test_a_message_is_sent_again_once_and_the_new_one_once_more(sink):
-    message, actor = message_that_is("unknown", sink), make.reception()
+def test_a_message_is_sent_again_once_and_the_new_one_once_more(planned, sink):
+    message, actor = to_state(planned, "unknown", sink), make.reception()
     again = resend(message, at=later(message), actor=actor)
     refused_as("already_decided", resend, message, at=later(message), actor=actor)
     refused_as("wrong_state", resend, again, at=later(message), actor=actor)
@@ -64,7 +64,7 @@ def test_a_message_is_sent_again_once_and_the_new_one_once_more(sink):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_send_it_again_at_once_one_does(sink):
-    message = message_that_is("unknown", sink)
+    message = to_state(newly_planned(), "unknown", sink)
     staff = iter([make.reception() for _ in range(4)])
 
     def press():
@@ -78,19 +78,19 @@ def test_of_many_who_send_it_again_at_once_one_does(sink):
     assert Message.objects.count() == 2
 
 
-def test_what_was_told_by_phone_is_not_sent_again(sink):
-    message, actor = message_that_is("unknown", sink), make.reception()
+def test_what_was_told_by_phone_is_not_sent_again(planned, sink):
+    message, actor = to_state(planned, "unknown", sink), make.reception()
     decide(message, Message.Decision.TOLD, at=later(message), actor=actor)
     refused_as("already_decided", resend, message, at=later(message), actor=actor)
 
 
-def test_what_waits_to_be_sent_is_not_sent_again(sink):
-    message = message_that_is("retry", sink)
+def test_what_waits_to_be_sent_is_not_sent_again(planned, sink):
+    message = to_state(planned, "retry", sink)
     refused_as("wrong_state", resend, message, at=later(message), actor=make.reception())
 
 
-def test_what_there_is_no_reason_for_any_more_is_not_sent_again_and_it_is_said_why(sink):
-    message = message_that_is("unknown", sink)
+def test_what_there_is_no_reason_for_any_more_is_not_sent_again_and_it_is_said_why(planned, sink):
+    message = to_state(planned, "unknown", sink)
     at = later(message)
     assert why_passed(message, at) == []
     make.take_back(rental_of(message), counter=14, at=at)
@@ -100,8 +100,8 @@ def test_what_there_is_no_reason_for_any_more_is_not_sent_again_and_it_is_said_w
     assert Message.objects.to_decide().count() == 1
 
 
-def test_what_comes_back_between_the_button_and_the_sending_is_not_sent(sink):
-    message = message_that_is("unknown", sink)
+def test_what_comes_back_between_the_button_and_the_sending_is_not_sent(planned, sink):
+    message = to_state(planned, "unknown", sink)
     before, at = sink.message_ids.total(), later(message)
     again = resend(message, at=at, actor=make.reception())
     make.take_back(rental_of(message), counter=14, at=at)

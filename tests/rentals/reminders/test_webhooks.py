@@ -13,9 +13,8 @@ from config import mail_service
 from config.urls import urlpatterns as usual
 from patients.models import SuppressedAddress
 from rentals.models import Message, MessageReport, StaffTask
-from rentals.reminders import outbox, plan
+from rentals.reminders import outbox
 from rentals.reminders.return_path import METADATA, token_of
-from tests.rentals.reminders.moments import days_overdue, overdue
 
 pytestmark = pytest.mark.django_db
 urlpatterns = [path("mail/", include(mail_service.webhooks("postmark"))), *usual]
@@ -69,17 +68,14 @@ def postmark(settings):
     service.server_close()
 
 
-def planned():
-    rental = overdue()
-    at = days_overdue(rental, 1)
-    [message] = plan.plan_clinic(rental.clinic, at).messages
-    return message, at
+def send(message):
+    outbox.send(message.pk, message.created_at)
+    return Message.objects.get(pk=message.pk)
 
 
-def sent():
-    message, at = planned()
-    outbox.send(message, at)
-    return Message.objects.get(pk=message)
+@pytest.fixture
+def sent(planned, postmark):
+    return send(planned)
 
 
 def tell(client, event, secret="hook:secret"):
@@ -100,12 +96,11 @@ def bounce(message, kind="HardBounce", details="smtp;550 5.1.1 no such user", **
     }  # fmt: skip
 
 
-def test_a_mail_that_the_service_takes_is_sent_and_bears_its_name_there(postmark):
-    message = sent()
-    assert (message.state, message.provider_id) == ("sent", "b7bc2f4a-e38e")
+def test_a_mail_that_the_service_takes_is_sent_and_bears_its_name_there(sent, postmark):
+    assert (sent.state, sent.provider_id) == ("sent", "b7bc2f4a-e38e")
     [asked] = postmark.asked
-    assert asked["Metadata"] == {METADATA: token_of(message, message.patient.email)}
-    assert {"Name": "Message-ID", "Value": message.message_id} in asked["Headers"]
+    assert asked["Metadata"] == {METADATA: token_of(sent, sent.patient.email)}
+    assert {"Name": "Message-ID", "Value": sent.message_id} in asked["Headers"]
 
 
 @pytest.mark.parametrize(
@@ -120,25 +115,24 @@ def test_a_mail_that_the_service_takes_is_sent_and_bears_its_name_there(postmark
         (0, {}, "unknown", False),
     ],
 )
-def test_each_answer_of_the_service_has_its_state(postmark, status, answer, state, stops):
+def test_each_answer_of_the_service_has_its_state(planned, postmark, status, answer, state, stops):
     postmark.status, postmark.answer = status, answer
-    assert sent().state == state
+    assert send(planned).state == state
     assert SuppressedAddress.objects.exists() == stops
 
 
-def test_a_service_that_is_not_there_is_tried_again(postmark, settings):
+def test_a_service_that_is_not_there_is_tried_again(planned, postmark, settings):
     settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_API_URL": "http://127.0.0.1:1/"}
-    assert sent().state == "retry"
+    assert send(planned).state == "retry"
 
 
-def test_a_bounce_told_by_webhook_is_taken_once_and_stops_the_address(postmark, client):
-    message = sent()
-    assert [tell(client, bounce(message)) for _ in range(2)] == [200, 200]
+def test_a_bounce_told_by_webhook_is_taken_once_and_stops_the_address(sent, client):
+    assert [tell(client, bounce(sent)) for _ in range(2)] == [200, 200]
     report = MessageReport.objects.get()
-    assert (report.message, report.kind, report.permanent) == (message, "bounced", True)
+    assert (report.message, report.kind, report.permanent) == (sent, "bounced", True)
     assert (report.source, report.why) == ("Postmark", "550 5.1.1")
     assert report.at == datetime(2026, 3, 31, 9, tzinfo=UTC)
-    assert SuppressedAddress.objects.get().address == message.patient.email
+    assert SuppressedAddress.objects.get().address == sent.patient.email
     assert StaffTask.objects.get().kind == "address"
 
 
@@ -155,16 +149,15 @@ def test_a_bounce_told_by_webhook_is_taken_once_and_stops_the_address(postmark, 
     ],
 )
 def test_what_the_recipient_s_server_said_counts_before_the_service_s_word_for_it(
-    postmark, client, kind, details, permanent
+    sent, client, kind, details, permanent
 ):
-    tell(client, bounce(sent(), kind, details))
+    tell(client, bounce(sent, kind, details))
     assert MessageReport.objects.get().permanent == permanent
     assert SuppressedAddress.objects.exists() == permanent
 
 
-def test_deliveries_and_complaints_are_kept_and_what_was_opened_is_not(postmark, client):
-    message = sent()
-    name = {"MessageID": "b7bc2f4a-e38e", "Recipient": message.patient.email}
+def test_deliveries_and_complaints_are_kept_and_what_was_opened_is_not(sent, client):
+    name = {"MessageID": "b7bc2f4a-e38e", "Recipient": sent.patient.email}
     tell(client, {"RecordType": "Delivery", "DeliveredAt": "2026-03-31T09:00:00Z", **name})
     tell(client, {"RecordType": "Open", "ReceivedAt": "2026-03-31T09:00:00Z", **name})
     tell(client, {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "BouncedAt": "2026-03-31T09:01:00Z",
@@ -173,22 +166,19 @@ def test_deliveries_and_complaints_are_kept_and_what_was_opened_is_not(postmark,
     assert SuppressedAddress.objects.get().why == "complained"
 
 
-def test_without_the_token_the_service_s_own_name_of_the_mail_counts(postmark, client):
-    message = sent()
-    assert tell(client, bounce(message, Metadata={})) == 200
-    assert MessageReport.objects.get().message == message
+def test_without_the_token_the_service_s_own_name_of_the_mail_counts(sent, client):
+    assert tell(client, bounce(sent, Metadata={})) == 200
+    assert MessageReport.objects.get().message == sent
 
 
-def test_a_webhook_without_the_secret_changes_nothing(postmark, client):
-    message = sent()
-    assert tell(client, bounce(message), secret="hook:wrong") == 400
-    assert client.post("/mail/postmark/tracking/", json.dumps(bounce(message)), "application/json").status_code == 400
+def test_a_webhook_without_the_secret_changes_nothing(sent, client):
+    assert tell(client, bounce(sent), secret="hook:wrong") == 400
+    assert client.post("/mail/postmark/tracking/", json.dumps(bounce(sent)), "application/json").status_code == 400
     assert not MessageReport.objects.exists()
 
 
-def test_what_the_service_tells_of_other_mails_changes_nothing(postmark, client):
-    message = sent()
-    foreign = bounce(message, MessageID="another", Metadata={METADATA: f"{message.pk}.{'a' * 32}"})
+def test_what_the_service_tells_of_other_mails_changes_nothing(sent, client):
+    foreign = bounce(sent, MessageID="another", Metadata={METADATA: f"{sent.pk}.{'a' * 32}"})
     assert tell(client, foreign) == 200
     assert not MessageReport.objects.exists()
     assert not SuppressedAddress.objects.exists()
