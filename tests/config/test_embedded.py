@@ -22,10 +22,32 @@ from config.embedded.support import why_unsupported
 from config.environment import WrongEnvironment
 from tests.running import servers_in
 
+# One worker has them all: most share a folder, so that its database is made once.
+pytestmark = pytest.mark.xdist_group("embedded")
+
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
+def new_servers(tmp_path: Path) -> Iterator[Servers]:
     yield from servers_in(tmp_path / "var")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder whose database was made where no locale is set."""
+    folder = tmp_path_factory.mktemp("embedded") / "var"
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("LANG", "LC_ALL", "LC_CTYPE"):
+            environment.delenv(name, raising=False)
+        for servers in servers_in(folder):
+            with servers.in_use():
+                pass
+            yield folder
+
+
+@pytest.fixture
+def servers(folder: Path) -> Servers:
+    """The servers of that folder, stopped."""
+    return Servers(layout(folder))
 
 
 def ask(servers: Servers, question: str) -> object:
@@ -43,7 +65,8 @@ def other_user_of(folder: Path) -> int:
     return next(user.pw_uid for user in pwd.getpwall() if user.pw_uid not in (0, folder.stat().st_uid))
 
 
-def test_servers_open_no_folder_and_no_port(servers: Servers, tmp_path: Path):
+def test_servers_open_no_folder_and_no_port(new_servers: Servers, tmp_path: Path):
+    servers = new_servers
     before = modes_up_to_root(tmp_path / "var")
     with servers.in_use():
         assert modes_up_to_root(tmp_path / "var") == before
@@ -53,32 +76,31 @@ def test_servers_open_no_folder_and_no_port(servers: Servers, tmp_path: Path):
             assert psutil.Process(server.pid()).net_connections("inet") == []
 
 
-@pytest.mark.parametrize("socket", ["postgres_sockets/.s.PGSQL.5432", "sockets/valkey.sock"])
-def test_nobody_else_can_reach_the_sockets(servers: Servers, socket: str):
+def test_nobody_else_can_reach_the_sockets(servers: Servers):
     with servers.in_use():
-        folder, name = socket.split("/")
-        path = getattr(servers.layout, folder) / name
-        assert path.exists()
-        if os.geteuid() != 0:  # only root can try as somebody else; others have the folder's mode above
-            assert path.parent.stat().st_mode & 0o077 == 0
-            return
-        connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-        tried = subprocess.run(
-            ["/usr/bin/env", "python3", "-c", connect, str(path)],
-            user=other_user_of(path.parent),
-            group=65534,
-            extra_groups=[],
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-        )
-        assert "PermissionError" in tried.stderr
+        for folder, name in (("postgres_sockets", ".s.PGSQL.5432"), ("sockets", "valkey.sock")):
+            assert is_closed_to_others(getattr(servers.layout, folder) / name)
 
 
-def test_database_knows_every_letter_without_a_locale(servers: Servers, monkeypatch: pytest.MonkeyPatch):
-    for name in ("LANG", "LC_ALL", "LC_CTYPE"):
-        monkeypatch.delenv(name, raising=False)
+def is_closed_to_others(path: Path) -> bool:
+    assert path.exists()
+    if os.geteuid() != 0:  # only root can try as somebody else; others have the folder's mode above
+        return path.parent.stat().st_mode & 0o077 == 0
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    tried = subprocess.run(
+        ["/usr/bin/env", "python3", "-c", connect, str(path)],
+        user=other_user_of(path.parent),
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    return "PermissionError" in tried.stderr
+
+
+def test_database_knows_every_letter_without_a_locale(servers: Servers):
     with servers.in_use():
         assert ask(servers, "SELECT upper(normalize('zoe\u0308'))") == "ZO\u00cb"
 
@@ -105,8 +127,6 @@ def test_data_are_there_again_after_a_stop_and_after_a_kill(servers: Servers):
 
 
 def test_server_starts_although_another_program_got_the_number_in_its_stale_file(servers: Servers):
-    with servers.in_use():
-        pass
     user = servers.postgres.user()
     stranger = subprocess.Popen(
         ["sleep", "60"], user=user.pw_uid if user else None, group=user.pw_gid if user else None
@@ -152,7 +172,7 @@ def test_first_to_leave_does_not_stop_the_servers_it_started(servers: Servers):
     assert [server.pid() for server in servers.all] == [None, None]
 
 
-def test_many_commands_at_once_share_one_pair_of_servers(tmp_path: Path, servers: Servers):
+def test_many_commands_at_once_share_one_pair_of_servers(tmp_path: Path, new_servers: Servers):
     code = (
         "import sys, psycopg; from pathlib import Path; from config.embedded.servers import Servers;"
         "from config.embedded.layout import layout\n"
@@ -164,10 +184,10 @@ def test_many_commands_at_once_share_one_pair_of_servers(tmp_path: Path, servers
         for _ in range(6)
     ]
     assert [command.communicate(timeout=60)[0].strip() for command in commands] == ["7"] * 6
-    assert [server.pid() for server in servers.all] == [None, None]
+    assert [server.pid() for server in new_servers.all] == [None, None]
 
 
-@pytest.mark.parametrize("name", ["d" * 120, "with blank, and comma", "with%20 and ?db=3"])
+@pytest.mark.parametrize("name", ["d" * 120, "with blank, comma, %20 and ?db=3"])
 def test_servers_start_in_a_folder_whose_name_does_not_fit_an_address(name: str):
     with tempfile.TemporaryDirectory() as short:  # so that it is the name alone that does not fit
         for servers in servers_in(Path(short, name, "var")):
@@ -178,11 +198,12 @@ def test_servers_start_in_a_folder_whose_name_does_not_fit_an_address(name: str)
 
 
 def test_start_that_fails_says_why(servers: Servers):
-    with servers.in_use():
-        pass
-    (servers.layout.postgres_data / "PG_VERSION").write_text("12\n")
+    version = servers.layout.postgres_data / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("12\n")
     with pytest.raises(WrongEnvironment, match=r"(?s)postgres does not start.*incompatible"), servers.in_use():
         pass
+    version.write_text(right)
 
 
 def test_folder_that_is_not_ours_is_refused(tmp_path: Path):

@@ -5,8 +5,13 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.test import override_settings
+
+from config.checks import refuse_wrong_set_up
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RIGHT = {
@@ -35,22 +40,41 @@ def test_right_set_up_passes_the_deployment_check_without_a_word(tmp_path: Path)
     assert checked.stdout == "System check identified no issues (0 silenced).\n"
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"SECRET_KEY": ""}, "SECRET_KEY is missing or shorter than 50 characters"),
-        ({"SECRET_KEY": "short"}, "SECRET_KEY is missing or shorter than 50 characters"),
-        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS does not say"),
-        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS does not say"),
-        ({"EMAIL_URL": ""}, "EMAIL_URL is not set"),
-        ({"USAGE_GATEWAY_URL": "http://gateway.example"}, "USAGE_GATEWAY_URL is not https"),
-        ({"BOUNCE_MAILBOX_URL": "imap://a:b@mail.example/INBOX"}, "BOUNCE_MAILBOX_URL is not imaps"),
-    ],
-)
-def test_wrong_set_up_does_not_start(tmp_path: Path, changed: dict[str, str], said: str):
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"SECRET_KEY": ""}, "SECRET_KEY is missing or shorter than 50 characters"),
+    ({"SECRET_KEY": "short"}, "SECRET_KEY is missing or shorter than 50 characters"),
+    ({"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS does not say"),
+    ({"ALLOWED_HOSTS": ["*"]}, "ALLOWED_HOSTS does not say"),
+    ({"EMAIL_URL": ""}, "EMAIL_URL is not set"),
+    ({"USAGE_GATEWAY_URL": "http://gateway.example"}, "USAGE_GATEWAY_URL is not https"),
+    ({"BOUNCE_MAILBOX_URL": "imap://a:b@mail.example/INBOX"}, "BOUNCE_MAILBOX_URL is not imaps"),
+]
+
+
+@pytest.fixture
+def right(settings: LazySettings) -> LazySettings:
+    """The settings of a deployment with which it starts."""
+    settings.LOCAL = False
+    settings.ALLOWED_HOSTS = [RIGHT["ALLOWED_HOSTS"]]
+    settings.EMAIL_URL, settings.SECRET_KEY = RIGHT["EMAIL_URL"], RIGHT["SECRET_KEY"]
+    settings.USAGE_GATEWAY_URL = settings.BOUNCE_MAILBOX_URL = ""
+    refuse_wrong_set_up()
+    return settings
+
+
+@pytest.mark.parametrize(("changed", "said"), WRONG)
+def test_one_wrong_setting_is_refused(right: LazySettings, changed: dict[str, Any], said: str):
+    with override_settings(**changed), pytest.raises(SystemExit) as refused:
+        refuse_wrong_set_up()
+    assert said in str(refused.value)
+
+
+def test_wrong_set_up_does_not_start_and_says_all_that_is_wrong(tmp_path: Path):
+    changed = {name: value for one, _ in WRONG for name, value in one.items()}
+    changed["ALLOWED_HOSTS"] = ",".join(changed["ALLOWED_HOSTS"])
     started = python("-c", "import config.wsgi", tmp_path=tmp_path, **changed)
     assert started.returncode == 1
-    assert said in started.stderr
+    assert [said for _, said in WRONG if said not in started.stderr] == []
     assert "Traceback" not in started.stderr
 
 
