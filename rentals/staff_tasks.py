@@ -10,6 +10,7 @@ from patients.access import record_access
 from patients.models import Access, Patient
 from rentals.deciding import deciding
 from rentals.models import Reminder, Rental, StaffTask
+from rentals.reminders.by_phone import say_today
 
 
 def ask_staff(
@@ -90,7 +91,8 @@ def may_do(task: StaffTask, user: User) -> bool:
 
 
 def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTask:
-    """Write down that a task is done, by whom and with what result. A change of the patient's record (I10).
+    """Write down that a task is done, by whom and with what result; of a call, what was to be said then. A change of
+    the patient's record (I10).
 
     Raises `not_yours` (403) for who may not, `already_done` the second time.
     """
@@ -98,8 +100,9 @@ def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTa
         whose = For(task.for_role).label.lower()
         raise Refusal("not_yours", f"This is for a {whose} to decide; tell them what you know of it.", status=403)
     with deciding():
+        say_today([task], at)
         done = StaffTask.objects.filter(pk=task.pk, done_at=None)
-        mine = done.update(done_at=at, done_by=actor, note=note.strip())
+        mine = done.update(done_at=at, done_by=actor, note=note.strip(), words=task.words)
         task = StaffTask.objects.select_related("done_by").get(pk=task.pk)
         if not mine:
             who = str(task.done_by) if task.done_by else "Callus, for it was not needed any more"

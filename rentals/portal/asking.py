@@ -5,7 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf.locale import LANG_INFO
+from django.forms import BaseForm
+from django.http import HttpResponse
 
+from rentals.arranged import arranged_return
 from rentals.patient_requests import (
     ask_for_extension,
     choose_return_slot,
@@ -57,6 +60,9 @@ class ReturnSlot(BaseAskingPage):
 
     def form_arguments(self) -> dict[str, Any]:
         return {"rental": self.rental, "at": self.now}
+
+    def show_form(self, form: BaseForm, status: int = 200) -> HttpResponse:
+        return self.show(form=form, arranged=arranged_return(self.rental), status=status)
 
     def act(self, entries: Mapping[str, Any]) -> None:
         choose_return_slot(self.rental, at=self.now, **entries)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from devices.models import Device
 from rentals import ledger
 from rentals.agreement import needs_signature
+from rentals.arranged import arranged_return
 from rentals.models import Rental, StaffTask
 from rentals.models.states import State
 from rentals.portal.page import BasePatientPage, for_patients
@@ -28,6 +29,7 @@ class Home(BasePatientPage):
             device=device_of(rental),
             hours=self.clinic.hours_on(rental.starts_on),
             is_ending=rental.healed_on or rental.due_on - self.today <= ENDING,
+            arranged=arranged_return(rental),
             is_late=rental.state == State.ACTIVE and rental.due_on < self.today,
             to_sign=needs_signature(rental),
             bond_due=ledger.bond_due(rental),

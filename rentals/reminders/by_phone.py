@@ -1,14 +1,18 @@
-"""What staff say by phone: where no mail can tell it, once, with the words; and what they chase (I8)."""
+"""What staff say by phone: where no mail can tell it, once; and what they chase (I8).
+
+The words to say name days, so they are made when a call is shown (`say_today`), and kept once it is made.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from config.models import Clinic
-from rentals.models import Reminder, StaffTask
+from rentals.models import Reminder, Rental, StaffTask
 from rentals.models.reminders import ReminderQuerySet
 from rentals.reminders.rules import PHONED_KINDS, PHONED_THOUGH_OPTED_OUT, Kind, rules_of
 from rentals.reminders.schedule import steps_of
 from rentals.reminders.texts import words_of
+from rentals.reminders.texts.occasion import day_words
 
 Why = Reminder.Why
 NO_MAIL_CAN = frozenset({Why.NO_EMAIL, Why.BOUNCED, Why.COMPLAINED})
@@ -41,28 +45,37 @@ def call_for(reminder: Reminder) -> Reminder:
 def ask_to_phone(rentals: Iterable[int], at: datetime) -> None:
     """Give each call about the rentals (ids) that no task was made for its task."""
     untold = Reminder.objects.filter(rental__in=rentals, channel=Reminder.Channel.PHONE, void=False, staff_task=None)
-    calls = list(for_words(untold))
-    tasks = [
-        StaffTask(
-            clinic_id=call.rental.clinic_id,
-            patient_id=call.rental.patient_id,
-            rental=call.rental,
-            reminder=call,
-            kind=StaffTask.Kind.PHONE,
-            subject=f"reminder-{call.pk}",
-            words=words,
-            opened_at=at,
-            due_at=max(call.due_at, at),
-        )
-        for call, words in zip(calls, words_of(calls, at), strict=True)
-    ]
-    StaffTask.objects.bulk_create(tasks, ignore_conflicts=True)
+    StaffTask.objects.bulk_create(
+        (
+            StaffTask(
+                clinic_id=call.rental.clinic_id,
+                patient_id=call.rental.patient_id,
+                rental=call.rental,
+                reminder=call,
+                kind=StaffTask.Kind.PHONE,
+                subject=f"reminder-{call.pk}",
+                opened_at=at,
+                due_at=max(call.due_at, at),
+            )
+            for call in untold.select_related("rental").order_by("pk")
+        ),
+        ignore_conflicts=True,
+    )
 
 
-def for_words(calls: ReminderQuerySet) -> ReminderQuerySet:
-    """The calls, in order, with what their words say of rentals, read at once for all."""
-    related = calls.select_related("rental__clinic", "rental__patient__contact", "rental__payer", "rental__terms")
-    return related.prefetch_related("rental__holdings").order_by("pk")
+def say_today(tasks: Iterable[StaffTask], at: datetime) -> None:
+    """Give those of `tasks` that are calls to be made the words to say at the moment `at`; in a constant number of
+    queries. The database keeps none of them."""
+    to_make = {task.reminder_id: task for task in tasks if task.reminder_id and not task.done_at}
+    calls = with_rentals(Reminder.objects.filter(pk__in=to_make)) if to_make else []
+    for call, words in zip(calls, words_of(calls, at), strict=True):
+        to_make[call.pk].words = words
+
+
+def with_rentals(calls: ReminderQuerySet) -> list[Reminder]:
+    """The calls, in order, with their rentals, those whom they are about, and their tasks."""
+    people = ("rental__patient__contact", "rental__payer")
+    return list(calls.select_related("rental__clinic", "rental__terms", *people, "staff_task").order_by("pk"))
 
 
 def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:
@@ -87,7 +100,7 @@ def chase(reminders: Iterable[Reminder], clinic: Clinic, at: datetime) -> None:
                 rental=reminder.rental,
                 kind=StaffTask.Kind.CHASE,
                 subject=f"{reminder.rental.reference} {reminder.occasion}",
-                words=words_to_chase(reminder, clinic, at),
+                words=words_to_chase(reminder.rental),
                 opened_at=at,
                 due_at=at,
             )
@@ -104,9 +117,8 @@ def told_by_phone(rentals: Iterable[int]) -> set[tuple[int, str]]:
     return set(calls.values_list("rental", "occasion"))
 
 
-def words_to_chase(reminder: Reminder, clinic: Clinic, at: datetime) -> str:
-    days = (clinic.day_of(at) - reminder.rental.due_on).days
+def words_to_chase(rental: Rental) -> str:
     return (
-        f"Rental {reminder.rental.reference} is {days} days overdue, and reminders have not brought the device back. "
-        "Get in touch with the patient, agree on a day for the return, and write down what was said."
+        f"Rental {rental.reference} was due back on {day_words(rental.due_on)}, and reminders have not brought the "
+        "device back. Get in touch with the patient, agree on a day for the return, and write down what was said."
     )

@@ -4,18 +4,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q, TextField, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.functions import Concat
 
 from config.models import Clinic
-from rentals.models import Reminder, StaffTask
+from rentals.models import Reminder, Rental, StaffTask
 from rentals.models.reminders import ReminderQuerySet
 from rentals.models.states import State
-from rentals.reminders.by_phone import for_words
+from rentals.reminders.by_phone import with_rentals
 from rentals.reminders.finding import passed
 from rentals.reminders.judge import worth_telling
 from rentals.reminders.rules import Kind
-from rentals.reminders.texts import words_of
 
 Channel, SUPERSEDED = Reminder.Channel, Reminder.Why.SUPERSEDED
 
@@ -31,7 +30,7 @@ def review_calls(clinic: Clinic, at: datetime) -> None:
     judged = [(call, why or (SUPERSEDED if call.pk in over else None)) for call, why in worth_telling(calls, at)]
     give_up([(call, why) for call, why in judged if why], at)
     take_up_again(clinic, at)
-    put_right(clinic, at)
+    put_right(clinic)
     give_up_chasing(clinic, at)
 
 
@@ -48,7 +47,7 @@ def open_calls(clinic: Clinic) -> list[Reminder]:
 
 def not_made(clinic: Clinic, reminders: ReminderQuerySet) -> list[Reminder]:
     calls = reminders.filter(rental__clinic=clinic, channel=Channel.PHONE, staff_task__done_by=None)
-    found = list(for_words(calls).select_related("staff_task"))
+    found = with_rentals(calls)
     for call in found:
         call.rental.clinic = clinic  # whose hours are known
     return found
@@ -73,22 +72,21 @@ def give_up(calls: Sequence[tuple[Reminder, Reminder.Why]], at: datetime) -> Non
 
 def take_up_again(clinic: Clinic, at: datetime) -> None:
     """Have staff make those calls after all that were given up because of how things stood and that stand so again,
-    unless a mail has told the same: each task is open again, with the words of today."""
+    unless a mail has told the same: each task is open again."""
     given_up = Reminder.objects.filter(passed(), ~mailed_too(), due_at__lte=at, rental__ended_at=None)
     judged = worth_telling(not_made(clinic, given_up.filter(staff_task__isnull=False)), at)
-    again = [call for call, why in judged if not why]
-    Reminder.objects.filter(pk__in=[call.pk for call in again]).update(void=False, why="")
-    for call, words in zip(again, words_of(again, at), strict=True):
-        task = StaffTask.objects.filter(reminder=call, done_by=None)
-        task.update(done_at=None, note="", opened_at=at, due_at=at, words=words)
+    again = [call.pk for call, why in judged if not why]
+    if again:
+        Reminder.objects.filter(pk__in=again).update(void=False, why="")
+        made_anew = {"done_at": None, "note": "", "opened_at": at, "due_at": at}
+        StaffTask.objects.filter(reminder__in=again, done_by=None).update(**made_anew)
 
 
-def put_right(clinic: Clinic, at: datetime) -> None:
+def put_right(clinic: Clinic) -> None:
     """Let staff call the right patient where the rental was recorded for somebody else."""
-    astray = Reminder.objects.filter(rental__clinic=clinic, staff_task__done_at=None, staff_task__isnull=False)
-    calls = list(for_words(astray.exclude(staff_task__patient=F("rental__patient"))))
-    for call, words in zip(calls, words_of(calls, at), strict=True):
-        StaffTask.objects.filter(reminder=call).update(patient=call.rental.patient, words=words)
+    calls = StaffTask.objects.filter(clinic=clinic, done_at=None, reminder__isnull=False)
+    theirs = Rental.objects.filter(pk=OuterRef("rental")).values("patient")
+    calls.exclude(patient=F("rental__patient")).update(patient=Subquery(theirs))
 
 
 def give_up_chasing(clinic: Clinic, at: datetime) -> None:

@@ -16,6 +16,7 @@ from rentals.desk.forms.tasks import TaskDoneForm
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.models import StaffTask
 from rentals.models.staff_tasks import StaffTaskQuerySet
+from rentals.reminders.by_phone import say_today
 from rentals.staff_tasks import do_task
 
 ROWS_A_PAGE = 25
@@ -59,6 +60,7 @@ class Tasks(BasePage):
         narrowed = TaskFilter({"state": "open", **request.GET.dict()}, tasks, request=request)
         right = narrowed.is_valid()
         shown = Paginator(narrowed.qs if right else tasks.none(), ROWS_A_PAGE).get_page(request.GET.get("page"))
+        say_today(shown.object_list, self.now)
         self.record({task.patient_id for task in shown}, Access.Action.LISTED)
         return self.show(shown=shown, filter=narrowed, form=TaskDoneForm(), status=200 if right else 422)
 
@@ -79,8 +81,9 @@ class DoTask(BaseFormPage):
         return self.go(reverse("tasks"), f"Done: {done.get_kind_display()}.")
 
     def context(self) -> dict[str, Any]:
-        self.task.refresh_from_db(fields=["done_at", "done_by", "note"])
+        self.task.refresh_from_db(fields=["done_at", "done_by", "note", "words"])
         self.record([self.task.patient_id])
+        say_today([self.task], self.now)
         return {"task": self.task, "back": reverse("tasks")}
 
 

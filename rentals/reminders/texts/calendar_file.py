@@ -12,6 +12,7 @@ from django.db.models import prefetch_related_objects
 from icalendar import Calendar, Event
 
 from config.models import Clinic
+from rentals.arranged import arranged_return
 from rentals.models import Reminder, Rental
 from rentals.reminders.texts.filling import one_line
 from rentals.reminders.texts.occasion import Occasion, collect_hours, when_to_come
@@ -47,7 +48,7 @@ def day_of(reminder: Reminder, at: datetime) -> date | datetime | None:
     if what == "collection":
         return rental.starts_on
     if what == "return":
-        arranged = rental.return_expected_at
+        arranged = arranged_return(rental)
         return arranged.astimezone(rental.clinic.zone) if arranged and arranged > at else rental.due_on
     return rental.imaging_due_on if what == "follow-up" else None
 

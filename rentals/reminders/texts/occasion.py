@@ -1,6 +1,6 @@
 """What one reminder is about, as values for its words. Days are the clinic's local days."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -9,7 +9,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.text import get_text_list
 
 from config.models import Clinic
-from devices.models import Device
+from rentals.arranged import arranged_return
 from rentals.ledger import METHODS
 from rentals.links import address_without_key, portal_without_key
 from rentals.models import LedgerEntry, Reminder, Rental
@@ -101,7 +101,7 @@ def collect_hours(about: Occasion) -> str:
 
 def when_to_come(about: Occasion) -> str:
     """When to bring the device back: at the time that was arranged, on the due day, or when the doors open next."""
-    arranged = about.rental.return_expected_at
+    arranged = arranged_return(about.rental)
     if arranged and arranged > about.at:
         return f"We expect you on {moment_words(arranged, about.clinic)}."
     day = max(about.rental.due_on, about.today)
@@ -154,8 +154,8 @@ def next_step(about: Occasion) -> str:
 
 def treatments_left(about: Occasion) -> str:
     """What the device has left, as in "about 12 treatments"; nothing exact where that is unknown."""
-    devices = Device.objects.with_counters().filter(holdings__rental=about.rental, holdings__live=True)
-    left = next((device.remaining_treatments for device in devices[:1]), None)
+    devices = (holding.device for holding in about.rental.holdings.all() if holding.live)
+    left = next((device.remaining_treatments for device in devices if device), None)
     return f"about {left} treatments" if left and left > 1 else "only a few treatments"
 
 
@@ -192,12 +192,11 @@ def offer_link(about: Occasion) -> str:
     return address_without_key(about.rental)
 
 
-def entry_told(about: Occasion, kinds: Iterable[str]) -> LedgerEntry | None:
+def entry_told(about: Occasion, kinds: Collection[str]) -> LedgerEntry | None:
     """The entry that the reminder is about; without an occasion (a preview) the rental's latest of `kinds`."""
-    entries = LedgerEntry.objects.filter(rental=about.rental, kind__in=list(kinds))
-    if about.reminder.occasion:
-        entries = entries.filter(pk=number_in(about.reminder))
-    return entries.order_by("pk").last()
+    wanted = number_in(about.reminder) if about.reminder.occasion else None
+    entries = (entry for entry in about.rental.ledger.all() if entry.kind in kinds and wanted in (entry.pk, None))
+    return max(entries, key=lambda entry: entry.pk, default=None)
 
 
 def day_words(day: date) -> str:

@@ -10,6 +10,7 @@ from rentals.reminders.texts.defaults import LANGUAGE
 from rentals.reminders.texts.filling import fill_text, placeholders_in
 from rentals.reminders.texts.occasion import Occasion
 from rentals.reminders.texts.placeholders import PLACEHOLDERS, values_of
+from rentals.reminders.texts.reading import read_at_once
 from rentals.reminders.texts.templates import words_for
 
 LINKS = {name for name, entry in PLACEHOLDERS.items() if entry.is_link}
@@ -18,6 +19,7 @@ LINKS = {name for name, entry in PLACEHOLDERS.items() if entry.is_link}
 def words_of(calls: Sequence[Reminder], at: datetime) -> list[str]:
     """The plain words of each reminder for a phone call, true at the moment `at`: the site's, in English, without a
     greeting and without what is about a link. Those of one site share its hours, its closures and its words."""
+    read_at_once(calls)
     clinics = {call.rental.clinic_id: call.rental.clinic for call in calls}
     for call in calls:
         call.rental.clinic = clinics[call.rental.clinic_id]

@@ -8,7 +8,6 @@ from pathlib import Path
 from css_inline import CSSInliner
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
@@ -32,7 +31,8 @@ from rentals.reminders.texts.defaults import Words
 from rentals.reminders.texts.filling import fill_html, fill_text, one_line
 from rentals.reminders.texts.letter import Block, blocks_of
 from rentals.reminders.texts.occasion import Occasion
-from rentals.reminders.texts.placeholders import BACK, LETTER, values_of
+from rentals.reminders.texts.placeholders import LETTER, values_of
+from rentals.reminders.texts.reading import read_at_once
 from rentals.reminders.texts.templates import words_for
 from rentals.reminders.texts.unsubscribe import address_of_token, address_without_token, make_token
 
@@ -43,7 +43,6 @@ STYLES = (Path(__file__).parent / "letter.css").read_text(encoding="utf-8")
 def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> EmailMultiAlternatives:
     """The mail that tells its recipient all of `reminders` (at least one), true at the moment `at`; without keys."""
     patient, clinic = message.patient, message.patient.clinic
-    prefetch_related_objects([one.rental for one in reminders if one.kind in BACK], "holdings")  # with their parts
     words = words_for(clinic, {LETTER, *(reminder.kind for reminder in reminders)}, patient.language)
     subject, text, html = compose(message, reminders, words, at)
     mail = EmailMultiAlternatives(
@@ -141,6 +140,7 @@ def compose(message: Message, reminders: list[Reminder], words: dict[str, Words]
 
 def told(reminders: list[Reminder], words: dict[str, Words], at: datetime) -> Block:
     """The words of each reminder, one after the other."""
+    read_at_once(reminders)
     texts, htmls = [], []
     for reminder in reminders:
         kind_words, value_of = words[reminder.kind], values_of(Occasion(reminder, at))

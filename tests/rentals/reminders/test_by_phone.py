@@ -112,8 +112,8 @@ def test_without_an_address_staff_are_given_the_words_to_say_once():
     assert told("phone") == [("overdue", "patient", "planned", "")]
     [task] = calls()
     assert task.reminder.channel == "phone"
-    assert "30 March 2026" in task.words
-    do_task(task, note="Comes tomorrow", at=at, actor=make.reception())
+    done = do_task(task, note="Comes tomorrow", at=at, actor=make.reception())
+    assert "30 March 2026" in done.words
     assert told("phone") == [("overdue", "patient", "sent", "")]
     assert Reminder.objects.get(channel="phone").state_label == "Told by phone"
 

@@ -163,14 +163,6 @@ def test_a_clinic_closed_for_long_asks_to_be_phoned_about_another_day(place):
     assert "We are closed that day; please phone us on 02 5550 1000 so that we can find another one." in text
 
 
-def test_a_time_that_was_arranged_is_told_instead_of_the_opening_hours(place):
-    rental = overdue(place)
-    Rental.objects.update(return_expected_at=place.moment(rental.due_on, before_due(rental, 3).time()))
-    text = text_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
-    assert "We expect you on Monday 30 March 2026, 9:00 am" in text
-    assert "We are open" not in text
-
-
 def test_the_parts_to_return_are_those_handed_out_but_for_what_stays_with_the_patient(place):
     rental = overdue(place)
     Holding.objects.update(parts_out=list(reversed(Part.values)))
@@ -373,14 +365,6 @@ def test_a_changed_day_replaces_the_old_one_in_the_calendar(place):
     assert uids[0] == uids[1]
     assert days == ["20260330", "20260406"]
     assert int(numbers[1]) > int(numbers[0])
-
-
-def test_an_arranged_time_stands_in_the_calendar_by_the_clinics_clock(place):
-    rental = overdue(place)
-    Rental.objects.update(return_expected_at=place.moment(rental.due_on, before_due(rental, 0).time()))
-    [file] = calendars_of(mail_about(rental, "due_soon", at=before_due(rental, 3)))
-    assert "DTSTART;TZID=Australia/Sydney:20260330T090000" in file
-    assert "BEGIN:VTIMEZONE" in file
 
 
 HOSTILE = [
