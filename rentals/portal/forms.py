@@ -1,7 +1,9 @@
 """What patients are asked for."""
 
+from calendar import day_name
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -9,6 +11,7 @@ from django.core.validators import RegexValidator
 
 from config.models import Clinic
 from config.refusals import Refusal
+from rentals.arranged import arranged_return
 from rentals.models import Rental
 from rentals.patient_requests import Problem, return_days
 from rentals.portal.page import PlainForm
@@ -57,30 +60,51 @@ class HealedForm(OnceForm):
 
 
 class SlotForm(PlainForm):
-    """When the device comes back: a day on which it may, at a time at which the clinic is open on any of them; proposed
-    as the patient has said so far, or the due day."""
+    """When the device comes back: a day on which it may, at a time at which the clinic is open on any of them. Chosen
+    is what the patient has chosen so far; nothing until then, so that one tap books nothing."""
 
     day = forms.TypedChoiceField(
         label="Which day?",
         coerce=date.fromisoformat,
-        error_messages={"invalid_choice": "This day cannot be chosen now. Please choose another one, or phone us."},
+        error_messages={
+            "required": "Please choose the day on which you come.",
+            "invalid_choice": "This day cannot be chosen now. Please choose another one, or phone us.",
+        },
     )
-    clock = forms.TypedChoiceField(label="About what time?", coerce=time.fromisoformat)
+    clock = forms.TypedChoiceField(
+        label="About what time?",
+        coerce=time.fromisoformat,
+        error_messages={"required": "Please choose about what time you come."},
+    )
 
     def __init__(self, *data: Any, rental: Rental, at: datetime) -> None:
-        clinic, days = rental.clinic, return_days(rental, at)
-        said = rental.return_expected_at and rental.return_expected_at.astimezone(clinic.zone)
-        day, clock = (said.date(), said.time()) if said else (rental.due_on, None)
-        super().__init__(*data, initial={"day": day.isoformat(), "clock": clock and clock.isoformat()})
-        self.fields["day"].choices = [(day.isoformat(), in_words(clinic, day)) for day in days]  # type: ignore[attr-defined]
-        clocks = [(clock.isoformat(), clock_in_words(clock)) for clock in clocks_of(clinic, days)]
-        self.fields["clock"].choices = clocks  # type: ignore[attr-defined]
+        super().__init__(*data)
+        clinic, days, arranged = rental.clinic, return_days(rental, at), arranged_return(rental)
+        said = arranged.astimezone(clinic.zone) if arranged else None
+        clocks = sorted({*clocks_of(clinic, days), *([said.time()] if said else [])})
+        self.offer("day", {day.isoformat(): f"{day:%A %-d %B}" for day in days}, said and said.date())
+        self.offer("clock", {clock.isoformat(): clock_in_words(clock) for clock in clocks}, said and said.time())
+        self.fields["clock"].help_text = f"We are open {hours_in_words(clinic)}."
+
+    def offer(self, name: str, choices: dict[str, str], chosen: date | time | None) -> None:
+        """Let the field choose among `choices`: what is `chosen`, if that is among them, or else nothing yet."""
+        initial = chosen.isoformat() if chosen else ""
+        nothing = {} if initial in choices else {"": "Please choose"}
+        self.fields[name].choices = list({**nothing, **choices}.items())  # type: ignore[attr-defined]
+        self.fields[name].initial = initial
 
 
-def in_words(clinic: Clinic, day: date) -> str:
-    """`Tue 3 March, 8:30 am to 5:30 pm`."""
-    hours = clinic.hours_on(day)
-    return f"{day:%a %-d %B}" + (f", {clock_in_words(hours.opens)} to {clock_in_words(hours.closes)}" if hours else "")
+def hours_in_words(clinic: Clinic) -> str:
+    """`Monday to Friday 8:30 am to 5:30 pm, Saturday 9:00 am to 12:00 pm`."""
+    weekdays = enumerate(clinic.opening_hours.all())
+    said = []
+    for (opens, closes, _), alike in groupby(
+        weekdays, lambda one: (one[1].opens, one[1].closes, one[1].weekday - one[0])
+    ):
+        names = [day_name[hours.weekday] for _, hours in alike]
+        through = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        said.append(f"{through} {clock_in_words(opens)} to {clock_in_words(closes)}")
+    return ", ".join(said)
 
 
 def clock_in_words(clock: time) -> str:

@@ -142,14 +142,14 @@ def test_when_nothing_fits_the_patient_can_be_put_on_the_waiting_list(site, pati
         ({"due_on": "2026-03-29"}, "29 March 2026 (closed on Sundays); the next open day is Monday 30 March 2026."),
         ({"due_on": "2026-03-02"}, "The due day must come after the start; choose 3 March 2026 or a later day."),
         ({"due_on": "2029-03-02"}, "A rental lasts at most 730 days, here until 1 March 2028."),
-        ({"planned_treatments": "0"}, "Treatments planned: Ensure this value is greater than or equal to 1."),
+        ({"planned_treatments": "0"}, "Treatments planned: Please write 1 or more."),
         ({"planned_treatments": "10000"}, "No device gives 10,000 treatments; the most that one here has free is 343."),
         (
             {"planned_treatments": "9999999999"},
-            "Treatments planned: Ensure this value is less than or equal to 2147483647",
+            "Treatments planned: Please write 2147483647 or less",
         ),
-        ({"planned_treatments": ""}, "Treatments planned: This field is required."),
-        ({"prescribed_per_day": "7"}, "Treatments a day: Ensure this value is less than or equal to 6."),
+        ({"planned_treatments": ""}, "Treatments planned: Please fill this in."),
+        ({"prescribed_per_day": "7"}, "Treatments a day: Please write 6 or less."),
     ],
 )
 def test_what_nobody_could_book_is_said_at_once_instead_of_devices_and_a_price(site, patient, address, changes, said):
