@@ -1,7 +1,7 @@
-"""What is due to be told and not yet written, in a constant number of queries a kind (I8)."""
+"""What is due to be told and not yet written, in one query a series or kind and a few more (I8)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -13,12 +13,13 @@ from config.models import Clinic
 from devices.models import Device
 from rentals.models import Holding, LedgerEntry, Reminder, Rental
 from rentals.models.reminders import ReminderQuerySet
+from rentals.reconciliation.sql import rows
 from rentals.reminders.addressees import PAYER_EMAIL, RECEIVES, addressees
 from rentals.reminders.conditions import FINDERS, conditions
 from rentals.reminders.occasions import anchor_and_days, suffix
 from rentals.reminders.rules import TREATING_KINDS, Kind, Rule, rules_of
 from rentals.reminders.schedule import DAY, Step, due_anchors, due_at, steps_of, told_on
-from rentals.reminders.series import AGREEMENT, ALL_SERIES, Series, still_to_sign
+from rentals.reminders.series import ALL_SERIES, Series
 
 Entry, Why = LedgerEntry.Kind, Reminder.Why
 # Because of what a rental became void, which may have been so only for a while; not because of who is told, or how.
@@ -98,33 +99,42 @@ def is_told(reminder: Reminder, rules: dict[str, Rule], told: dict[tuple[int, st
 
 def of_series(clinic: Clinic, rules: dict[str, Rule], at: datetime) -> Iterator[Reminder]:
     for series in ALL_SERIES:
-        for step in steps_of(series.kinds, rules):
-            yield from of_step(series, step, clinic, at)
+        if steps := steps_of(series.kinds, rules):
+            yield from of_steps(series, steps, clinic, at)
 
 
-def of_step(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iterator[Reminder]:
+def of_steps(series: Series, steps: Sequence[Step], clinic: Clinic, at: datetime) -> Iterator[Reminder]:
     """Not those handed over on the step's day or later, where the desk has just told the same."""
-    moment_of = moments(step, clinic)
-    for rental, occasion, anchor, happened_at, handed_over_at, *who in rentals_of(series, step, clinic, at):
+    moment_of = [moments(step, clinic) for step in steps]
+    for number, rental, occasion, anchor, happened_at, handed_over_at, *who in rentals_of(series, steps, clinic, at):
+        step, due = steps[number], moment_of[number](anchor)
         if series.desk_told and handed_over_at and told_on(step, clinic, anchor) <= clinic.day_of(handed_over_at):
             continue
-        due = moment_of(anchor)
         yield from written(step.kind, rental, occasion, max(due, happened_at) if series.is_moment else due, who)
 
 
-def rentals_of(series: Series, step: Step, clinic: Clinic, at: datetime) -> Iterable[tuple[Any, ...]]:
-    """Rentals for which this step is due, still worth telling and not written: id, occasion, anchor day, the column
-    of the anchor, the hand-over, and what says who is told."""
-    day = series.day(clinic)
-    known = settled().filter(rental=OuterRef("pk"), kind=step.kind, occasion=OuterRef("named"))
-    rentals = (
-        Rental.objects.filter(series.told_to(), series.between(clinic, *due_anchors(step, clinic, at)), clinic=clinic)
-        .filter(still_to_sign(clinic, at) if series is AGREEMENT else Q())
-        .annotate(named=Concat(series.key(day), Value(suffix(step.days)), output_field=TextField()), anchor_day=day)
-        .filter(~Exists(known))
-    )
-    columns = ("pk", "named", "anchor_day", series.anchor, "handed_over_at", RECEIVES, PAYER_EMAIL)
-    return rentals.order_by("pk").values_list(*columns)
+def rentals_of(series: Series, steps: Sequence[Step], clinic: Clinic, at: datetime) -> list[tuple[Any, ...]]:
+    """Rentals for which a step is due, still worth telling and not written: the step's number, the rental's id, the
+    occasion, the anchor day, the column of the anchor, the hand-over, and what says who is told."""
+    between = [due_anchors(step, clinic, at) for step in steps]
+    begin_of = clinic.start_of if series.is_moment else lambda day: day
+    asked = {
+        "clinic": clinic.pk,
+        "zone": clinic.time_zone,
+        "today": clinic.day_of(at),
+        "kinds": [step.kind.value for step in steps],
+        "suffixes": [suffix(step.days) for step in steps],
+        "begin": [first and begin_of(first) for first, _ in between],
+        "end": [begin_of(last + DAY) for _, last in between],
+        "passed": [why.value for why in MAY_COME_TRUE_AGAIN],
+    }
+    return rows(sql_of(series), asked)
+
+
+@cache
+def sql_of(series: Series) -> str:
+    """The question of `rentals_of`; said in SQL, for Django would put it together anew for each series and clinic."""
+    return UNTOLD.format(series=series, type="timestamptz" if series.is_moment else "date")
 
 
 def moments(step: Step, clinic: Clinic) -> Callable[[date], datetime]:
@@ -188,3 +198,23 @@ def of_condition(kind: str, rule: Rule, clinic: Clinic, at: datetime) -> Iterato
     for rental, occasion in sorted(standing):
         if rental in who and (rental, occasion) not in known:
             yield from written(kind, rental, occasion, at, who[rental])
+
+
+UNTOLD = """
+    SELECT step.number - 1, r.id, named.occasion, anchor.day, r.{series.anchor}, r.handed_over_at,
+        contact.receives, payer.email
+    FROM unnest(%(kinds)s::text[], %(suffixes)s::text[], %(begin)s::{type}[], %(end)s::{type}[])
+        WITH ORDINALITY AS step (kind, suffix, begin_, end_, number)
+    JOIN rentals_rental r ON r.{series.anchor} >= coalesce(step.begin_, '-infinity') AND r.{series.anchor} < step.end_
+    CROSS JOIN LATERAL (SELECT {series.day} AS day) anchor
+    CROSS JOIN LATERAL (SELECT {series.key} || step.suffix AS occasion) named
+    LEFT JOIN patients_contact contact ON contact.patient_id = r.patient_id
+    LEFT JOIN patients_payer payer ON payer.id = r.payer_id
+    WHERE r.clinic_id = %(clinic)s AND {series.told_to}
+        AND NOT EXISTS (
+            SELECT FROM rentals_reminder known
+            WHERE known.rental_id = r.id AND known.kind = step.kind AND known.occasion = named.occasion
+                AND NOT (known.void AND known.why = ANY(%(passed)s))
+        )
+    ORDER BY step.number, r.id
+"""
