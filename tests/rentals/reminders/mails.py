@@ -1,14 +1,13 @@
 """Mails written for a test without planning them: what a reader would get, parsed as a mail program does."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 
 from config.models import Clinic
 from rentals.models import Message, Reminder, Rental
-from rentals.models.states import State
 from rentals.reminders.texts import add_keys, write_mail
 from tests import make
 
@@ -69,21 +68,3 @@ def words_in(body: str) -> list[str]:
     """The words of a body without its markup, its title and its addresses."""
     body = re.sub(r"<head>.*</head>|<[^>]*>", " ", body, flags=re.DOTALL)
     return re.sub(r":? ?http\S+", "", body).replace(" .", ".").replace(" ,", ",").replace("- ", "").split()
-
-
-def rental_for(kind: str, clinic: Clinic) -> tuple[Rental, datetime]:
-    """A rental of which `kind` is told, and a moment at which it is."""
-    before, after = make.NOW - timedelta(days=1), make.NOW + timedelta(days=20)
-    if kind == Kind.OFFER:
-        return make.offered(clinic), make.NOW
-    if kind in (Kind.AGREEMENT_TO_SIGN, Kind.COLLECT_TOMORROW):
-        return make.rental(clinic=clinic), before
-    if kind == Kind.RETURNED_THANKS:
-        return make.rental(State.RETURNED, clinic), after
-    if kind in (Kind.BOND_REFUNDED, Kind.RECEIPT):
-        return make.rental(State.CLOSED, clinic), after
-    rental = make.rental(State.ACTIVE, clinic)
-    if kind == Kind.IMAGING_DUE:
-        Rental.objects.filter(pk=rental.pk).update(imaging_due_on=clinic.day_of(make.NOW + timedelta(days=22)))
-    days = {Kind.DUE_SOON: -3, Kind.DUE_TODAY: 0, Kind.OVERDUE: 14}.get(Kind(kind))
-    return rental, after if days is None else clinic.start_of(rental.due_on) + timedelta(days=days, hours=9)

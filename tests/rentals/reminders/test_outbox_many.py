@@ -7,12 +7,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from config.models import Clinic, Closure, OpeningHours
-from rentals.models import Message, MessageTemplate, Reminder, ReminderRule
+from rentals.models import Message, MessageTemplate, Reminder, ReminderRule, Rental
 from rentals.reminders import outbox, plan, sites
 from rentals.reminders.rules import rules_of
 from rentals.reminders.texts.templates import words_for
 from tests import make
 from tests.rentals.reminders.moments import days_overdue, overdue, switch_off
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -25,24 +26,34 @@ SAVEPOINTS = 2  # the claim's transaction, inside the test's
 SEQUENCES = 1  # of the calendar file about a day that is still to come
 
 
-def waiting(messages, rentals=1, days=1):
-    """So many messages of one clinic, each about so many rentals overdue for so many days, and the moment."""
+@shared
+def hired() -> dict[int, Rental]:
+    """The last of the rentals of a clinic, of whose patients each has so many."""
+    return {1: last_hired(3, 1), 3: last_hired(2, 3)}
+
+
+def last_hired(patients, rentals):
     place = make.clinic()
     switch_off(place, *set(Kind) - {Kind.OVERDUE, Kind.DUE_SOON})
-    for _ in range(messages):
-        first = overdue(place, days=7)
+    for _ in range(patients):
+        last = overdue(place, days=7)
         for _ in range(rentals - 1):
-            overdue(place, days=7, patient=first.patient)
-    at = days_overdue(first, days)
-    return plan.plan_clinic(place, at).messages, at
+            last = overdue(place, days=7, patient=last.patient)
+    return last
+
+
+def waiting(rental, days=1):
+    """The messages of the rental's clinic, each about the rentals of one patient, so many days overdue; the moment."""
+    at = days_overdue(rental, days)
+    return plan.plan_clinic(rental.clinic, at).messages, at
 
 
 @pytest.mark.parametrize("rentals", [1, 3])
 @pytest.mark.parametrize(("days", "more"), [(1, 0), (4, 0), (-3, SEQUENCES)])
 def test_a_mail_takes_the_same_number_of_statements_however_many_hires_it_tells_of(
-    sink, django_assert_num_queries, rentals, days, more
+    hired, sink, django_assert_num_queries, rentals, days, more
 ):
-    [known, message], at = waiting(2, rentals, days)
+    [known, message, *_], at = waiting(hired[rentals], days)
     outbox.send(known, at)
     with django_assert_num_queries(STATEMENTS_A_MAIL + more + SAVEPOINTS):
         assert outbox.send(message, at) == "sent"
@@ -50,10 +61,10 @@ def test_a_mail_takes_the_same_number_of_statements_however_many_hires_it_tells_
     assert text.count("/p/") == rentals
 
 
-def test_nobody_looks_through_all_that_wait_to_find_one(sink):
+def test_nobody_looks_through_all_that_wait_to_find_one(hired, sink):
     """Right after planning PostgreSQL has not counted them, and takes the indexes of those that wait for a short way;
     where it must not read a whole table either, it goes by the id."""
-    messages, at = waiting(3)
+    messages, at = waiting(hired[1])
     with CaptureQueriesContext(connection) as found:
         outbox.send(messages[0], at)
     asked = [one["sql"] for one in found if one["sql"].startswith(("SELECT", "UPDATE")) and TABLE in one["sql"]]
@@ -67,8 +78,8 @@ def test_nobody_looks_through_all_that_wait_to_find_one(sink):
             assert "message_sending" not in way, sql
 
 
-def test_messages_sent_together_go_over_one_connection(sink):
-    messages, at = waiting(3)
+def test_messages_sent_together_go_over_one_connection(hired, sink):
+    messages, at = waiting(hired[1])
     sessions, handle = set(), sink.handle_DATA
 
     async def noted(server, session, envelope):
@@ -80,15 +91,15 @@ def test_messages_sent_together_go_over_one_connection(sink):
     assert (len(sessions), sink.message_ids.total(), len(sink.message_ids)) == (1, 3, 3)
 
 
-def test_after_so_many_seconds_no_further_message_is_begun(sink):
-    messages, at = waiting(3)
+def test_after_so_many_seconds_no_further_message_is_begun(hired, sink):
+    messages, at = waiting(hired[1])
     sink.delay = 0.2
     assert outbox.send_each(messages, at, seconds=0.1) == {"sent": 1}
     assert list(Message.objects.values_list("state", "attempts").order_by("pk")) == [("sent", 1), *[("queued", 0)] * 2]
 
 
-def test_a_message_seen_waiting_before_another_s_attempt_is_not_taken():
-    _, at = waiting(1)
+def test_a_message_seen_waiting_before_another_s_attempt_is_not_taken(planned):
+    at = planned.created_at
     early, late = Message.objects.get(), Message.objects.get()
     assert outbox.take(early, at)
     assert not outbox.take(late, at)

@@ -15,6 +15,7 @@ from rentals.models.states import State
 from rentals.reminders import outbox, plan
 from tests import make
 from tests.rentals.reminders.moments import days_overdue
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -23,13 +24,13 @@ def put_right(rental, patient, at):
     correct_patient_of(rental, patient=patient, reason="A namesake was chosen", at=at, actor=make.manager())
 
 
-@pytest.fixture
-def rental():
+@shared
+def rental() -> Rental:
     return make.rental(State.ACTIVE)
 
 
-@pytest.fixture
-def right(rental):
+@shared
+def right(rental: Rental) -> Patient:
     return make.patient(rental.clinic)
 
 
@@ -114,8 +115,10 @@ def test_a_mail_bundled_while_the_rental_changed_hands_is_not_sent_to_the_wrong_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_being_sent_at_that_moment_is_not_said_again(rental, right):
+def test_what_is_being_sent_at_that_moment_is_not_said_again():
     """The correction waits for the sender's claim, and then leaves alone what it carries."""
+    rental = make.rental(State.ACTIVE)
+    right = make.patient(rental.clinic)
     at = days_overdue(rental, 1)
     [pk] = plan.plan_reminders(at).messages
     message = Message.objects.get(pk=pk)

@@ -20,11 +20,10 @@ def remind(capsys, now):
     return capsys.readouterr().out.strip()
 
 
-def test_remind_makes_one_pass_and_counts_it(sink, settings, capsys):
+def test_remind_makes_one_pass_and_counts_it(active, sink, settings, capsys):
     settings.EMBEDDED = True
-    rental = overdue()
-    assert remind(capsys, days_overdue(rental, 4)) == "planned 1  sent 1  retry 0  failed 0  unknown 0  void 1"
-    assert remind(capsys, days_overdue(rental, 4)) == "planned 0  sent 0  retry 0  failed 0  unknown 0  void 0"
+    assert remind(capsys, days_overdue(active, 4)) == "planned 1  sent 1  retry 0  failed 0  unknown 0  void 1"
+    assert remind(capsys, days_overdue(active, 4)) == "planned 0  sent 0  retry 0  failed 0  unknown 0  void 0"
     assert sink.message_ids.total() == 1
 
 
@@ -46,11 +45,10 @@ def test_remind_wants_a_moment_with_its_offset(settings, now):
         call_command("remind", now=now)
 
 
-def test_pokes_carry_an_id_and_nothing_of_a_patient(queue):
-    rental = overdue()
-    tasks.poke(plan.plan_reminders(days_overdue(rental, 1)).messages)
+def test_pokes_carry_an_id_and_nothing_of_a_patient(active, queue):
+    tasks.poke(plan.plan_reminders(days_overdue(active, 1)).messages)
     [poke] = queue.lrange("celery", 0, -1)
-    assert rental.patient.email not in poke.decode()
+    assert active.patient.email not in poke.decode()
     message = json.loads(poke)
     assert message["headers"]["task"] == "rentals.tasks.send_messages"
     assert message["headers"]["argsrepr"] == f"([{Message.objects.get().pk}],)"
