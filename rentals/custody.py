@@ -69,6 +69,8 @@ def hand_over(
         day = rental.clinic.day_of(at)
         starts_on = min(rental.starts_on, day)
         days = blocked_days(device, rental.clinic, starts_on, rental.due_on, courier=delivery == "courier")
+        if delivery == holding.delivery:
+            days = not_beyond(days, holding)
         blocked = reaching(days, day)
         refuse_clash(rental, device, blocked)
         record_reading(device, counter, read_at=at, now=now, source=Reading.Source.HAND_OVER, actor=actor)
@@ -161,6 +163,12 @@ def refuse_clash(rental: Rental, device: Device, blocked: DateRange) -> None:
             f"and free from {clash['free_from']}; hand it over on other days, or change that rental first.",
             conflict=clash,
         )
+
+
+def not_beyond(days: DateRange, holding: Holding) -> DateRange:
+    """`days`, ending no later than what is held: a turnaround or way by courier that was set to more days since is for
+    what is booked or changed from then on."""
+    return DateRange(days.lower, min(days.upper, holding.blocked.upper))
 
 
 def reaching(blocked: DateRange, day: date) -> DateRange:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from config.models import Clinic
+from rentals import custody
 from rentals.booking import change
 from rentals.booking.replan import mend, replan
 from rentals.models import Holding, Rental
@@ -84,3 +85,25 @@ def test_an_overdue_device_is_presumed_away_by_the_new_number_at_the_next_repair
     wants(clinic, overdue_presumption_days=1)
     mend(late)
     assert holding_of(rental).blocked.upper == upper + 2 * DAY  # it never blocks fewer days than it did
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_who_booked_before_collects_the_device_though_the_next_one_follows_closely(clinic, early):
+    device = make.device(clinic)
+    first = make.book(clinic, device=device, starts_on=make.NOW.date() + early * DAY, days=28 - early)
+    second = make.book(clinic, device=device, starts_on=LATER)
+    before = holding_of(first).blocked
+    repaired(clinic)
+    make.hand_over(Rental.objects.get(pk=first.pk))
+    assert holding_of(first).blocked == type(before)(min(before.lower, make.NOW.date()), before.upper)
+    assert holding_of(second).device == device
+
+
+def test_what_is_sent_by_courier_though_it_was_to_be_collected_is_blocked_by_the_new_numbers(clinic):
+    rental = make.book(clinic, device=make.device(clinic), starts_on=make.NOW.date() + 2 * DAY)
+    upper = holding_of(rental).blocked.upper
+    wants(clinic, turnaround_days=5)
+    rental = make.prepare(Rental.objects.get(pk=rental.pk))
+    details = {"counter": 0, "parts": [], "at": make.NOW, "now": make.NOW, "actor": make.manager()}
+    custody.hand_over(rental, delivery="courier", **details)
+    assert holding_of(rental).blocked.upper == upper + (4 + clinic.courier_days) * DAY
