@@ -12,7 +12,7 @@ from rentals.models.states import State
 from rentals.reminders import outbox, plan
 from rentals.staff_tasks import do_task
 from tests import make
-from tests.rentals.reminders.moments import before_due, morning, overdue, switch_off
+from tests.rentals.reminders.moments import before_due, morning, plan_at, switch_off
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -27,21 +27,21 @@ def test_few_treatments_are_told_once_the_treatment_goes_on(sink):
     rental = make.rental(State.ACTIVE, device=device)
     morn = morning(rental.clinic, rental.starts_on + DAY)
     record_reading(device, 35, read_at=morn, now=morn, actor=None)
-    plan.plan_reminders(morn)
+    plan_at(rental, morn)
     Device.objects.update(condition=Device.Condition.RECALLED)
     outbox.send_due(morn)
     for hours in (1, 2):
-        plan.plan_reminders(morn + timedelta(hours=hours))
+        plan_at(rental, morn + timedelta(hours=hours))
         assert told("treatments_low") == [("void", "paused")]
     Device.objects.update(condition=Device.Condition.READY)
     for hours in (3, 4):
-        plan.plan_reminders(morn + timedelta(hours=hours))
+        plan_at(rental, morn + timedelta(hours=hours))
         outbox.send_due(morn + timedelta(hours=hours))
     assert told("treatments_low") == [("sent", "")]
     mails = len(sink.mails)
     for condition in (Device.Condition.RECALLED, Device.Condition.READY):
         Device.objects.update(condition=condition)
-        plan.plan_reminders(morn + timedelta(hours=5))
+        plan_at(rental, morn + timedelta(hours=5))
         outbox.send_due(morn + timedelta(hours=5))
     assert len(sink.mails) == mails
 
@@ -49,49 +49,46 @@ def test_few_treatments_are_told_once_the_treatment_goes_on(sink):
 def test_an_agreement_is_asked_for_again_when_a_start_that_has_passed_is_moved():
     rental = make.rental(starts_on=make.NOW.date() + 8 * DAY)
     at = morning(rental.clinic, rental.starts_on + DAY)
-    plan.plan_reminders(morning(rental.clinic, rental.starts_on - 3 * DAY))
+    plan_at(rental, morning(rental.clinic, rental.starts_on - 3 * DAY))
     outbox.send_due(at)
-    plan.plan_reminders(at)
+    plan_at(rental, at)
     assert told("agreement_to_sign") == [("void", "too_late")]
     Rental.objects.update(starts_on=rental.starts_on + 7 * DAY)
-    plan.plan_reminders(at)
+    plan_at(rental, at)
     assert told("agreement_to_sign") == [("queued", "")]
 
 
-def test_a_due_day_that_was_moved_and_moved_back_is_told():
-    rental = overdue()
-    at = before_due(rental, 3)
-    plan.write_due_reminders(rental.clinic, at)
-    Rental.objects.update(due_on=rental.due_on + 60 * DAY)
-    plan.plan_reminders(at)
+def test_a_due_day_that_was_moved_and_moved_back_is_told(active):
+    at = before_due(active, 3)
+    plan.write_due_reminders(active.clinic, at)
+    Rental.objects.update(due_on=active.due_on + 60 * DAY)
+    plan_at(active, at)
     assert ("void", "date_changed") in told("due_soon")
-    Rental.objects.update(due_on=rental.due_on)
-    plan.plan_reminders(at)
-    assert Reminder.objects.get(occasion=f"{rental.due_on}-3").state_shown == "queued"
+    Rental.objects.update(due_on=active.due_on)
+    plan_at(active, at)
+    assert Reminder.objects.get(occasion=f"{active.due_on}-3").state_shown == "queued"
 
 
-def test_what_is_void_because_of_who_is_told_stays_void(sink):
-    rental = overdue()
-    at = before_due(rental, 3)
-    patients = type(rental.patient).objects
+def test_what_is_void_because_of_who_is_told_stays_void(active, sink):
+    at = before_due(active, 3)
+    patients = type(active.patient).objects
     patients.update(email_reminders=False)
-    plan.plan_reminders(at)
+    plan_at(active, at)
     patients.update(email_reminders=True)
-    plan.plan_reminders(at)
+    plan_at(active, at)
     assert ("void", "opted_out") in told("due_soon")
     assert ("queued", "") not in told("due_soon")
 
 
-def test_a_kind_that_was_switched_off_for_a_while_is_told():
-    rental = overdue()
-    at = before_due(rental, 3)
-    plan.write_due_reminders(rental.clinic, at)
-    switch_off(rental.clinic, "due_soon")
-    plan.plan_reminders(at)
+def test_a_kind_that_was_switched_off_for_a_while_is_told(active):
+    at = before_due(active, 3)
+    plan.write_due_reminders(active.clinic, at)
+    switch_off(active.clinic, "due_soon")
+    plan_at(active, at)
     assert set(told("due_soon")) == {("void", "switched_off")}
     ReminderRule.objects.all().delete()
     for _ in range(2):
-        plan.plan_reminders(at)
+        plan_at(active, at)
         assert ("queued", "") in told("due_soon")
 
 
@@ -104,7 +101,7 @@ def test_a_call_that_was_given_up_is_to_be_made_once_its_reason_is_back():
     steps = enumerate([Device.Condition.READY, Device.Condition.RECALLED, Device.Condition.READY])
     for hours, condition in steps:
         Device.objects.update(condition=condition)
-        plan.plan_reminders(morn + timedelta(hours=hours))
+        plan_at(rental, morn + timedelta(hours=hours))
         assert StaffTask.objects.open().count() == (condition == Device.Condition.READY)
     call, task = Reminder.objects.get(channel="phone"), StaffTask.objects.get()
     assert (call.void, call.why) == (False, "")
@@ -112,23 +109,22 @@ def test_a_call_that_was_given_up_is_to_be_made_once_its_reason_is_back():
     do_task(task, note="Comes for a card", at=morn, actor=make.reception())
     for hours, condition in ((3, Device.Condition.RECALLED), (4, Device.Condition.READY)):
         Device.objects.update(condition=condition)
-        plan.plan_reminders(morn + timedelta(hours=hours))
+        plan_at(rental, morn + timedelta(hours=hours))
         assert not StaffTask.objects.open().exists()
     assert Reminder.objects.get(channel="phone").state_shown == "sent"
 
 
-def test_a_call_given_up_is_not_made_beside_a_mail_about_the_same():
-    rental = overdue()
-    at = before_due(rental, 3)
+def test_a_call_given_up_is_not_made_beside_a_mail_about_the_same(active):
+    at = before_due(active, 3)
     Patient.objects.update(email="")
-    plan.plan_reminders(at)
-    email = Reminder.objects.filter(channel="email", occasion=f"{rental.due_on}-3")
-    switch_off(rental.clinic, "due_soon")
-    plan.plan_reminders(at)
+    plan_at(active, at)
+    email = Reminder.objects.filter(channel="email", occasion=f"{active.due_on}-3")
+    switch_off(active.clinic, "due_soon")
+    plan_at(active, at)
     assert not StaffTask.objects.open().exists()
     ReminderRule.objects.all().delete()
     Patient.objects.update(email="ada@patients.example")
     email.update(void=False, why="")
-    plan.plan_reminders(at)
+    plan_at(active, at)
     assert email.get().state_shown == "queued"
     assert not StaffTask.objects.open().exists()
