@@ -6,7 +6,7 @@ from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
 from patients.models import Access, Payer
-from rentals.correction.address import mail_again
+from rentals.correction.address import CORRECTED, mail_again
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record
 from rentals.models import Rental
@@ -30,7 +30,7 @@ def set_payer(
             Rental.objects.filter(pk=rental.pk).update(payer=payer)
             rental.payer = payer
             record(rental, "set_payer", old=rental.state, at=at, now=at, actor=actor)
-            mail_again(rental.patient, at=at, actor=actor)
+            mail_again(rental.patient, CORRECTED, at=at, actor=actor)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
 

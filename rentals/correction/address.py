@@ -1,12 +1,14 @@
-"""What follows from a new e-mail address where mail to the old one was stopped."""
+"""What follows where mail was stopped and has a way again: a new e-mail address, or the old one after all."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from config.models import User
+from config.refusals import Refusal
+from patients.access import record_access
 from patients.contacts import name_contact
-from patients.models import Contact, Patient
+from patients.models import Access, Contact, Patient, SuppressedAddress
 from rentals.deciding import deciding
 from rentals.models import Message, Reminder, StaffTask
 from rentals.models.reminders import ReminderQuerySet
@@ -14,9 +16,11 @@ from rentals.reminders.addressees import address
 from rentals.reminders.by_phone import NO_MAIL_CAN
 from rentals.reminders.known import suppressed_of
 from rentals.reminders.recipients import mail_address
+from rentals.reminders.suppression import owners_of
 
 Channel = Reminder.Channel
 CORRECTED = "The e-mail address was corrected."
+LIFTED = "Mail goes to the address again."
 
 
 def correct_contact(patient: Patient, *, at: datetime, actor: User, **details: Any) -> Contact:
@@ -24,13 +28,29 @@ def correct_contact(patient: Patient, *, at: datetime, actor: User, **details: A
     an earlier address is mailed to this one."""
     with deciding():
         contact = name_contact(patient, **details, at=at, actor=actor)
-        mail_again(patient, at=at, actor=actor)
+        mail_again(patient, CORRECTED, at=at, actor=actor)
     return contact
 
 
-def mail_again(patient: Patient, *, at: datetime, actor: User) -> None:
-    """Where mail about `patient` was stopped, and its reader has another address by now that takes it: have what is
-    still to tell mailed after all, and close what staff were asked for, which names nobody.
+def lift(suppressed: SuppressedAddress, *, at: datetime, actor: User) -> None:
+    """Send to the address again: somebody has asked, and it is right. What was stopped and is still to tell is mailed
+    after all, and staff are asked for another address no more. A change of its owners' records (I10).
+
+    Raises `already_lifted` the second time.
+    """
+    with deciding():
+        open_ones = SuppressedAddress.objects.filter(pk=suppressed.pk, lifted_at=None)
+        if not open_ones.update(lifted_at=at, lifted_by=actor):
+            raise Refusal("already_lifted", "Mail goes to this address again already; nothing is left to do.")
+        for owner in owners_of(suppressed.address, Patient.objects.all()):
+            mail_again(owner, LIFTED, at=at, actor=actor)
+        seen = owners_of(suppressed.address, Patient.objects.visible_to(actor))
+        record_access(actor, seen.values_list("pk", flat=True), Access.Action.CHANGED, at)
+
+
+def mail_again(patient: Patient, why: str, *, at: datetime, actor: User) -> None:
+    """Where mail about `patient` was stopped, and the address of its reader takes mail by now: have what is still to
+    tell mailed after all, and close what staff were asked for, with `why` as the note and nobody's name.
 
     What somebody has told by phone is told. Each reminder is judged anew before it leaves (I8); the calls that nobody
     has made end with the mail. The caller holds the transaction.
@@ -44,7 +64,7 @@ def mail_again(patient: Patient, *, at: datetime, actor: User) -> None:
     undecided.update(decision=Message.Decision.RESENT, decided_at=at, decided_by=actor)
     Reminder.objects.filter(pk__in=[one.pk for one in again]).update(void=False, why="", message=None)
     right = [subject for subject, one in asked_after.items() if takes_mail(one.lower(), dead)]
-    tasks.filter(subject__in=right).update(done_at=at, note=CORRECTED)
+    tasks.filter(subject__in=right).update(done_at=at, note=why)
 
 
 def stopped_mail(patient: Patient) -> list[Reminder]:

@@ -21,6 +21,7 @@ from django.db.models import Q
 
 from config.mail import Delivery, Outcome, Way, deliver
 from config.models import Clinic
+from config.refusals import Refusal
 from patients.models import SuppressedAddress
 from rentals.models import Message, Reminder
 from rentals.reminders.addressees import address
@@ -40,7 +41,12 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 LEASE_RAN_OUT = "the sender stopped before the answer came; it may have been sent"
+NO_PAPERS = "its papers could not be made"
+MOST_TRIES_OF_PAPERS = 5
 NOTHING_LEFT = "nothing was left to tell when it was about to be sent"
+
+# Refusals of a paper that pass: rows locked or changed, and a payment taken back, which nobody is told of next time.
+PASSING = frozenset({"busy", "changed_meanwhile", "no_payment"})
 
 State = Message.State
 Claimed = tuple[Message, EmailMultiAlternatives | None, list[Reminder]]
@@ -102,19 +108,33 @@ def send(message_id: int, at: datetime, by: Callable[[EmailMultiAlternatives], D
     if claimed is None:
         return None
     message, mail, reminders = claimed
-    return settle(message, hand_over(mail, reminders, by), at, to=mail.to[0]) if mail else message.state
+    return settle(message, hand_over(message, mail, reminders, by), at, to=mail.to[0]) if mail else message.state
 
 
 def hand_over(
-    mail: EmailMultiAlternatives, reminders: list[Reminder], by: Callable[[EmailMultiAlternatives], Delivery]
+    message: Message,
+    mail: EmailMultiAlternatives,
+    reminders: list[Reminder],
+    by: Callable[[EmailMultiAlternatives], Delivery],
 ) -> Delivery:
     """Give the mail, with its papers, to the mail server. A paper that cannot be made holds the mail back, not up."""
     try:
         attach_papers(mail, reminders)
     except Exception as error:
-        logger.exception("the papers of a message could not be made")
-        return Delivery(Outcome.TRY_AGAIN, f"its papers could not be made ({type(error).__name__})")
+        complain("the papers of message %s could not be made (%s)", message.pk, error)
+        return without_papers(message, error)
     return by(mail)
+
+
+def without_papers(message: Message, error: Exception) -> Delivery:
+    """What becomes of a mail whose papers could not be made: it is tried again; where that can help nobody, or has not
+    helped so often, it fails, for staff to see."""
+    if isinstance(error, Refusal):
+        is_over, name = error.code not in PASSING, error.code
+    else:
+        tried_before = message.why.startswith(NO_PAPERS) and message.attempts >= MOST_TRIES_OF_PAPERS
+        is_over, name = tried_before, type(error).__name__
+    return Delivery(Outcome.REFUSED if is_over else Outcome.TRY_AGAIN, f"{NO_PAPERS} ({name})")
 
 
 def claim(message_id: int, at: datetime) -> Claimed | None:
@@ -266,5 +286,6 @@ def sweep(at: datetime) -> int:
     left = Message.objects.filter(state=State.SENDING, lease_until__lte=at)
     unknown = left.update(state=State.UNKNOWN, claim=None, lease_until=None, why=LEASE_RAN_OUT)
     if unknown:
-        logger.warning("%s messages became unknown: their senders stopped", unknown)
+        became, whose = ("messages", "their senders") if unknown > 1 else ("message", "its sender")
+        logger.warning("%s %s became unknown: %s stopped", unknown, became, whose)
     return unknown

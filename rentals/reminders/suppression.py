@@ -5,11 +5,7 @@ from datetime import datetime
 from django.db.models import CharField, Q
 from django.db.models.functions import Lower
 
-from config.models import User
-from config.refusals import Refusal
-from patients.access import record_access
-from patients.models import Access, Contact, Patient, PatientQuerySet, Payer, SuppressedAddress
-from rentals.deciding import deciding
+from patients.models import Contact, Patient, PatientQuerySet, Payer, SuppressedAddress
 from rentals.models import Message
 
 
@@ -24,19 +20,6 @@ def suppress(address: str, why: SuppressedAddress.Why, *, sent_at: datetime, at:
 def stop_advice(message: Message) -> None:
     """Send the patient whom `message` is about nothing more that is not strictly about the hire."""
     Patient.objects.filter(pk=message.patient_id, wants_advice=True).update(wants_advice=False)
-
-
-def lift(suppressed: SuppressedAddress, *, at: datetime, actor: User) -> None:
-    """Send to the address again: somebody has asked, and it is right. A change of its owners' records (I10).
-
-    Raises `already_lifted` the second time.
-    """
-    with deciding():
-        open_ones = SuppressedAddress.objects.filter(pk=suppressed.pk, lifted_at=None)
-        if not open_ones.update(lifted_at=at, lifted_by=actor):
-            raise Refusal("already_lifted", "Mail goes to this address again already; nothing is left to do.")
-        owners = owners_of(suppressed.address, Patient.objects.visible_to(actor))
-        record_access(actor, owners.values_list("pk", flat=True), Access.Action.CHANGED, at)
 
 
 def owners_of(address: str, patients: PatientQuerySet) -> PatientQuerySet:

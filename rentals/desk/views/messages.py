@@ -11,6 +11,7 @@ from django.urls import reverse
 from config.refusals import Refusal
 from patients.models import Access, Patient, SuppressedAddress
 from rentals import tasks
+from rentals.correction.address import lift
 from rentals.desk.mail_ways import ways_to_hear
 from rentals.desk.page import BasePage
 from rentals.desk.told import can_be_sent_again
@@ -19,7 +20,7 @@ from rentals.links import revoke_links
 from rentals.models import Message, Rental
 from rentals.reminders.decide import decide
 from rentals.reminders.resend import resend, why_passed
-from rentals.reminders.suppression import lift, owners_of
+from rentals.reminders.suppression import owners_of
 
 
 class Messages(BasePage):

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from patients.models import SuppressedAddress
 from rentals.correction import correct_contact, correct_details
+from rentals.correction.address import lift
 from rentals.ledger import pay
 from rentals.models import Message, Reminder, StaffTask
 from rentals.payers import set_payer
@@ -62,6 +64,18 @@ def test_what_was_stopped_is_mailed_once_and_nobody_is_asked_any_more(refused, s
     assert open_tasks() == []
     failed = Message.objects.order_by("pk").first()
     assert (failed.state, failed.decision) == ("failed", "resent")
+
+
+def test_an_address_that_is_right_after_all_is_mailed_what_was_stopped_and_asked_for_no_more(refused, sink):
+    rental, at = refused
+    lift(SuppressedAddress.objects.get(), at=at + HOUR, actor=make.reception(rental.clinic))
+    task = StaffTask.objects.get(kind="address")
+    assert (task.done_at, task.done_by, task.note) == (at + HOUR, None, "Mail goes to the address again.")
+    for hours in (1, 2):
+        pass_of(at + hours * HOUR)
+        plan.plan_reminders(at + hours * HOUR)
+        assert [mail["To"] for mail in sink.mails] == [rental.patient.email]
+    assert open_tasks() == []
 
 
 def test_what_was_told_by_phone_is_not_mailed_too(refused, sink):
