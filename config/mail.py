@@ -85,13 +85,16 @@ class EmailBackend(smtp.EmailBackend):
     def answers(self) -> bool:
         """Whether the server takes another mail over this connection: it may have hung up, or be gone, since the last.
 
-        From here on the connection speaks of the next mail, for whose body nobody has asked yet.
+        From here on the connection speaks of the next mail, for whose body nobody has asked yet. Raises TimeoutError
+        where the question is left to wait in vain.
         """
         wire: Any = self.connection
         wire.body_asked_for = False
         try:
             return bool(wire.rset()[0] == OK)
-        except OSError:
+        except OSError as error:
+            if isinstance(error.__context__, TimeoutError):  # smtplib calls it a lost connection
+                raise error.__context__ from error
             return False
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
@@ -131,10 +134,12 @@ class Way:
 
     A connection over which the last mail was accepted is kept for the next one, which goes over it only if the server
     has just answered. That of a mail service is not: it cannot be asked, and a request lost on it would be in doubt.
+    Once a server let the question wait in vain, no more are kept: each mail would wait for as long.
     """
 
     def __init__(self) -> None:
         self._kept: EmailBackend | None = None
+        self._keeps = True
 
     def deliver(self, mail: EmailMessage) -> Delivery:
         """Hand `mail` to the mail server; every failure of the way is an outcome."""
@@ -149,7 +154,7 @@ class Way:
             return Delivery(Outcome.TRY_AGAIN, f"no connection to the mail server ({type(error).__name__})")
         try:
             delivery = _hand_over(mail, connection)
-            if delivery.outcome is Outcome.ACCEPTED and isinstance(connection, EmailBackend):
+            if delivery.outcome is Outcome.ACCEPTED and self._keeps and isinstance(connection, EmailBackend):
                 self._kept = connection
         finally:
             if not self._kept:
@@ -163,10 +168,13 @@ class Way:
     def _take_kept(self) -> BaseEmailBackend | None:
         """The connection kept from the last mail, if the server still answers."""
         kept, self._kept = self._kept, None
-        if kept and not kept.answers():
-            _close(kept)
-            return None
-        return kept
+        try:
+            if kept is None or kept.answers():
+                return kept
+        except TimeoutError:
+            self._keeps = False
+        _close(kept)
+        return None
 
 
 def _hand_over(mail: EmailMessage, connection: BaseEmailBackend) -> Delivery:

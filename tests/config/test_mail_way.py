@@ -3,6 +3,7 @@
 from contextlib import closing
 
 import pytest
+from aiosmtpd.smtp import SMTP
 from django.core.mail import EmailMessage
 
 from config import mail
@@ -52,6 +53,25 @@ def test_a_connection_that_ended_meanwhile_is_made_anew_and_no_mail_is_in_doubt(
         end(sink, connections[0])
         assert way.deliver(another(1)).outcome is Outcome.ACCEPTED
     assert (sink.message_ids.total(), len(set(connections))) == (2, 2)
+
+
+def test_a_server_that_lets_the_question_wait_in_vain_is_asked_once_and_no_more(sink, connections, settings, hung):
+    settings.EMAIL_TIMEOUT = 0.3
+    with closing(Way()) as way:
+        assert {way.deliver(another(number)).outcome for number in range(4)} == {Outcome.ACCEPTED}
+    assert (len(hung), sink.message_ids.total(), len(set(connections))) == (1, 4, 4)
+
+
+@pytest.fixture
+def hung(monkeypatch):
+    """The connections on which the server was asked whether it still answers, and did not."""
+    asked = []
+
+    async def says_nothing(server, arg):
+        asked.append(server.transport)
+
+    monkeypatch.setattr(SMTP, "smtp_RSET", says_nothing)
+    return asked
 
 
 def test_without_being_asked_whether_it_answers_a_connection_that_ended_leaves_a_mail_in_doubt(
