@@ -209,7 +209,8 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
     A tax invoice where the clinic charges GST, of which each amount then holds an eleventh; an adjustment note where
     more was taken back than charged, with GST as the invoice that it adjusts had it. Where another patient or payer was
     recorded since, what was invoiced is taken back by a note to whom it was invoiced to, and invoiced to the right one.
-    The newest one again when there is nothing new. Raises `no_abn`, `nothing_to_invoice`, `changed_meanwhile`.
+    Where it takes several papers, the last of them. The newest one again when there is nothing new. Raises `no_abn`,
+    `nothing_to_invoice`, `changed_meanwhile`.
     """
     with deciding():
         # Not a row: nobody but another invoice of this clinic waits while the PDF is made.

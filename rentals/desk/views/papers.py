@@ -19,7 +19,7 @@ from rentals.desk.views.verbs import BaseVerbPage
 from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Paper, Rental
 from rentals.papers import invoice_paper, receipt_paper, statement_paper
-from rentals.papers.keeping import patients_of
+from rentals.papers.keeping import papers_of, patients_of
 from rentals.papers.money import PAYMENTS, statement_facts, with_parties
 from rentals.terms import PLACEHOLDERS, terms_in_words
 
@@ -167,9 +167,19 @@ class StatementFile(BaseMakingPage):
 
 
 class Invoice(BaseMakingPage):
-    """The invoice for what was charged and not invoiced before."""
+    """The invoice for what was charged and not invoiced before. Where that takes several papers, with GST and without
+    or with a note to who was invoiced before, the way leads to all of them."""
 
     make = staticmethod(invoice_paper)
+
+    def post(self, request: HttpRequest, reference: str) -> HttpResponse:
+        answer = super().post(request, reference)
+        made = papers_of(self.rental, Paper.Kind.INVOICE).filter(made_at=self.now, made_by=self.actor)
+        if len(made) < 2:
+            return answer
+        names = ", ".join(f"{paper.facts['title'].lower()} {paper.number}" for paper in reversed(made))
+        messages.info(request, f"{len(made)} papers were made: {names}. Open each of them under Papers.")
+        return self.go(f"{self.address}#papers")
 
 
 class Receipt(BasePage):
