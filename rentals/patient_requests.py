@@ -96,14 +96,25 @@ def ask(rental: Rental, kind: StaffTask.Kind, *, words: str, key: str, at: datet
 @contextmanager
 def of_hire(rental: Rental, *states: State, actor: User | None = None) -> Iterator[Rental]:
     """The transaction of one wish: the rental locked, as it is now. Unless in one of `states` (active) raises
-    `not_now`, to an `actor` of staff `wrong_state`."""
+    `not_now`, to an `actor` of staff `wrong_state`; where it was recorded for another patient since it was read, it is
+    that one's, and raises `not_now` or `busy`."""
     with deciding():
         locked, _ = lock_rental(rental)
+        if locked.patient_id != rental.patient_id:
+            raise recorded_for_another(rental, actor)
         if locked.state not in (states or (State.ACTIVE,)):
             if actor:
                 raise wrong_state(locked)
             raise Refusal("not_now", "This is not possible for your hire as it stands now. Please phone us.")
         yield locked
+
+
+def recorded_for_another(rental: Rental, actor: User | None) -> Refusal:
+    if actor:
+        return Refusal(
+            "busy", f"Rental {rental.reference} was recorded for another patient just now; look at it again."
+        )
+    return Refusal("not_now", "This hire was changed a moment ago, so nothing was written down. Please phone us.")
 
 
 def return_days(rental: Rental, at: datetime) -> list[date]:

@@ -15,15 +15,19 @@ from rentals.patient_requests import Problem
 
 Kind = StaffTask.Kind
 
-# The verbs that may answer a task of the kind, by the name of their page; the state of the rental decides.
+# The verbs that may answer a task of the kind, by the name of their page, the likeliest first; the state of the rental
+# decides.
 VERBS = {
     Kind.EXTENSION: ("extend",),
     Kind.HEALED: ("healed",),
     Kind.PROBLEM: ("swap", "return", "gel", "lost"),
-    Kind.CHASE: ("extend", "return"),
+    Kind.CHASE: ("return", "extend"),
     Kind.DEEMED_KEPT: ("return", "kept"),
     Kind.GEL: ("gel",),
 }
+# What answers a problem first, where that is not another device.
+FIRST = {Problem.GEL.value: "gel", Problem.UNWELL.value: "return", Problem.LOST.value: "lost"}
+PAGES = {one.address: one for one in ACTIONS}
 
 
 def task_steps(task: StaffTask, user: User) -> list[NextStep]:
@@ -37,11 +41,12 @@ def verb_steps(task: StaffTask) -> list[NextStep]:
     rental = task.rental
     if rental is None:
         return []
-    wanted = VERBS.get(Kind(task.kind), ())
+    first = FIRST.get(task.asked.get("problem", ""))
+    wanted = sorted(VERBS.get(Kind(task.kind), ()), key=lambda address: address != first)
     return [
         NextStep(one.words, reverse(one.address, args=[rental.reference]) + entries(task, one.address), one.action)
-        for one in ACTIONS
-        if one.address in wanted and allows(rental, one.verb)
+        for one in map(PAGES.__getitem__, wanted)
+        if allows(rental, one.verb)
     ]
 
 

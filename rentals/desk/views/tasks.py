@@ -58,6 +58,8 @@ class Tasks(BasePage):
     def get(self, request: HttpRequest) -> HttpResponse:
         tasks = tasks_seen(self.actor)
         narrowed = TaskFilter({"state": "open", **request.GET.dict()}, tasks, request=request)
+        if len(self.sites) == 1:
+            del narrowed.filters["clinic"]
         right = narrowed.is_valid()
         shown = Paginator(narrowed.qs if right else tasks.none(), ROWS_A_PAGE).get_page(request.GET.get("page"))
         say_today(shown.object_list, self.now)

@@ -243,6 +243,7 @@ class ConfirmHealed(BaseVerbPage):
     """A clinician saw on imaging that treatment may end."""
 
     action, verb = "rentals.confirm_healed", "confirm_healed"
+    template = "rentals/desk/healed.html"
     title, button, done = "Confirm healing", "Confirm", "Recorded. The device can come back."
     form_class = forms.HealedForm
 

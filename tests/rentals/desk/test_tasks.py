@@ -121,7 +121,7 @@ class TestWhatFits:
         Kind.CHASE: ["Take back", "Change the due day"],
         Kind.DEEMED_KEPT: ["Take back", "Patient keeps it"],
         Kind.EXTENSION: ["Change the due day"],
-        Kind.PROBLEM: ["Take back", "Swap the device", "Give gel", "Report lost"],
+        Kind.PROBLEM: ["Swap the device", "Take back", "Give gel", "Report lost"],
         Kind.HEALED: ["Confirm healing"],
         Kind.LOCKED_OUT: [],
         Kind.GEL: ["Give gel"],

@@ -333,7 +333,7 @@ def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():
 class TestTheDayOfTheReturn:
     """As the patient told it by phone; what the patient's own page writes down as well."""
 
-    def test_it_is_proposed_as_due_written_down_by_staff_and_changed(self):
+    def test_nothing_is_chosen_until_staff_write_it_down_and_change_it(self):
         rental = make.rental(State.ACTIVE)
         desk = Desk(make.reception(rental.clinic))
         assert desk.see(f"{home(rental)}return-day/") == 200
