@@ -11,6 +11,7 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from pytest_django.plugin import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from tests.emptying import empty_the_database
 from tests.running import environment_on_this_database
@@ -79,6 +80,22 @@ def django_db_setup(_template: ExitStack, django_db_setup: None) -> None:
 def _quick_passwords(django_test_environment: None) -> Iterator[None]:
     """For the data that a whole module shares, too."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_clients() -> Iterator[None]:
+    """Look for the static files once: each client of a test loads the middleware anew, which looks for 150 of them."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def look_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
         yield
 
 
