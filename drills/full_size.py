@@ -1,6 +1,8 @@
-"""T2, T3: random lives of rentals, and random requests against the API's description, many more than the suite has.
+"""T2, T3, T12: random lives of rentals, random requests against the API's description, and generated fleets, many more
+than the suite has.
 
-CALLUS_LIVES lives (100 unless set) of 60 steps, CALLUS_EXAMPLES requests (100 unless set) of each operation.
+CALLUS_LIVES lives (100 unless set) of 60 steps, CALLUS_EXAMPLES requests (100 unless set) of each operation,
+CALLUS_FLEETS fleets, and lives of one device (20 unless set).
 """
 
 import os
@@ -9,11 +11,17 @@ import sys
 
 from tests.running import CHECKOUT
 
-TESTS = ("tests/rentals/test_life_of_a_rental.py", "tests/rentals/api/test_schema_conformance.py")
+SIZES = {"CALLUS_LIVES": "100", "CALLUS_EXAMPLES": "100", "CALLUS_FLEETS": "20"}
+TESTS = (
+    "tests/rentals/test_life_of_a_rental.py",
+    "tests/rentals/api/test_schema_conformance.py",
+    "tests/rentals/reconciliation/test_fleets.py",
+    "tests/rentals/reconciliation/test_recompute.py",
+)
 
 
 def drill() -> dict[str, str]:
-    size = {name: os.environ.get(name, "100") for name in ("CALLUS_LIVES", "CALLUS_EXAMPLES")}
+    size = {name: os.environ.get(name, standard) for name, standard in SIZES.items()}
     # The tests choose their own servers, beside those of the drill.
     others = {name: value for name, value in os.environ.items() if name != "CALLUS_STATE_DIR"}
     figures = {}

@@ -15,6 +15,7 @@ from rentals.booking.availability import Need, judged_devices
 from rentals.booking.capacity import with_capacity
 from rentals.models import Holding, Move, Rental
 from tests import make
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 30)
@@ -86,7 +87,7 @@ QUESTIONS = {
 }
 
 
-@pytest.fixture
+@shared
 def one():
     """One rental of a busy clinic."""
     rental = make.rental("closed")

@@ -9,6 +9,7 @@ from rentals.models import Discrepancy, Treatment
 from rentals.reconciliation.readings import take_reading
 from tests import make
 from tests.raw import assert_refused
+from tests.shared import shared
 from tests.usage import LATER, Log, csv, import_file, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ def after(days: float) -> datetime:
     return MORNING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=343, at=MORNING - timedelta(days=60))
 

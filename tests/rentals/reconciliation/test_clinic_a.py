@@ -8,7 +8,7 @@ import pytest
 from devices.models import Device, Reading
 from rentals.models import Discrepancy, Pause, Rental, Treatment
 from rentals.reconciliation.days import counted, days_of
-from rentals.reconciliation.recompute import recompute
+from tests.shared import shared
 from tests.usage import CLINIC_A, LATER, import_file, load_clinic_a, truth_of_clinic_a
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 TRUTH = truth_of_clinic_a()
 
 
-@pytest.fixture
+@shared
 def taken():
     load_clinic_a()
     return import_file((CLINIC_A / "usage.csv").read_bytes())
@@ -86,28 +86,3 @@ def test_clinic_a_again_accepts_nothing(taken, name):
     again = import_file((CLINIC_A / name).read_bytes())
     assert (again.status, again.accepted) == ("done", 0)
     assert before == (sorted(Treatment.objects.values_list()), sorted(Discrepancy.objects.values_list("pk", "state")))
-
-
-def test_clinic_a_as_json_lines_says_the_same():
-    load_clinic_a()
-    taken = import_file((CLINIC_A / "usage.jsonl").read_bytes())
-    assert (taken.accepted, taken.duplicate, taken.rejected) == (TRUTH["records"] + Pause.objects.count(), 0, [])
-    assert set(treatments()) == set(TRUTH["treatments"])
-    assert import_file((CLINIC_A / "usage.csv").read_bytes()).accepted == 0
-
-
-def test_clinic_a_comes_out_the_same_in_pieces_and_in_any_order():
-    load_clinic_a()
-    header, *lines = (CLINIC_A / "usage.csv").read_text().splitlines(keepends=True)
-    pieces = [lines[start : start + 300] for start in range(0, len(lines), 300)]
-    for piece in reversed(pieces):
-        import_file("".join([header, *piece]).encode())
-    assert recompute(Device.objects.values_list("pk", flat=True), LATER, keep=False).total == 0
-    assert set(treatments()) == set(TRUTH["treatments"])
-    device = Device.objects.with_counters().get(serial="0223135503")
-    assert device.used_treatments == 78 + 53 + 29
-    open_now = Counter(Discrepancy.objects.filter(state="open").values_list("kind", flat=True))
-    assert open_now["counter_down"] == 5
-    assert open_now["log_missing"] == 3
-    assert not open_now["counter_log_mismatch"]
-    assert not open_now["counter_jump"]

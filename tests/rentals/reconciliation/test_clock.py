@@ -10,6 +10,7 @@ from rentals.models import ClockRuling, Discrepancy, Pause, Treatment
 from rentals.reconciliation.recompute import recompute
 from rentals.reconciliation.rulings import rule_clock
 from tests import make
+from tests.shared import shared
 from tests.usage import LATER, Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +23,14 @@ def after(days: float) -> datetime:
     return EVENING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(at=EVENING - 60 * DAY)
+
+
+def another(device):
+    """A second one of its kind."""
+    return make.device(device.clinic, model=device.model, at=EVENING - 60 * DAY)
 
 
 def read_out(device, day: float, counter: int, fast_by: timedelta = timedelta()) -> Log:
@@ -41,8 +47,8 @@ def methods(device) -> set[str]:
     return set(Treatment.objects.filter(device=device).values_list("method", flat=True))
 
 
-def as_kept(device) -> bool:
-    return recompute([device.pk], LATER, keep=False).total == 0
+def as_kept(*devices) -> bool:
+    return recompute([device.pk for device in devices], LATER, keep=False).total == 0
 
 
 def drifting(device, first: int, last: int, seconds_a_day: float) -> Log:
@@ -108,12 +114,13 @@ class TestSet:
         return first, second
 
     @pytest.mark.parametrize("wrong", [-31 * DAY, -365 * DAY, -40 * DAY])
-    @pytest.mark.parametrize("before", [0, 1, 10, 30])
-    def test_the_log_shows_at_which_session(self, device, wrong, before):
-        import_logs(*self.logs(device, wrong, before))
-        assert set(wrong_by(device)) == {0}
-        assert methods(device) == {"step"}
-        assert as_kept(device)
+    def test_the_log_shows_at_which_session(self, device, wrong):
+        devices = {before: another(device) for before in (0, 1, 10, 30)}
+        import_logs(*(log for before, each in devices.items() for log in self.logs(each, wrong, before)))
+        for before, each in devices.items():
+            assert set(wrong_by(each)) == {0}, before
+            assert methods(each) == {"step"}, before
+        assert as_kept(*devices.values())
 
     def test_where_it_does_not_the_read_out_that_brought_a_session_tells_its_time(self, device):
         import_logs(*self.logs(device, -2 * HOUR))
@@ -177,27 +184,27 @@ class TestPauses:
 
 
 class TestInDoubt:
-    @pytest.mark.parametrize(
-        ("fast_by", "said"),
-        [
-            (-90 * MINUTE, "a wrong zone, by 1 h 30 min"),
-            (8 * HOUR + MINUTE, "a wrong zone, by 8 h 1 min"),
-            (20 * MINUTE, "a wrong time, by 20 min"),
-            (-DAY, "a wrong day, by 1 day"),
-            (12 * DAY, "a wrong day, by 12 days"),
-            (-30 * DAY, "a wrong month, by 1 month"),
-            (61 * DAY, "a wrong month, by 2 months"),
-            (-365 * DAY, "a wrong year, by 1 year"),
-            (731 * DAY, "a wrong year, by 2 years"),
-            (200 * DAY, "a wrong date, by 200 days"),
-            (3 * DAY + 5 * HOUR, "a wrong time, by 3 d 5 h"),
-        ],
-    )
-    def test_it_says_what_is_wrong_and_that_the_times_are_corrected(self, device, fast_by, said):
-        import_logs(read_out(device, 20, 0, fast_by))
-        doubt = Discrepancy.objects.get(kind="clock_in_doubt")
-        assert doubt.why.endswith(f": {said}.")
-        assert "its times are corrected" in doubt.action
+    WRONG = [
+        (-90 * MINUTE, "a wrong zone, by 1 h 30 min"),
+        (8 * HOUR + MINUTE, "a wrong zone, by 8 h 1 min"),
+        (20 * MINUTE, "a wrong time, by 20 min"),
+        (-DAY, "a wrong day, by 1 day"),
+        (12 * DAY, "a wrong day, by 12 days"),
+        (-30 * DAY, "a wrong month, by 1 month"),
+        (61 * DAY, "a wrong month, by 2 months"),
+        (-365 * DAY, "a wrong year, by 1 year"),
+        (731 * DAY, "a wrong year, by 2 years"),
+        (200 * DAY, "a wrong date, by 200 days"),
+        (3 * DAY + 5 * HOUR, "a wrong time, by 3 d 5 h"),
+    ]
+
+    def test_it_says_what_is_wrong_and_that_the_times_are_corrected(self, device):
+        devices = {said: (another(device), fast_by) for fast_by, said in self.WRONG}
+        import_logs(*(read_out(each, 20, 0, fast_by) for each, fast_by in devices.values()))
+        for said, (each, _) in devices.items():
+            doubt = Discrepancy.objects.get(device=each)
+            assert (doubt.kind, doubt.why.endswith(f": {said}.")) == ("clock_in_doubt", True), said
+            assert "its times are corrected" in doubt.action
 
 
 class TestRuling:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from rentals.models import Rental
 from rentals.reconciliation.days import adherence, day_statuses, days_of
 from tests import make
+from tests.shared import shared
 from tests.usage import LATER, Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -22,12 +23,18 @@ def evening(day: int, hours: float = 0) -> datetime:
     return EVENING + timedelta(days=day, hours=hours)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(at=OUT - timedelta(days=60))
 
 
-@pytest.fixture
+@shared
+def shelved():
+    """Another, which nobody has."""
+    return make.device(at=OUT - timedelta(days=60))
+
+
+@shared
 def rental(device):
     return make.rental("active", device=device, at=OUT)
 
@@ -64,10 +71,10 @@ def test_each_day_has_its_status_and_its_number_of_treatments(rental, device):
     assert found.percent == 66.7
 
 
-def test_two_a_day_need_two_countable_sessions(device):
-    rental = make.rental("active", device=device, at=OUT, prescribed_per_day=2)
-    taken_back(rental, device, 3)
-    import_logs(log(device, 3).session(1, evening(1)).session(2, evening(1, 2)).session(3, evening(2)))
+def test_two_a_day_need_two_countable_sessions(shelved):
+    rental = make.rental("active", device=shelved, at=OUT, prescribed_per_day=2)
+    taken_back(rental, shelved, 3)
+    import_logs(log(shelved, 3).session(1, evening(1)).session(2, evening(1, 2)).session(3, evening(2)))
     assert statuses(rental)[1:3] == ["done", "short"]
 
 
@@ -116,8 +123,8 @@ def test_treatments_of_the_next_patient_do_not_count(rental, device):
     assert statuses(following) == ["unknown", "done", "unknown"]
 
 
-def test_an_enquiry_has_no_days(device):
-    rental = make.rental("reserved", device=device)
+def test_an_enquiry_has_no_days(shelved):
+    rental = make.rental("reserved", device=shelved)
     assert (statuses(rental), adherence(rental, LATER).percent) == ([], None)
 
 

@@ -12,6 +12,7 @@ from rentals.models import Discrepancy, Treatment
 from rentals.reconciliation.discrepancies import EXPLAINED, resolve
 from rentals.reconciliation.reconcile import reconcile
 from tests import make
+from tests.shared import shared
 from tests.usage import LATER, Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -23,12 +24,18 @@ def after(days: float) -> datetime:
     return MORNING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
 
 
-@pytest.fixture
+@shared
+def shelved():
+    """Another, which nobody has."""
+    return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
+
+
+@shared
 def rental(device):
     return make.rental(
         "active", device=device, at=MORNING - timedelta(hours=12), days=60, planned_treatments=50, counter=0
@@ -52,10 +59,10 @@ def test_a_clean_month_opens_nothing(rental, device):
     assert found() == []
 
 
-def test_use_while_nobody_had_the_device_is_one_discrepancy_a_gap(device):
-    import_logs(month(device))
+def test_use_while_nobody_had_the_device_is_one_discrepancy_a_gap(shelved):
+    import_logs(month(shelved))
     assert found() == ["usage_outside_rental"]
-    assert f"Device {device.serial} was used 30 times while nobody had it, first on 3 March 2026, 07:00." == only().why
+    assert f"Device {shelved.serial} was used 30 times while nobody had it, first on 3 March 2026, 07:00." == only().why
 
 
 def test_use_after_the_return_is_named_with_the_rental_that_had_ended(rental, device):
@@ -68,12 +75,12 @@ def test_use_after_the_return_is_named_with_the_rental_that_had_ended(rental, de
     assert only().rental is None
 
 
-def test_a_rental_recorded_afterwards_takes_the_treatments_and_closes_the_discrepancy(device):
-    import_logs(month(device), at=after(31))
+def test_a_rental_recorded_afterwards_takes_the_treatments_and_closes_the_discrepancy(shelved):
+    import_logs(month(shelved), at=after(31))
     assert found() == ["usage_outside_rental"]
     manager = make.manager()
     booked = make.book(
-        device.clinic, device=device, at=after(31), starts_on=after(0).date(), days=60, planned_treatments=20
+        shelved.clinic, device=shelved, at=after(31), starts_on=after(0).date(), days=60, planned_treatments=20
     )
     make.prepare(booked, at=after(31))
     custody.hand_over(booked, counter=0, parts=[], at=MORNING - timedelta(hours=1), now=after(31), actor=manager)
@@ -244,22 +251,22 @@ def test_summer_time_on_a_device_is_in_doubt_once_the_clinic_has_left_it(rental,
     assert found() == ["clock_in_doubt"]
 
 
-def test_a_counter_read_wrongly_at_the_hand_over_and_at_the_return_opens_its_discrepancy(device):
-    import_logs(Log(device, MORNING - timedelta(days=20), counter=30))
-    rental = make.rental("active", device=device, at=MORNING, counter=3, days=30, planned_treatments=20)
+def test_a_counter_read_wrongly_at_the_hand_over_and_at_the_return_opens_its_discrepancy(shelved):
+    import_logs(Log(shelved, MORNING - timedelta(days=20), counter=30))
+    rental = make.rental("active", device=shelved, at=MORNING, counter=3, days=30, planned_treatments=20)
     make.take_back(rental, counter=4000, at=after(10))
     assert found() == ["counter_down", "counter_jump"]
     assert {d.rental for d in Discrepancy.objects.filter(kind="counter_down")} == {rental}
 
 
 class TestByHand:
-    def test_a_resolved_discrepancy_stays_closed_while_the_same_is_found_again(self, device):
-        import_logs(month(device))
+    def test_a_resolved_discrepancy_stays_closed_while_the_same_is_found_again(self, shelved):
+        import_logs(month(shelved))
         reception = make.reception()
         resolved = resolve(only(), note="Demonstrated to students.", at=LATER, actor=reception)
         assert (resolved.state, resolved.closed_by, resolved.closed_at) == ("closed", reception, LATER)
-        import_logs(Log(device, after(32), counter=30))
-        reconcile([device.pk], LATER)
+        import_logs(Log(shelved, after(32), counter=30))
+        reconcile([shelved.pk], LATER)
         assert (found(), only().note) == ([], "Demonstrated to students.")
 
     def test_resolving_one_about_a_rental_is_written_in_the_access_log_of_its_patient(self, rental, device):
@@ -269,8 +276,8 @@ class TestByHand:
         line = Access.objects.get(user=reception)
         assert (line.patient, line.action, line.at) == (rental.patient, Access.Action.CHANGED, LATER)
 
-    def test_resolving_one_without_a_rental_is_an_access_to_nobody(self, device):
-        import_logs(month(device))
+    def test_resolving_one_without_a_rental_is_an_access_to_nobody(self, shelved):
+        import_logs(month(shelved))
         reception = make.reception()
         resolve(only(), note="Demonstrated to students.", at=LATER, actor=reception)
         assert not Access.objects.filter(user=reception).exists()
@@ -296,8 +303,8 @@ class TestByHand:
         assert "past_nominal" in found()
         assert Discrepancy.objects.get(kind="past_nominal").closed_at is None
 
-    def test_resolving_needs_a_note_and_an_open_discrepancy(self, device):
-        import_logs(month(device))
+    def test_resolving_needs_a_note_and_an_open_discrepancy(self, shelved):
+        import_logs(month(shelved))
         with pytest.raises(Refusal, match="Write what was found"):
             resolve(only(), note=" ", at=LATER, actor=make.reception())
         opened = only()

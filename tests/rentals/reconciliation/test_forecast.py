@@ -12,6 +12,7 @@ from rentals.reconciliation.forecast import Pace, forecasts_of, pace_of
 from rentals.reconciliation.readings import take_reading
 from rentals.reconciliation.renewal import Ruling, begin_allowance
 from tests import make
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 MORNING = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
@@ -84,12 +85,18 @@ def test_nothing_left_runs_out_at_once():
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
 
 
-@pytest.fixture
+@shared
+def shelved():
+    """Another, which nobody has."""
+    return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
+
+
+@shared
 def rental(device):
     return make.rental("active", device=device, at=OUT, days=30, planned_treatments=30, counter=0)
 
@@ -128,11 +135,11 @@ def test_it_says_whether_it_lasts_the_reservations(rental, device, wanted, verdi
     assert (found.promised_later, found.lasts_reservations) == (wanted, verdict)
 
 
-def test_only_the_last_four_weeks_speak(device):
-    make.rental("active", device=device, at=OUT, days=91, planned_treatments=40, counter=0)
+def test_only_the_last_four_weeks_speak(shelved):
+    make.rental("active", device=shelved, at=OUT, days=91, planned_treatments=40, counter=0)
     for day, counter in ((10, 20), (30, 20), (58, 48)):
-        take_reading(device, counter, read_at=after(day), at=after(day), actor=None)
-    found = forecasts_of([device.pk], after(58))[device.pk]
+        take_reading(shelved, counter, read_at=after(day), at=after(day), actor=None)
+    found = forecasts_of([shelved.pk], after(58))[shelved.pk]
     assert found.pace.mean == pytest.approx((28 + 4.2) / 33)
 
 

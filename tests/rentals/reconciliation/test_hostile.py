@@ -3,18 +3,24 @@
 import io
 import re
 import tracemalloc
+from collections import defaultdict
 
 import pytest
 
 from config.refusals import Refusal
+from devices.models import Device
 from rentals.models import Treatment, UsageImport
 from rentals.reconciliation.formats import Rejected, refuse_what_is_no_usage_data, staging_lines
 from tests import make
 from tests.rentals.reconciliation import hostile
 from tests.rentals.reconciliation.hostile import Row, hostile_files, reference
+from tests.shared import shared
 from tests.usage import HEADER, LATER, import_file
 
 MOST_MEMORY = 60 * 2**20  # bytes
+FILES = defaultdict(list)  # by what was done to them
+for made in hostile_files():
+    FILES[made.name.partition(" ")[2]].append(made)
 
 
 def read(content: bytes) -> tuple[list[Row], list[Rejected]]:
@@ -34,8 +40,19 @@ def read(content: bytes) -> tuple[list[Row], list[Rejected]]:
     return found, rejected
 
 
-@pytest.mark.parametrize("made", list(hostile_files()), ids=lambda made: made.name)
-def test_what_is_read_is_what_a_slow_and_obvious_reader_finds(made):
+@shared
+def device() -> Device:
+    model = make.device_model(part_number=hostile.PART_NUMBER)
+    return make.device(model=model, serial=hostile.SERIAL, at=LATER.replace(year=2024))
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_what_is_read_is_what_a_slow_and_obvious_reader_finds(kind):
+    for made in FILES[kind]:
+        check_reading(made)
+
+
+def check_reading(made: hostile.Hostile) -> None:
     try:
         good, bad = reference(made.content)
     except hostile.NoUsageData:
@@ -45,14 +62,14 @@ def test_what_is_read_is_what_a_slow_and_obvious_reader_finds(made):
         return
     refuse_what_is_no_usage_data(io.BytesIO(made.content))
     found, rejected = read(made.content)
-    assert found == good
-    assert {each.line for each in rejected} == bad
+    assert found == good, made.name
+    assert {each.line for each in rejected} == bad, made.name
     assert all(len(each.reason) > 10 and each.reason.isprintable() for each in rejected)
 
 
 def test_no_hostile_file_takes_much_memory():
     """A line is read to its end, but never kept beyond what a record may be."""
-    huge = HEADER.encode() + b"\n" + b"x" * 200 * 2**20 + b"\n" + hostile.good_line(1).encode()
+    huge = HEADER.encode() + b"\n" + b"x" * 2 * MOST_MEMORY + b"\n" + hostile.good_line(1).encode()
     file = io.BytesIO(huge)
     tracemalloc.start()
     found = sum(1 for _ in staging_lines(file, at=LATER, reject=lambda _: None))
@@ -63,9 +80,7 @@ def test_no_hostile_file_takes_much_memory():
 
 
 @pytest.mark.parametrize("made", list(hostile_files(36))[::2], ids=lambda made: made.name)
-def test_an_import_of_it_ends_with_a_sentence_and_takes_nothing_wrong(db, made):
-    model = make.device_model(part_number=hostile.PART_NUMBER)
-    make.device(model=model, serial=hostile.SERIAL, at=LATER.replace(year=2024))
+def test_an_import_of_it_ends_with_a_sentence_and_takes_nothing_wrong(device, made):
     try:
         good, bad = reference(made.content)
         done = import_file(made.content)

@@ -20,6 +20,7 @@ from rentals.reconciliation.heartbeat import LEASE, READING, Cancelled, Heartbea
 from tests import make
 from tests.raw import sql
 from tests.running import eventually
+from tests.shared import shared
 from tests.threads import all_at_once
 from tests.usage import LATER, Log, csv, import_file, import_logs
 
@@ -27,8 +28,8 @@ MORNING = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)  # the third of March, seven o
 READ_OUT = MORNING + timedelta(days=35)  # daylight saving time has ended by then
 
 
-@pytest.fixture
-def device(db):
+@shared
+def device():
     return rented_device()
 
 
@@ -251,6 +252,10 @@ def queue_length(queue):
 
 @pytest.mark.django_db(transaction=True)
 class TestTogether:
+    @pytest.fixture
+    def device(self):
+        return rented_device()
+
     def test_queueing_pokes_a_worker_after_the_commit(self, device, queue_length):
         with transaction.atomic():
             queue(month(device))

@@ -15,6 +15,7 @@ from rentals.reconciliation.discrepancies import EXPLAINED, resolve, sweep_silen
 from rentals.reconciliation.readings import take_reading, trust_reading
 from rentals.reconciliation.reconcile import reconcile
 from tests import make
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -26,20 +27,26 @@ def after(days: float) -> datetime:
     return MORNING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
 
 
-@pytest.fixture
+@shared
+def shelved():
+    """Another, which nobody has."""
+    return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
+
+
+@shared
 def rental(device):
     return make.rental("active", device=device, at=after(-0.5), days=60, planned_treatments=50, counter=0)
 
 
 @pytest.fixture
-def outside(device):
+def outside(shelved):
     """Used twice while nobody had it."""
-    import_logs(Log(device, after(2), counter=2).daily([1, 2], MORNING), at=after(3))
+    import_logs(Log(shelved, after(2), counter=2).daily([1, 2], MORNING), at=after(3))
     return Discrepancy.objects.get()
 
 
@@ -93,28 +100,28 @@ class TestClosing:
 
 
 class TestComingBack:
-    def test_what_a_person_closed_stays_closed_while_nothing_changes(self, outside, device):
+    def test_what_a_person_closed_stays_closed_while_nothing_changes(self, outside, shelved):
         ann = make.reception()
         resolve(outside, note="Tried out.", at=after(3), actor=ann)
-        import_logs(Log(device, after(4), counter=2), at=after(5))
-        reconcile([device.pk], after(6))
+        import_logs(Log(shelved, after(4), counter=2), at=after(5))
+        reconcile([shelved.pk], after(6))
         outside.refresh_from_db()
         assert (outside.state, outside.note, outside.closed_by) == ("closed", "Tried out.", ann)
 
-    def test_it_comes_back_to_its_owner_when_there_is_more_of_it(self, outside, device):
+    def test_it_comes_back_to_its_owner_when_there_is_more_of_it(self, outside, shelved):
         ann = make.reception()
         resolve(take_on(outside, owner=ann, at=after(3), actor=ann), note="Tried out.", at=after(3), actor=ann)
-        import_logs(Log(device, after(4), counter=3).session(3, after(3)), at=after(5))
+        import_logs(Log(shelved, after(4), counter=3).session(3, after(3)), at=after(5))
         outside.refresh_from_db()
         assert "was used 3 times" in outside.why
         assert (outside.state, outside.owner, outside.closed_by, outside.closed_as) == ("open", ann, None, "")
         assert outside.events.filter(note="Tried out.", closed_by=ann).exists()
 
-    def test_neither_other_words_nor_minutes_bring_it_back(self, outside, device):
+    def test_neither_other_words_nor_minutes_bring_it_back(self, outside, shelved):
         resolve(outside, note="Tried out.", at=after(3), actor=make.reception())
         older = outside.why.replace("was used", "had been in use").replace("07:00", "07:04")
         Discrepancy.objects.filter(pk=outside.pk).update(why=older)
-        reconcile([device.pk], after(6))
+        reconcile([shelved.pk], after(6))
         outside.refresh_from_db()
         assert (outside.state, outside.why) == ("closed", older)
 
@@ -174,9 +181,9 @@ class TestSilence:
         assert queries(after(21)) == one
         assert Discrepancy.objects.filter(kind="silent_device").count() == 3
 
-    def test_one_on_the_shelf_may_be_silent(self, device):
+    def test_one_on_the_shelf_may_be_silent(self, shelved):
         sweep_silence(after(100))
-        assert not Discrepancy.objects.exists()
+        assert not Discrepancy.objects.filter(device=shelved).exists()
 
 
 class TestTrust:

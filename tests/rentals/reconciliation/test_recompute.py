@@ -1,5 +1,6 @@
 """Rebuilding what is derived: it finds what is not as the raw records tell, puts it right, and changes nothing else."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from random import Random
@@ -12,6 +13,7 @@ from rentals.models import Discrepancy, Holding, Pause, Treatment
 from rentals.reconciliation.readings import take_reading
 from rentals.reconciliation.recompute import Differences, recompute
 from tests import make
+from tests.shared import shared
 from tests.usage import LATER, Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +25,7 @@ def after(days: float) -> datetime:
     return MORNING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def device():
     """One that its patient used for forty days, its counter set back after twenty."""
     device = make.device(at=MORNING - timedelta(days=60))
@@ -87,7 +89,7 @@ class TestCommand:
             self.run(*arguments)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("CALLUS_FLEETS", "3"))))
 def test_in_any_order_of_read_outs_and_readings_no_treatment_counts_twice(seed):
     """A counter that is set back once or twice, read-outs that lack sessions, readings that are typed in late."""
     chance = Random(seed)

@@ -11,6 +11,7 @@ from rentals.reconciliation.readings import take_reading
 from rentals.reconciliation.reconcile import reconcile
 from rentals.reconciliation.renewal import Ruling, begin_allowance, rule_on_restart
 from tests import make
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -23,17 +24,17 @@ def after(days: float) -> datetime:
     return MORNING + timedelta(days=days)
 
 
-@pytest.fixture
+@shared
 def manager():
     return make.manager()
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=50, counter=0, at=MORNING - timedelta(days=60))
 
 
-@pytest.fixture
+@shared
 def rental(device):
     return make.rental("active", device=device, at=after(-0.5), days=60, planned_treatments=50, counter=0)
 

@@ -7,14 +7,15 @@ import pytest
 from devices.models import Device, Reading
 from rentals.models import Discrepancy, Treatment
 from tests import make
+from tests.shared import shared
 from tests.usage import HEADER, Log, csv, import_file, import_logs
 
 MORNING = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 READ_OUT = MORNING + timedelta(days=35)
 
 
-@pytest.fixture
-def device(db):
+@shared
+def device():
     return rented_device()
 
 

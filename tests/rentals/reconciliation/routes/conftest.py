@@ -11,6 +11,7 @@ from rentals.models import Treatment, UsageImport
 from rentals.reconciliation import imports
 from rentals.reconciliation.routes import gateway
 from tests import make
+from tests.shared import shared
 from tests.usage import Log, csv
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -43,9 +44,14 @@ class Site:
         return sorted(kept) == sorted(logged)
 
 
-@pytest.fixture
-def site(db, queue):
+@shared
+def logged() -> Site:
     return Site()
+
+
+@pytest.fixture
+def site(logged, queue):
+    return logged
 
 
 @pytest.fixture
