@@ -7,7 +7,7 @@ from typing import Any
 from config.models import User
 from patients.models import Patient
 from patients.register import correct_patient
-from rentals.correction.address import CORRECTED, mail_again
+from rentals.correction.address import CORRECTED, is_another, mail_again
 from rentals.deciding import deciding
 from rentals.lifecycle import record
 from rentals.models import Rental
@@ -29,7 +29,8 @@ def correct_details(patient: Patient, *, at: datetime, actor: User, **details: A
         if signs_as(patient) != signs_as(before):
             for rental in Rental.objects.filter(patient=patient, state__in=SIGNED_FOR).order_by("pk"):
                 record(rental, VERB, old=rental.state, at=at, now=at, actor=actor)
-        mail_again(patient, CORRECTED, at=at, actor=actor)
+        if is_another(patient.email, before.email):
+            mail_again(patient, CORRECTED, at=at, actor=actor)
     return patient
 
 

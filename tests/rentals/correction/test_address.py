@@ -148,3 +148,47 @@ def test_a_payer_with_another_address_gets_the_receipt(sink):
     pass_of(later)
     assert "claims@right.example" in [mail["To"] for mail in sink.mails]
     assert "address" not in open_tasks()
+
+
+def receipts_to_mail():
+    return Reminder.objects.filter(kind="receipt", void=False)
+
+
+@pytest.mark.parametrize(("days", "to_mail"), [(6, 2), (8, 0), (400, 0)])
+def test_a_receipt_is_mailed_to_the_right_address_only_while_it_is_news(days, to_mail, sink):
+    clinic = make.clinic()
+    rental = make.rental("active", clinic, patient=make.patient(clinic, email=""))
+    pay(rental, kind="hire", amount=60, method="card", at=make.NOW, actor=make.reception())
+    pass_of(make.NOW + HOUR)
+    assert list(Reminder.objects.filter(kind="receipt").values_list("why", flat=True)) == ["no_email"] * 2
+    correct(rental, make.NOW + days * 24 * HOUR)
+    assert receipts_to_mail().count() == to_mail
+
+
+def test_another_telephone_number_mails_nothing_that_was_stopped_once(refused):
+    rental, at = refused
+    SuppressedAddress.objects.update(lifted_at=at, lifted_by=make.manager())
+    type(rental.patient).objects.update(phone="0491 570 157")
+    correct(rental, at + HOUR, rental.patient.email)
+    who = {"name": "Grace Example", "receives": "beside", "at": at + HOUR, "actor": make.reception()}
+    correct_contact(rental.patient, email="", phone="0491 570 158", **who)
+    assert not Reminder.objects.filter(kind="due_soon", channel="email", void=False).exists()
+    assert "address" in open_tasks()
+
+
+def test_another_payer_gets_no_receipt_of_what_somebody_else_has_paid(sink):
+    rental, actor = make.rental("active"), make.reception()
+    set_payer(rental, name="Insurer", email="claims@wrong.example", at=make.NOW, actor=actor)
+    pay(rental, kind="hire", amount=60, method="card", at=make.NOW, actor=actor)
+    sink.mode = "550 at RCPT"
+    pass_of(make.NOW + HOUR)
+    plan.plan_reminders(make.NOW + HOUR)
+    sink.mode = "accept"
+    later = make.NOW + 2 * HOUR
+    set_payer(rental, name="Mother", email="mother@patients.example", at=later, actor=actor)
+    pass_of(later)
+    assert "address" in open_tasks()
+    correct(rental, later)
+    lift(SuppressedAddress.objects.get(address="claims@wrong.example"), at=later, actor=make.manager())
+    pass_of(later)
+    assert "mother@patients.example" not in [mail["To"] for mail in sink.mails]
