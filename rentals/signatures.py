@@ -56,7 +56,8 @@ def checked_strokes(given: Any) -> Strokes:
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_LINES:
         raise unreadable()
     strokes = [[point_from(point) for point in one] if isinstance(one, list) else [] for one in given]
-    if not all(strokes) or not FEWEST_POINTS <= sum(map(len, strokes)) <= MOST_POINTS:
+    drawn = sum(len(one) for one in strokes if len(one) > 1)  # a single point leaves no mark
+    if not all(strokes) or drawn < FEWEST_POINTS or sum(map(len, strokes)) > MOST_POINTS:
         raise unreadable()
     return strokes
 

@@ -159,14 +159,14 @@ class SignForm(PlainForm):
         widget=forms.TextInput({"autocomplete": "name"}),
     )
     agrees = forms.BooleanField(label="I have read the agreement and agree to it")
-    strokes = forms.CharField(required=False, widget=forms.HiddenInput)
+    strokes = forms.Field(required=False, widget=forms.HiddenInput)  # whatever was sent: `clean` judges it
 
     def clean(self) -> dict[str, Any]:
         """With the drawing as lists of points, None where nothing was drawn. What is wrong with it is said above the
         form, for its own field is hidden."""
         given = super().clean() or {}
         try:
-            return {**given, "strokes": strokes_from(given["strokes"])}
+            return {**given, "strokes": strokes_from(given["strokes"] or "")}
         except Refusal as refusal:
             raise forms.ValidationError(refusal.message) from refusal
 

@@ -166,6 +166,7 @@ class TestStrokes:
         [
             "{", "[]", "{}", "[[]]", "[[[0,0]]]", "1", '[["x"]]', "[[[0,2],[0,0]]]", "[[[NaN,0]]]", "[[[true,0]]]",
             "[[[0,0,0],[0,0,0]]]", "[" * 20000, json.dumps([[[0.5, 0.5]] * 7000]), json.dumps([[[0.5, 0.5]] * 9] * 201),
+            json.dumps([[[n / 20, 0.5]] for n in range(20)]), json.dumps([[[0.1, 0.5]], [[0.2, 0.5]] * 7]),
         ],
     )  # fmt: skip
     def test_anything_else_is_refused(self, text):

@@ -6,6 +6,7 @@ for (const box of document.querySelectorAll("[data-signature]")) {
   const canvas = box.querySelector("canvas")
   const pen = canvas.getContext("2d")
   const field = form.elements.namedItem("strokes")
+  const MOST_LINES = 200
   const MOST_POINTS = 5000
   let strokes = []
   let line = null
@@ -44,6 +45,7 @@ for (const box of document.querySelectorAll("[data-signature]")) {
 
   canvas.addEventListener("pointerdown", event => {
     event.preventDefault()
+    if (strokes.length >= MOST_LINES) return
     canvas.setPointerCapture(event.pointerId)
     line = []
     strokes.push(line)

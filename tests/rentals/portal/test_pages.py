@@ -170,7 +170,7 @@ class TestDocuments:
         assert signature.signed_paper.facts["signature"]["drawing"].startswith("<svg")
         assert says(signature.signed_paper, "How Drawn", "By the link that was mailed")
 
-    @pytest.mark.parametrize("strokes", ["[[[0.1,0.1]]]", "[[[5,5]]]", "[", "x" * 200_001])
+    @pytest.mark.parametrize("strokes", ["[[[0.1,0.1]]]", "[[[5,5]]]", "[", "x" * 200_001, "[[[0.1,0.1]]]\0", "\0"])
     def test_a_drawing_that_is_none_is_asked_for_again(self, clinic, strokes):
         rental = make.rental(State.RESERVED, clinic)
         visitor = Visitor(rental)
