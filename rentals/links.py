@@ -19,7 +19,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import record
-from rentals.models import PatientLink, Rental
+from rentals.models import Holding, PatientLink, Rental
 from rentals.models.states import State
 
 MOST_TRIES = 5
@@ -90,7 +90,7 @@ def portal_without_key(rental: Rental) -> str:
 
 
 def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:
-    """The rental whose offer `key` leads to, open or answered, for the one who was born then.
+    """The rental whose offer `key` leads to, open, answered or taken back, for the one who was born then.
 
     None, whether the key is unknown, revoked or locked, the offer over or the date wrong: whoever guesses learns
     nothing. Each reader of an offer has a link of their own, so wrong dates at all of an offer's count together, and
@@ -112,7 +112,7 @@ def open_link(key: str, date_of_birth: date, *, at: datetime) -> Rental | None:
             link.save(update_fields=["wrong_tries"])
             return None
     is_open = link.rental.offer_expires_at == link.expires_at
-    return link.rental if is_open or is_answered(link.rental) else None
+    return link.rental if is_open or is_answered(link.rental) or is_taken_back(link.rental) else None
 
 
 def links_to_offer(link: PatientLink) -> list[PatientLink]:
@@ -123,5 +123,19 @@ def links_to_offer(link: PatientLink) -> list[PatientLink]:
 
 
 def is_answered(rental: Rental) -> bool:
-    """Whether the rental, which had an offer, is booked by now or waits again."""
-    return rental.offer_expires_at is None and rental.state in (State.RESERVED, State.ENQUIRY)
+    """Whether the rental, which had an offer, is booked by now, or waits again because its patient passed on it."""
+    waits = rental.state == State.ENQUIRY and rental.passed_at is not None
+    return rental.offer_expires_at is None and (waits or rental.state == State.RESERVED)
+
+
+def is_taken_back(rental: Rental) -> bool:
+    """Whether the rental, which had an offer, waits for the next one, or will as soon as somebody looks: the device
+    that was held for it may not go out any more."""
+    if rental.offer_expires_at is None:
+        return rental.state == State.ENQUIRY and rental.passed_at is None
+    return has_lost_device(rental)
+
+
+def has_lost_device(rental: Rental) -> bool:
+    """Whether the rental is booked, or offered, and the device that was meant for it may not go out any more."""
+    return Holding.objects.filter(rental=rental, live=True, device=None).exists()

@@ -8,7 +8,7 @@ from django.views import View
 
 from config.refusals import Refusal
 from rentals.booking.offers import accept_offer, decline_offer
-from rentals.links import is_answered, open_link
+from rentals.links import has_lost_device, is_answered, is_taken_back, open_link
 from rentals.models import Rental
 from rentals.portal.page import BirthForm, for_patients, show
 
@@ -35,21 +35,32 @@ class OfferPage(View):
         try:
             rental = open_link(key, form.cleaned_data["date_of_birth"], at=timezone.now())
         except Refusal:
-            rental = None
+            return self.ask_to_come_back()
         if rental is None:
             return self.refuse()
-        if is_answered(rental):
-            return self.show_rental("answered", rental, before=True)
+        if is_answered(rental) or is_taken_back(rental):
+            return self.show_end(rental, before=True)
         answer = request.POST.get("answer", "")
         return self.take(answer, rental) if answer in ANSWERS else self.show_rental("offer", rental, form=form)
 
     def take(self, answer: str, rental: Rental) -> HttpResponse:
         try:
             answered = ANSWERS[answer](rental, at=timezone.now(), actor=None)
-        except Refusal:
+        except Refusal as refusal:
             rental.refresh_from_db()
-            return self.show_rental("answered", rental, before=True) if is_answered(rental) else self.refuse()
-        return self.show_rental("answered", answered)
+            if is_answered(rental) or is_taken_back(rental):
+                return self.show_end(rental, before=True)
+            return self.ask_to_come_back() if refusal.code == "busy" else self.refuse()
+        return self.show_end(answered)
+
+    def show_end(self, rental: Rental, *, before: bool = False) -> HttpResponse:
+        """What became of the offer; `before`: not by the answer that was given just now."""
+        taken_back, lost = is_taken_back(rental), has_lost_device(rental)
+        return self.show_rental("answered", rental, before=before, taken_back=taken_back, lost=lost)
+
+    def ask_to_come_back(self) -> HttpResponse:
+        """For a moment in which somebody else changes what the offer is about; it says nothing about the date."""
+        return show(self.request, "busy", status=409)
 
     def refuse(self) -> HttpResponse:
         return show(self.request, "ask", form=BirthForm(), refused=True)

@@ -203,13 +203,14 @@ class TestWhatIsWrong:
         assert now(offer).state == "enquiry"
 
     @pytest.mark.django_db(transaction=True)
-    def test_while_somebody_else_holds_the_link_the_page_is_refused_and_no_fault(self, address, patient, monkeypatch):
+    def test_while_somebody_else_holds_the_link_nothing_is_said_of_the_date(self, address, patient, monkeypatch):
         monkeypatch.setattr("rentals.deciding.LOCK_TIMEOUT", "50ms")
         patient.open(address)
         with ThreadPoolExecutor(1) as pool, transaction.atomic():
             PatientLink.objects.select_for_update().get()
-            assert pool.submit(in_its_own_connection, patient.send, address).result(timeout=30) == 200
-        assert "This cannot be opened" in patient.page
+            assert pool.submit(in_its_own_connection, patient.send, address).result(timeout=30) == 409
+        assert "open this page again in a minute" in patient.page
+        assert "date of birth" not in patient.page
 
 
 class TestTwoReaders:
