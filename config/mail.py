@@ -168,8 +168,10 @@ class Way:
     def _take_kept(self) -> BaseEmailBackend | None:
         """The connection kept from the last mail, if the server still answers."""
         kept, self._kept = self._kept, None
+        if kept is None:
+            return None
         try:
-            if kept is None or kept.answers():
+            if kept.answers():
                 return kept
         except TimeoutError:
             self._keeps = False
