@@ -63,7 +63,7 @@ class BaseWords(BasePage):
 
     def shown_on(self, reference: str, words: Words) -> dict[str, Any]:
         """The letter in `words` on a real rental, its patient recorded as read (I10)."""
-        rental = rental_to_show(self.site, self.kind, reference.strip())
+        rental = rental_to_show(self.site, self.kind, reference.strip(), at=self.now)
         if rental is None:
             return {"rental": None, "letter": None}
         self.record([rental.patient_id])
@@ -158,7 +158,8 @@ class PreviewWords(BaseWords):
 def draft_shown(page: BaseWords, form: WordsForm) -> dict[str, Any]:
     """The letter in the words of `form`, kept in the session for the frame that shows it; or what is wrong."""
     if not form.is_valid():
-        return {"problems": [error for errors in form.errors.values() for error in errors]}
+        said = (error for errors in form.errors.values() for error in errors)
+        return {"problems": list(dict.fromkeys(said))}  # once, what is wrong with both text and HTML
     words = Words(form.checked.subject, form.checked.text, form.checked.html, page.language)
     reference = form.cleaned_data["reference"]
     page.request.session[DRAFT] = {"kind": page.kind, "reference": reference, "words": asdict(words)}
@@ -176,7 +177,7 @@ class WordsLetter(BaseWords):
         words, reference = words_for(self.site, [self.kind], self.language)[self.kind], ""
         if draft and draft["kind"] == self.kind and draft["words"]["language"] == self.language:
             words, reference = Words(**draft["words"]), draft["reference"]
-        rental: Rental | None = rental_to_show(self.site, self.kind, reference.strip())
+        rental: Rental | None = rental_to_show(self.site, self.kind, reference.strip(), at=self.now)
         html = preview(rental, self.kind, words, at=self.now).html if rental else "<p>No rental to show it on yet.</p>"
         headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
         return HttpResponse(html, headers=headers)

@@ -337,7 +337,7 @@ class TestTheDayOfTheReturn:
         rental = make.rental(State.ACTIVE)
         desk = Desk(make.reception(rental.clinic))
         assert desk.see(f"{home(rental)}return-day/") == 200
-        assert desk.proposed()["day"] == rental.due_on.isoformat()
+        assert not {"day", "clock"} & set(desk.proposed())
         assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-27", clock="16:30:00") == 302
         desk.see(desk.led_to)
         assert "The day of the return is written down." in desk.page
