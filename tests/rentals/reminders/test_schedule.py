@@ -210,6 +210,7 @@ def to_tell(series: tuple[schedule.Step, ...], anchor: date, clinic: Clinic, at:
     return None
 
 
+@settings(deadline=None)
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
 def test_whatever_passes_are_missed_nothing_is_told_early_late_or_at_night(zone, begin, anchor, gaps):
     place = clinic(zone, begin, end=time(23, 59))
@@ -223,6 +224,7 @@ def test_whatever_passes_are_missed_nothing_is_told_early_late_or_at_night(zone,
             assert not later or at < schedule.due_at(later[0], place, anchor)
 
 
+@settings(deadline=None)
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, gaps=HOURS)
 def test_whatever_passes_are_missed_due_soon_is_told_before_the_due_day_and_overdue_after_it(zone, begin, anchor, gaps):
     place = clinic(zone, begin, end=time(23, 59))
@@ -232,6 +234,7 @@ def test_whatever_passes_are_missed_due_soon_is_told_before_the_due_day_and_over
             assert (anchor - place.day_of(at)).days in possible[step.kind]
 
 
+@settings(deadline=None)
 @given(zone=ZONES, begin=CLOCKS, anchor=DAYS, offset=st.integers(min_value=0, max_value=299))
 def test_passes_every_five_minutes_tell_each_step_within_five_minutes_of_its_moment(zone, begin, anchor, offset):
     place = clinic(zone, begin, end=time(23, 59))
@@ -243,6 +246,7 @@ def test_passes_every_five_minutes_tell_each_step_within_five_minutes_of_its_mom
             assert schedule.latest_step(series, anchor, place, passes[1]) == step
 
 
+@settings(deadline=None)
 @given(zone=ZONES, day=DAYS)
 def test_a_step_ends_on_the_day_it_is_about_so_planning_need_look_no_further_back(zone, day):
     place = clinic(zone)
@@ -250,7 +254,7 @@ def test_a_step_ends_on_the_day_it_is_about_so_planning_need_look_no_further_bac
         assert place.start_of(day) <= step.until(place, step, day) <= place.start_of(day + timedelta(days=1))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(zone=ZONES, begin=CLOCKS, day=DAYS, clock=st.times(), quiet=st.booleans())
 def test_the_days_that_planning_looks_at_are_those_that_are_due_and_not_too_late(zone, begin, day, clock, quiet):
     place, at = closed_for_two_days(clinic(zone, begin, quiet=quiet)), datetime.combine(day, clock, tzinfo=UTC)
