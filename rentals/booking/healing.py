@@ -1,6 +1,7 @@
 """Healing that a clinician has seen: the treatment is over, and the device is expected back before its due day."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange
 
@@ -10,7 +11,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.booking.desk_days import take_next_day_with_room
 from rentals.booking.offers import poke_offers
-from rentals.booking.present import blocked_while_out, planned_back
+from rentals.booking.present import blocked_while_out, held_until, planned_back
 from rentals.deciding import deciding, lock_rental
 from rentals.lifecycle import move, require
 from rentals.models import Holding, Rental, StaffTask
@@ -34,7 +35,7 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
         raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
     with deciding():
         day = day_to_expect_it(rental, at)
-        rental, holding = lock_rental(rental)
+        rental, _ = lock_rental(rental)
         require(rental, "confirm_healed")
         move(
             rental,
@@ -46,8 +47,8 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
             healed_imaging=imaging,
             return_expected_at=expected_back(rental, day, at),
         )
-        if holding and rental.due_on >= today:
-            hold_until_expected(holding, rental, today)
+        if holding := counted_on(rental, today):
+            hold_until_expected(holding, today)
         settle_tasks(rental, [StaffTask.Kind.HEALED], "Healing was confirmed.", at)
         poke_offers(rental.clinic_id)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
@@ -76,18 +77,19 @@ def expected_back(rental: Rental, day: date | None, at: datetime) -> datetime | 
     return rental.clinic.moment(day, hours.closes) if day and hours and day < rental.due_on else None
 
 
-def hold_until_expected(holding: Holding, rental: Rental, today: date) -> None:
+def hold_until_expected(holding: Any, today: date) -> None:
     """Block the device no longer than it is expected to be away."""
-    holding.rental = rental
-    until = min(holding.blocked.upper, blocked_while_out(holding, planned_back(rental, today)).upper)
+    until = min(holding.blocked.upper, blocked_while_out(holding, planned_back(holding.rental, today)).upper)
     Holding.objects.filter(pk=holding.pk).update(blocked=DateRange(holding.blocked.lower, until))
 
 
-def counted_on(rental: Rental, today: date) -> Holding | None:
-    """The holding of the device of a healed patient on whose return before the due day others may count, else None."""
+def counted_on(rental: Rental, today: date) -> Any:
+    """The holding, with its `held_until`, of the device of a healed patient on whose return before the due day others
+    may count, else None."""
     if rental.healed_on is None or rental.due_on < today:
         return None
-    out = Holding.objects.filter(rental=rental, live=True, out__isnull=False).select_related("device__model").first()
+    holdings = Holding.objects.filter(rental=rental, live=True, out__isnull=False).select_related("device__model")
+    out = holdings.annotate(held_until=held_until()).first()
     if out:
         out.rental = rental
     return out

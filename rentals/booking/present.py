@@ -4,10 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from django.db.backends.postgresql.psycopg_any import DateRange
-from django.db.models import OuterRef, Subquery
+from django.db.models import Case, DateField, Max, OuterRef, Subquery, When
 from django.db.models.functions import Upper
 
 from config.models import Clinic
@@ -179,9 +179,17 @@ def earlier_patients(rooms: dict[int, Room]) -> dict[int, set[int]]:
 def live_holdings(clinic: Clinic) -> list[Any]:
     """All live holdings of the clinic's rentals, those that start first first, with what each still needs."""
     holdings = Holding.objects.filter(live=True, rental__clinic=clinic)
-    rows = holdings.annotate(needed=needed_treatments(), delivered=delivered_treatments())
+    rows = holdings.annotate(needed=needed_treatments(), delivered=delivered_treatments(), held_until=held_until())
     rows = rows.select_related("rental__clinic", "rental__patient", "device__model")
     return list(rows.order_by("rental__starts_on", "pk"))
+
+
+def held_until() -> Case:
+    """Of a holding: the first local day on which a device would have been free as its rental held one at the longest;
+    null where healing was not confirmed, for only after that is one held for less than until it is due."""
+    history = Holding.pgh_event_model.objects.filter(rental=OuterRef("rental"))  # type: ignore[attr-defined]
+    longest = history.order_by().values("rental").annotate(until=Max(Upper("blocked"))).values("until")
+    return Case(When(rental__healed_on__isnull=False, then=Subquery(longest)), output_field=DateField())
 
 
 def seat(holding: Any, present: Present, at: datetime) -> None:
@@ -197,14 +205,15 @@ def seat(holding: Any, present: Present, at: datetime) -> None:
     room.patients.add(rental.patient_id)
 
 
-def away(holding: Holding, today: date) -> DateRange:
-    """The days that a device which is out has to be blocked, as of the local day `today`; never fewer than it is."""
+def away(holding: Any, today: date) -> DateRange:
+    """The days that a device which is out has to be blocked, as of the local day `today`; never fewer than it is. The
+    holding has its `held_until`."""
     if holding.rental.due_on < today:
         days = presumed_away(holding, today)
     elif holding.rental.healed_on:
         days = blocked_while_out(holding, planned_back(holding.rental, today))
     else:
-        return holding.blocked
+        return cast("DateRange", holding.blocked)
     return DateRange(holding.blocked.lower, max(holding.blocked.upper, days.upper))
 
 
@@ -215,12 +224,15 @@ def presumed_away(holding: Holding, today: date) -> DateRange:
     return DateRange(holding.blocked.lower, today + timedelta(days=days + 1))
 
 
-def blocked_while_out(holding: Holding, until: date) -> DateRange:
-    """The days a device is blocked that is out and expected back on the local day `until`: the way by courier and its
-    turnaround included."""
+def blocked_while_out(holding: Any, until: date) -> DateRange:
+    """The days a device is blocked that is out, its patient healed, and expected back on the local day `until`: the way
+    by courier and its turnaround included, of no more days than were held for them after the due day.
+
+    The holding has its `held_until`.
+    """
     rental, by_courier = holding.rental, holding.delivery == Delivery.COURIER
     days = blocked_days(holding.device, rental.clinic, rental.starts_on, until, courier=by_courier)
-    return DateRange(holding.blocked.lower, days.upper)
+    return DateRange(holding.blocked.lower, until + min(days.upper - until, holding.held_until - rental.due_on))
 
 
 def planned_back(rental: Rental, today: date) -> date:

@@ -16,7 +16,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals.booking.capacity import with_capacity
 from rentals.booking.planner import plan
-from rentals.booking.present import PLANNABLE, Present, away, blocked_days_of, read_present
+from rentals.booking.present import PLANNABLE, Present, away, blocked_days_of, held_until, read_present
 from rentals.deciding import deciding, lock_devices
 from rentals.lifecycle import record
 from rentals.models import Holding, Rental
@@ -79,7 +79,7 @@ def what_is_wrong(clinic: Clinic, at: datetime) -> str:
     today = clinic.day_of(at)
     expected = Q(rental__healed_on__isnull=False, rental__return_expected_at__isnull=False)
     out = live.filter(Q(rental__due_on__lt=today) | expected, out__isnull=False, device__condition__in=PLANNABLE)
-    rows = out.select_related("device__model", "rental__clinic")
+    rows = out.select_related("device__model", "rental__clinic").annotate(held_until=held_until())
     missed = [holding.rental.due_on for holding in rows if away(holding, today) != holding.blocked]
     if any(due_on < today for due_on in missed):
         return "an overdue device is presumed to stay away"

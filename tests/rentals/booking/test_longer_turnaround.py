@@ -1,14 +1,15 @@
 """A longer turnaround or way by courier is for what is booked or changed from then on: nobody loses a device (I11)."""
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
 from config.models import Clinic
 from rentals import custody
-from rentals.booking import change
+from rentals.booking import change, healing
 from rentals.booking.replan import mend, replan
 from rentals.models import Holding, Rental
+from rentals.patient_requests import choose_return_slot
 from tests import make
 from tests.rentals.never import broken
 
@@ -107,3 +108,30 @@ def test_what_is_sent_by_courier_though_it_was_to_be_collected_is_blocked_by_the
     details = {"counter": 0, "parts": [], "at": make.NOW, "now": make.NOW, "actor": make.manager()}
     custody.hand_over(rental, delivery="courier", **details)
     assert holding_of(rental).blocked.upper == upper + (4 + clinic.courier_days) * DAY
+
+
+@pytest.fixture
+def healed_and_next(clinic):
+    """Healed, the device out and expected in a week; and who has it from the day after its turnaround of a day."""
+    device = make.device(clinic)
+    healed = make.rental("active", clinic, device=device)
+    following = make.book(clinic, device=device, starts_on=LATER - DAY)
+    repaired(clinic)
+    details = {"on": make.NOW.date(), "imaging": "CT", "at": make.NOW, "actor": make.clinician()}
+    return healing.confirm_healed(Rental.objects.get(pk=healed.pk), **details), following
+
+
+def test_a_healed_patient_who_does_not_come_takes_the_device_from_nobody_who_booked_before(healed_and_next):
+    healed, following = healed_and_next
+    assert holding_of(healed).blocked.upper == date(2026, 3, 11)  # expected on the 9th
+    mend(make.NOW + 8 * DAY)
+    assert holding_of(healed).blocked.upper == holding_of(following).blocked.lower
+    assert holding_of(following).device == holding_of(healed).device
+    assert not broken()
+
+
+def test_a_healed_patient_may_still_bring_the_device_on_the_day_that_was_agreed(healed_and_next):
+    healed, following = healed_and_next
+    choose_return_slot(healed, day=healed.due_on, clock=time(15), at=make.NOW)
+    assert holding_of(healed).blocked.upper == holding_of(following).blocked.lower
+    assert not broken()
