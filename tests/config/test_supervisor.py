@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.core.management import CommandError
 
 from config.embedded.layout import layout
 from config.embedded.servers import Servers
-from config.management.commands.run import _set_up_first_clinic
+from config.management.commands.run import _port, _set_up_first_clinic
 from config.supervisor import Child
 from tests import make
 from tests.running import CHECKOUT, Run, environment_of, eventually, free_port, gone, servers_in
@@ -120,32 +121,34 @@ def test_server_that_is_killed_is_started_again(run: Run, state: Path, name: str
     assert [run.health() for _ in range(20)] == [ALL_OK] * 20  # no connection of the pools is left dead
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_run_stops_in_time_and_leaves_no_process(run: Run, sign: signal.Signals):
+def stops_in_time_and_leaves_no_process(run: Run, sign: signal.Signals) -> bool:
     assert run.health() == ALL_OK
     family = run.family()
     assert len(family) >= 7
     assert run.stop(sign) < SECONDS_TO_STOP
-    assert gone(family)
     assert run.process.returncode == 0
+    return gone(family)
 
 
-def test_second_start_is_ready_within_ten_seconds(state: Path, run: Run):
-    run.stop(signal.SIGTERM)
+def test_run_stops_at_once_on_ctrl_c_and_its_second_start_is_ready_within_ten_seconds(
+    run: Run, runs: list[Run], state: Path
+):
+    assert stops_in_time_and_leaves_no_process(run, signal.SIGINT)
     started = time.monotonic()
-    again = Run(state, free_port()).until_ready()
-    taken = time.monotonic() - started
-    again.stop(signal.SIGTERM)
-    assert taken < 10
+    runs.append(Run(state, free_port()).until_ready())
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
-def test_nothing_outlives_a_killed_supervisor_and_the_next_run_starts(run: Run, state: Path):
+def test_nothing_outlives_a_killed_supervisor_and_the_next_run_starts(run: Run, runs: list[Run], state: Path):
     family = run.family()
     run.process.kill()
     assert eventually(lambda: gone(family), SECONDS_TO_STOP)
-    again = Run(state, free_port()).until_ready()
-    assert again.stop(signal.SIGTERM) < SECONDS_TO_STOP
+    runs.append(Run(state, free_port()).until_ready())
+
+
+def test_run_that_is_told_to_end_does(run: Run):
+    assert stops_in_time_and_leaves_no_process(run, signal.SIGTERM)
 
 
 def test_taken_port_is_refused_with_one_line(state: Path):
@@ -160,8 +163,14 @@ def test_taken_port_is_refused_with_one_line(state: Path):
 
 
 @pytest.mark.parametrize("port", ["web", "0", "70000"])
-def test_port_that_is_none_is_refused_with_one_line(state: Path, port: str):
-    run = Run(state, 1, PORT=port)
+def test_port_that_is_none_is_refused(port: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(CommandError, match=f"PORT is '{port}'"):
+        _port()
+
+
+def test_port_that_is_none_is_refused_with_one_line(state: Path):
+    run = Run(state, 1, PORT="70000")
     run.process.wait(20)
     assert run.process.returncode == 1
     assert eventually(lambda: len(run.said) == 1, 2)
