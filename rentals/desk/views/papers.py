@@ -178,7 +178,7 @@ class Invoice(BaseMakingPage):
         if len(made) < 2:
             return answer
         names = ", ".join(f"{paper.facts['title'].lower()} {paper.number}" for paper in reversed(made))
-        messages.info(request, f"{len(made)} papers were made: {names}. Open each of them under Papers.")
+        messages.success(request, f"{len(made)} papers were made: {names}. Open each of them under Papers.")
         return self.go(f"{self.address}#papers")
 
 
