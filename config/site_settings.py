@@ -56,17 +56,48 @@ Hours = Mapping[int, tuple[time, time] | None]
 """By weekday (0 is Monday) from when until when the doors are open, local time; None: closed."""
 
 
-def change_site(clinic: Clinic, settings: Mapping[str, Any]) -> None:
+def change_site(clinic: Clinic, settings: Mapping[str, Any], *, read: int | None = None) -> None:
     """Set these columns of `clinic`; what is not given stays.
 
-    Raises `invalid` (400) at the first field that cannot be, and then nothing is changed.
+    `read` is the version (in the history of its row) that whoever sends all of them has read: only what is not as it
+    was there is set then, so that two who change different things both keep theirs.
+
+    Raises `invalid` (400) at the first field that cannot be, `changed_meanwhile` at one that somebody else has changed
+    since it was read, and then nothing is changed.
     """
     with transaction.atomic():
         site = locked(clinic)
-        for name, value in settings.items():
-            setattr(site, name, grouped(value) if name == "abn" else value)
+        changes = {name: as_kept(name, value) for name, value in settings.items()}
+        if read is not None:
+            changes = changes_since(site, changes, read)
+        for name, value in changes.items():
+            setattr(site, name, value)
         refuse_impossible(site)
-        site.save(update_fields=list(settings))
+        site.save(update_fields=list(changes))
+
+
+def changes_since(site: Clinic, settings: Mapping[str, Any], read: int) -> dict[str, Any]:
+    """Those of `settings` that are not as they were in the version `read`. Raises `changed_meanwhile`."""
+    before = site.events.filter(pgh_id=read).first()  # type: ignore[attr-defined]
+    if before is None:
+        raise invalid("", "This page was not opened for this site, and nothing is saved. Open the page anew.")
+    changes = {name: value for name, value in settings.items() if value != as_kept(name, getattr(before, name))}
+    for name, value in changes.items():
+        if getattr(site, name) not in (getattr(before, name), value):
+            raise Refusal(
+                "changed_meanwhile",
+                "Somebody else has changed this since you opened the page, and nothing is saved. Open the page anew to "
+                "read what it is now.",
+                field=name,
+            )
+    return changes
+
+
+def as_kept(name: str, value: Any) -> Any:
+    """The value of a column as it is kept: an ABN in groups, lines with one end, whatever a browser makes of them."""
+    if name == "abn":
+        return grouped(value)
+    return "\n".join(value.splitlines()) if name == "address" else value
 
 
 def locked(clinic: Clinic) -> Clinic:

@@ -17,7 +17,7 @@ from rentals.models.states import State
 LIVE = (State.RESERVED, State.ACTIVE)
 
 
-def change_settings(clinic: Clinic, settings: Mapping[str, Any]) -> None:
+def change_settings(clinic: Clinic, settings: Mapping[str, Any], *, read: int) -> None:
     """Do what `config.site_settings.change_site` does, and raise what it raises.
 
     Raises `live_rentals` for another time zone while rentals are live: their days were agreed on by the old one.
@@ -25,15 +25,15 @@ def change_settings(clinic: Clinic, settings: Mapping[str, Any]) -> None:
     """
     with deciding():
         site = locked(clinic)
-        change_site(site, settings)
-        refuse_another_time_zone(site, settings.get("time_zone", site.time_zone))
+        change_site(site, settings, read=read)
+        refuse_another_time_zone(site)
         refuse_rules_at_night(site)
 
 
-def refuse_another_time_zone(site: Clinic, time_zone: str) -> None:
-    """Raise `live_rentals` where rentals of the site are live and `time_zone` is not its own."""
+def refuse_another_time_zone(site: Clinic) -> None:
+    """Raise `live_rentals` where rentals of the site are live and its time zone is not what it was."""
     live = Rental.objects.filter(clinic=site, state__in=LIVE).count()
-    if time_zone == site.time_zone or not live:
+    if not live or Clinic.objects.filter(pk=site.pk, time_zone=site.time_zone).exists():
         return
     raise Refusal(
         "live_rentals",

@@ -205,11 +205,14 @@ class BaseSiteForm(forms.Form):
 
 
 class SiteForm(BaseSiteForm):
-    """All settings of a site, proposed as they are."""
+    """All settings of a site, proposed as they are, with the version in which they were so."""
+
+    read = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, files: Any = None, *, site: Clinic) -> None:
-        present = {setting.name: getattr(site, setting.name) for panel in PANELS for setting in panel.settings}
-        super().__init__(data, files, initial={**present, "site": site.pk})
+        version = site.events.latest("pgh_id")  # type: ignore[attr-defined]
+        present = {setting.name: getattr(version, setting.name) for panel in PANELS for setting in panel.settings}
+        super().__init__(data, files, initial={**present, "site": site.pk, "read": version.pgh_id})
         for panel in PANELS:
             for setting in panel.settings:
                 self.fields[setting.name] = field_of(setting)

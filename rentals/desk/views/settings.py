@@ -69,7 +69,8 @@ class SiteSettings(BaseSettingsPage):
     form_class = SiteForm
 
     def change(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        change_settings(self.site, given)
+        read = given.pop("read")
+        change_settings(self.site, given, read=read)
         return self.go(reverse("settings"), "The settings of this site are saved.")
 
     def context(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class TestThisSite:
         desk.see(SITE)
         form = desk.answer.context["form"]
         fields = [field for _, some in form.panels() for field in some]
-        assert {field.name for field in fields} == set(form.fields) - {"site"}
+        assert {field.name for field in fields} == set(form.fields) - {"site", "read"}
         assert all(field.help_text.endswith(".") for field in fields)
 
     def test_keeps_its_time_zone_while_rentals_are_live(self, desk, site):
@@ -102,6 +102,35 @@ class TestThisSite:
         assert desk.send(SITE, **entries) == 409
         assert "Inland was chosen after this page was opened" in desk.page
         assert not Clinic.objects.filter(phone="1").exists()
+
+    def test_keeps_what_two_managers_change_at_the_same_time(self, desk, site):
+        other = Desk(make.manager(site))
+        Clinic.objects.update(address="1 Quay Street\nSydney")
+        desk.see(SITE)
+        proposed = desk.proposed() | {"address": "1 Quay Street\r\nSydney"}  # as browsers send it
+        other.see(SITE)
+        changed = {"abn": "51824753556", "address": "2 Quay Street\r\nSydney"}
+        assert other.kept(other.client.post(SITE, other.proposed() | changed)) == 302
+        assert desk.kept(desk.client.post(SITE, proposed | {"phone": "02 5550 0100"})) == 302
+        kept = now(site)
+        assert (kept.abn, kept.phone, kept.address) == ("51 824 753 556", "02 5550 0100", "2 Quay Street\nSydney")
+
+    def test_tells_the_second_of_two_managers_who_change_the_same(self, desk, site):
+        other = Desk(make.manager(site))
+        desk.see(SITE)
+        proposed = desk.proposed()
+        assert other.fill_in(SITE, phone="02 5550 0100") == 302
+        assert desk.send(SITE, **proposed | {"phone": "02 5550 0200", "courier_days": 4}) == 409
+        assert "Somebody else has changed this" in desk.problems()["phone"][0]
+        assert (now(site).phone, now(site).courier_days) == ("02 5550 0100", site.courier_days)
+        desk.see(SITE)
+        assert desk.send(SITE, **proposed | {"phone": "02 5550 0100", "courier_days": 4}) == 302
+        assert now(site).courier_days == 4
+
+    @pytest.mark.parametrize("read", ["0", "9" * 40, ""])
+    def test_is_not_saved_by_a_page_that_was_never_shown(self, desk, site, read):
+        assert desk.fill_in(SITE, read=read, phone="1") in {400, 422}
+        assert now(site).phone == ""
 
     def test_is_only_one_s_own(self, site):
         desk = Desk(make.manager(make.clinic("Inland")))
