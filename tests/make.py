@@ -160,8 +160,11 @@ def booking(
 
 
 def book(clinic: Clinic, *, actor: User | None = None, at: datetime = NOW, **wishes: Any) -> Rental:
-    """A reserved rental; `wishes` as for `booking`."""
-    return booking_verbs.book(booking(clinic, at=at, **wishes), at=at, actor=actor or manager())
+    """A reserved rental; `wishes` as for `booking`. Whoever books it without being named registers the patient, too."""
+    if actor is None:
+        actor = manager()
+        wishes.setdefault("patient", _make_patient(clinic, at=at, actor=actor))
+    return booking_verbs.book(booking(clinic, at=at, **wishes), at=at, actor=actor)
 
 
 def prepare(rental: Rental, *, actor: User | None = None, at: datetime = NOW) -> Rental:
@@ -206,7 +209,9 @@ def rental(
     later unless given) after `treatments` more. Without `device` in `wishes`, a new one serves it.
     """
     clinic = clinic or (wishes["device"].clinic if "device" in wishes else _make_clinic())
-    actor = actor or manager()
+    if actor is None:
+        actor = manager()
+        wishes.setdefault("patient", _make_patient(clinic, at=at, actor=actor))
     if "device" not in wishes:
         wishes["device"] = device(clinic, counter=counter)
     ended = ended or at + timedelta(days=14)
