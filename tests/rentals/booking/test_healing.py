@@ -50,71 +50,65 @@ def device_of(rental):
     return Holding.objects.get(rental=rental, live=True).device
 
 
-def test_healing_is_confirmed_on_imaging_of_a_day_that_came():
-    rental = make.rental("active")
-    assert refused_as("invalid", confirm, rental, on=date(2026, 3, 3)).field == "on"
-    assert refused_as("invalid", confirm, rental, imaging=" ").field == "imaging"
-    healed = confirm(rental)
+def test_healing_is_confirmed_on_imaging_of_a_day_that_came(active):
+    assert refused_as("invalid", confirm, active, on=date(2026, 3, 3)).field == "on"
+    assert refused_as("invalid", confirm, active, imaging=" ").field == "imaging"
+    healed = confirm(active)
     assert (healed.healed_on, healed.healed_imaging, healed.state) == (TODAY, "CT", "active")
 
 
-def test_the_device_is_expected_within_a_week_while_the_due_day_stays_as_agreed():
-    rental = confirm(make.rental("active"))
+def test_the_device_is_expected_within_a_week_while_the_due_day_stays_as_agreed(active):
+    rental = confirm(active)
     assert rental.due_on == DUE
     assert rental.return_expected_at == rental.clinic.moment(EXPECTED, rental.clinic.hours_on(EXPECTED).closes)
     assert blocked_until(rental) == EXPECTED
 
 
-def test_a_moment_that_the_patient_has_named_is_kept():
-    rental = make.rental("active")
+def test_a_moment_that_the_patient_has_named_is_kept(active):
     moment = datetime(2026, 3, 17, 1, 30, tzinfo=make.NOW.tzinfo)
-    assert confirm(named(rental, moment)).return_expected_at == moment
-    assert blocked_until(rental) == date(2026, 3, 17)
+    assert confirm(named(active, moment)).return_expected_at == moment
+    assert blocked_until(active) == date(2026, 3, 17)
 
 
 @pytest.mark.parametrize("days", [22, 28, 35])
-def test_what_is_due_within_a_week_or_late_is_held_as_it_was(days):
-    rental = make.rental("active")
-    before = blocked_until(rental)
-    assert confirm(rental, at=make.NOW + days * DAY).return_expected_at is None
-    assert blocked_until(rental) == before
+def test_what_is_due_within_a_week_or_late_is_held_as_it_was(days, active):
+    before = blocked_until(active)
+    assert confirm(active, at=make.NOW + days * DAY).return_expected_at is None
+    assert blocked_until(active) == before
 
 
-def test_who_is_late_and_names_a_moment_is_still_presumed_away():
-    rental = make.rental("active")
+def test_who_is_late_and_names_a_moment_is_still_presumed_away(active):
     late = make.NOW + 30 * DAY
     replan.mend(late)
-    presumed = blocked_until(rental)
-    confirm(named(rental, late + DAY), at=late)
-    assert blocked_until(rental) == presumed > rental.clinic.day_of(late)
+    presumed = blocked_until(active)
+    confirm(named(active, late + DAY), at=late)
+    assert blocked_until(active) == presumed > active.clinic.day_of(late)
 
 
-def test_somebody_can_be_booked_who_only_fits_because_of_it():
-    rental = make.rental("active")
+def test_somebody_can_be_booked_who_only_fits_because_of_it(active):
     booking = {"starts_on": NEXT, "days": 14, "planned_treatments": 14}
-    refused_as("device_unavailable", make.book, rental.clinic, **booking)
-    confirm(rental)
-    assert device_of(make.book(rental.clinic, **booking)) == device_of(rental)
-    refused_as("device_unavailable", make.book, rental.clinic, **{**booking, "starts_on": NEXT - 2 * DAY})
+    refused_as("device_unavailable", make.book, active.clinic, **booking)
+    confirm(active)
+    assert device_of(make.book(active.clinic, **booking)) == device_of(active)
+    refused_as("device_unavailable", make.book, active.clinic, **{**booking, "starts_on": NEXT - 2 * DAY})
     assert broken() == []
 
 
-def test_the_planner_gives_a_reservation_at_risk_the_device_that_comes_back_sooner():
-    rental = make.rental("active")
-    gone = make.device(rental.clinic)
-    waits = make.book(rental.clinic, device=gone, starts_on=NEXT, days=14, planned_treatments=14)
+def test_the_planner_gives_a_reservation_at_risk_the_device_that_comes_back_sooner(active):
+    gone = make.device(active.clinic)
+    waits = make.book(active.clinic, device=gone, starts_on=NEXT, days=14, planned_treatments=14)
     make.put_at_risk(gone)
     gone.condition = "lost"
     gone.save()
-    replan.replan(rental.clinic, cause="a look", at=make.NOW)
+    replan.replan(active.clinic, cause="a look", at=make.NOW)
     assert device_of(waits) is None
-    confirm(rental)
-    replan.place_at_risk([rental.clinic], make.NOW)
-    assert device_of(waits) == device_of(rental)
+    confirm(active)
+    replan.place_at_risk([active.clinic], make.NOW)
+    assert device_of(waits) == device_of(active)
 
 
-def test_a_device_that_does_not_come_is_held_until_it_is_due_and_the_next_patient_gets_another():
-    rental = confirm(make.rental("active"))
+def test_a_device_that_does_not_come_is_held_until_it_is_due_and_the_next_patient_gets_another(active):
+    rental = confirm(active)
     later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
     spare = make.device(rental.clinic)
     replan.mend(make.NOW + 8 * DAY)
@@ -122,8 +116,8 @@ def test_a_device_that_does_not_come_is_held_until_it_is_due_and_the_next_patien
     assert broken() == []
 
 
-def test_on_the_day_itself_it_is_still_expected_and_nobody_is_pushed_off_it():
-    rental = confirm(make.rental("active"))
+def test_on_the_day_itself_it_is_still_expected_and_nobody_is_pushed_off_it(active):
+    rental = confirm(active)
     later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
     make.device(rental.clinic)
     for moment in (rental.clinic.start_of(EXPECTED), rental.clinic.start_of(EXPECTED + DAY) - timedelta(minutes=1)):
@@ -132,16 +126,16 @@ def test_on_the_day_itself_it_is_still_expected_and_nobody_is_pushed_off_it():
     assert not later.moves.filter(verb__in=["replan", "at_risk"]).exists()
 
 
-def test_a_device_that_does_not_come_and_has_no_substitute_puts_the_next_patient_at_risk():
-    rental = confirm(make.rental("active"))
+def test_a_device_that_does_not_come_and_has_no_substitute_puts_the_next_patient_at_risk(active):
+    rental = confirm(active)
     later = make.book(rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
     replan.mend(make.NOW + 8 * DAY)
     assert device_of(later) is None
     assert later.moves.last().reason.startswith("a device did not come back when it was expected")
 
 
-def test_a_later_moment_named_afterwards_holds_the_device_for_longer():
-    rental = confirm(make.rental("active"))
+def test_a_later_moment_named_afterwards_holds_the_device_for_longer(active):
+    rental = confirm(active)
     named(rental, make.NOW + 14 * DAY)
     replan.mend(make.NOW)
     assert blocked_until(rental) == date(2026, 3, 16)
@@ -150,22 +144,22 @@ def test_a_later_moment_named_afterwards_holds_the_device_for_longer():
     assert blocked_until(rental) == DUE
 
 
-def test_a_sooner_moment_that_the_patient_chooses_frees_the_device_at_once():
-    rental = confirm(make.rental("active"))
+def test_a_sooner_moment_that_the_patient_chooses_frees_the_device_at_once(active):
+    rental = confirm(active)
     choose(rental, TODAY + 3 * DAY)
     assert blocked_until(rental) == TODAY + 3 * DAY
     assert broken() == []
 
 
-def test_a_later_moment_that_the_patient_chooses_holds_the_device_at_once():
-    rental = confirm(make.rental("active"))
+def test_a_later_moment_that_the_patient_chooses_holds_the_device_at_once(active):
+    rental = confirm(active)
     choose(rental, date(2026, 3, 18))
     assert blocked_until(rental) == date(2026, 3, 18)
     refused_as("device_unavailable", make.book, rental.clinic, starts_on=NEXT, days=14, planned_treatments=14)
 
 
-def test_no_later_moment_can_be_chosen_than_the_next_patient_can_wait_for():
-    rental = confirm(make.rental("active"))
+def test_no_later_moment_can_be_chosen_than_the_next_patient_can_wait_for(active):
+    rental = confirm(active)
     later = make.book(rental.clinic, starts_on=NEXT + 2 * DAY, days=14, planned_treatments=14)
     last = EXPECTED + 2 * DAY
     assert return_days(rental, make.NOW)[-1] == last
@@ -178,12 +172,11 @@ def test_no_later_moment_can_be_chosen_than_the_next_patient_can_wait_for():
     assert broken() == []
 
 
-def test_who_is_not_healed_chooses_any_day_until_it_is_due():
-    rental = make.rental("active")
-    make.book(rental.clinic, device=device_of(rental), starts_on=DUE + 2 * DAY, days=14, planned_treatments=14)
-    before = blocked_until(rental)
+def test_who_is_not_healed_chooses_any_day_until_it_is_due(active):
+    make.book(active.clinic, device=device_of(active), starts_on=DUE + 2 * DAY, days=14, planned_treatments=14)
+    before = blocked_until(active)
     for day in (EXPECTED, DUE):
-        assert blocked_until(choose(rental, day)) == before
+        assert blocked_until(choose(active, day)) == before
 
 
 @pytest.mark.django_db(transaction=True)
@@ -221,24 +214,23 @@ def test_a_later_moment_and_a_booking_in_between_never_both_get_the_device():
     assert broken() == []
 
 
-def test_an_extension_takes_back_what_was_said_of_the_return():
-    rental = confirm(make.rental("active"))
+def test_an_extension_takes_back_what_was_said_of_the_return(active):
+    rental = confirm(active)
     rental = extension.extend(rental, due_on=DUE + 7 * DAY, at=make.NOW, actor=make.manager()).rental
     assert rental.return_expected_at is None
     assert blocked_until(rental) == DUE + 7 * DAY
 
 
-def test_a_day_that_a_patient_names_who_is_not_healed_frees_nothing():
-    rental = named(make.rental("active"), make.NOW + 7 * DAY)
+def test_a_day_that_a_patient_names_who_is_not_healed_frees_nothing(active):
+    rental = named(active, make.NOW + 7 * DAY)
     replan.replan(rental.clinic, cause="a look", at=make.NOW)
     assert blocked_until(rental) == DUE
     need = make.booking(rental.clinic, starts_on=NEXT).need
     assert fitting_devices(need, make.NOW)[0] == []
 
 
-def test_the_patients_own_word_is_answered_by_it():
-    rental = make.rental("active")
-    task = ask_staff(StaffTask.Kind.HEALED, "once", rental=rental, words="No more pain", at=make.NOW)
-    confirm(rental)
+def test_the_patients_own_word_is_answered_by_it(active):
+    task = ask_staff(StaffTask.Kind.HEALED, "once", rental=active, words="No more pain", at=make.NOW)
+    confirm(active)
     task.refresh_from_db()
     assert (task.done_at, task.done_by, task.note) == (make.NOW, None, "Healing was confirmed.")

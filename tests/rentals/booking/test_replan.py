@@ -18,18 +18,19 @@ from rentals.transfer import send
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.never import broken
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 LATER = date(2026, 4, 13)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def manager():
     return make.manager()
 
@@ -45,14 +46,19 @@ def two_in_a_row(clinic, **wishes):
     return active, make.book(clinic, device=device, starts_on=LATER, **wishes)
 
 
+@shared
+def row():
+    return two_in_a_row(make.clinic())
+
+
 def extend(rental, due_on=date(2026, 4, 27), **details):
     return extension.extend(rental, due_on=due_on, at=make.NOW, actor=make.manager(), **details).rental
 
 
 class TestAnExtension:
-    def test_moves_the_reservation_that_is_in_the_way_and_writes_down_why(self, clinic):
-        active, later = two_in_a_row(clinic)
-        spare = make.device(clinic)
+    def test_moves_the_reservation_that_is_in_the_way_and_writes_down_why(self, row):
+        active, later = row
+        spare = make.device(active.clinic)
         before = device_of(later)
         changes = Access.objects.filter(patient=later.patient, action="changed")
         earlier = changes.count()
@@ -63,9 +69,9 @@ class TestAnExtension:
         assert changes.count() == earlier + 1
         assert not broken()
 
-    def test_is_refused_where_another_would_be_left_without(self, clinic):
-        active, later = two_in_a_row(clinic)
-        make.device(clinic, nominal=27)
+    def test_is_refused_where_another_would_be_left_without(self, row):
+        active, later = row
+        make.device(active.clinic, nominal=27)
         assert refused_as("device_unavailable", extend, active).conflict["reference"] == later.reference
         assert device_of(later) == device_of(active)
         assert Rental.objects.get(pk=active.pk).due_on == date(2026, 3, 30)
@@ -112,11 +118,11 @@ class TestAnExtension:
         assert refusal.alternatives[0] == {"due_on": "2026-04-11"}  # a Saturday, and a day to turn it around
         assert extend(active, date(2026, 4, 11)).due_on == date(2026, 4, 11)
 
-    def test_is_not_refused_for_what_was_wrong_before(self, clinic):
-        active, _ = two_in_a_row(clinic)
-        make.device(clinic)
-        other = make.device(clinic, nominal=60)
-        pinned = make.book(clinic, device=other, pinned=True)
+    def test_is_not_refused_for_what_was_wrong_before(self, row):
+        active, _ = row
+        make.device(active.clinic)
+        other = make.device(active.clinic, nominal=60)
+        pinned = make.book(active.clinic, device=other, pinned=True)
         record_reading(other, 50, read_at=make.NOW, now=make.NOW, actor=make.manager())
         extend(active)
         assert device_of(pinned) is None
@@ -134,17 +140,17 @@ class TestAChain:
 
 
 class TestADeviceThatIsTakenAway:
-    def test_by_a_failed_inspection_sends_its_reservations_elsewhere(self, clinic, manager):
-        active, later = two_in_a_row(clinic)
-        spare = make.device(clinic)
+    def test_by_a_failed_inspection_sends_its_reservations_elsewhere(self, row, manager):
+        active, later = row
+        spare = make.device(active.clinic)
         returned = make.take_back(active, at=make.NOW + 9 * DAY)
         make.inspect(returned, passed=False, at=make.NOW + 9 * DAY)
         assert device_of(later) == spare
 
     @pytest.mark.parametrize("verb", [custody.report_lost, custody.report_kept])
-    def test_by_a_loss_sends_its_reservations_elsewhere(self, clinic, manager, verb):
-        active, later = two_in_a_row(clinic)
-        spare = make.device(clinic)
+    def test_by_a_loss_sends_its_reservations_elsewhere(self, row, manager, verb):
+        active, later = row
+        spare = make.device(active.clinic)
         verb(active, reason="Left on a train", at=make.NOW + DAY, actor=manager)
         assert device_of(later) == spare
 
@@ -201,24 +207,24 @@ class TestAnOverdueNight:
         assert Holding.objects.get(rental=active).blocked.upper == today + 9 * DAY  # seven days, one to turn it around
         assert not what_is_wrong(clinic, at)
 
-    def test_moves_the_reservation_that_is_endangered_in_the_same_transaction(self, clinic):
-        active, later = two_in_a_row(clinic)
-        spare = make.device(clinic)
+    def test_moves_the_reservation_that_is_endangered_in_the_same_transaction(self, row):
+        active, later = row
+        spare = make.device(active.clinic)
         mend(make.NOW + 32 * DAY)  # two days overdue, ten before the next
         assert device_of(later) == device_of(active)
         mend(make.NOW + 35 * DAY)
         assert device_of(later) == spare
         assert "presumed to stay away" in Move.objects.get(rental=later, verb="replan").reason
 
-    def test_marks_at_risk_what_has_nowhere_to_go_and_places_it_when_the_device_comes_back(self, clinic):
-        active, later = two_in_a_row(clinic)
+    def test_marks_at_risk_what_has_nowhere_to_go_and_places_it_when_the_device_comes_back(self, row):
+        active, later = row
         mend(make.NOW + 35 * DAY)
         assert device_of(later) is None
         returned = make.take_back(active, at=make.NOW + 36 * DAY)
         make.inspect(returned, at=make.NOW + 36 * DAY)
-        place_at_risk([clinic], make.NOW + 36 * DAY)
+        place_at_risk([active.clinic], make.NOW + 36 * DAY)
         assert device_of(later) == active.holdings.get().device
-        assert not what_is_wrong(clinic, make.NOW + 36 * DAY)
+        assert not what_is_wrong(active.clinic, make.NOW + 36 * DAY)
 
     def test_is_the_clinics_own_night(self):
         perth = make.clinic(time_zone="Australia/Perth")
@@ -279,11 +285,11 @@ class TestWhatStays:
         assert replan(clinic, cause="asked", at=make.NOW).moved == []
         assert list(Holding.objects.order_by("pk").values_list("device", "blocked")) == before
 
-    def test_a_reservation_whose_device_only_waits_for_its_inspection(self, clinic):
-        active, later = two_in_a_row(clinic)
-        make.device(clinic)
+    def test_a_reservation_whose_device_only_waits_for_its_inspection(self, row):
+        active, later = row
+        make.device(active.clinic)
         make.take_back(active, at=make.NOW + 41 * DAY)
-        replan(clinic, cause="asked", at=make.NOW + 41 * DAY)
+        replan(active.clinic, cause="asked", at=make.NOW + 41 * DAY)
         assert device_of(later) == active.holdings.get().device
 
     def test_what_nobody_came_to_collect(self, clinic):
