@@ -8,6 +8,12 @@ import time_machine
 from tests import make
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _clock_of_what_is_shared() -> Iterator[None]:
+    with time_machine.travel(make.NOW, tick=False):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(make.NOW, tick=False) as traveller:

@@ -11,6 +11,7 @@ from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.desk.offers import chosen, device_of, offered, suggestions
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -25,17 +26,17 @@ COURSE = {
 }
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic(at=make.NOW)
 
 
-@pytest.fixture
+@shared
 def patient(site):
     return make.patient(site, at=make.NOW)
 
 
-@pytest.fixture
+@shared
 def address(patient):
     return f"/patients/{patient.pk}/book/"
 

@@ -9,6 +9,7 @@ from rentals.models import PatientDay
 from rentals.reconciliation.days import Day, counted
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -17,12 +18,12 @@ MORNING = datetime(2026, 2, 2, 20, 0, tzinfo=UTC)
 ONE = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(counter=0, at=MORNING - 60 * ONE)
 
 
-@pytest.fixture
+@shared
 def rental(device):
     """Handed over on 2 February; done on the 3rd to the 8th but for a short, an empty and two paused days."""
     rental = make.rental("active", device=device, at=MORNING - ONE / 2, days=28, planned_treatments=28)

@@ -12,13 +12,14 @@ from rentals.models.states import State
 from rentals.staff_tasks import ask_staff
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("A site")
 

@@ -10,6 +10,7 @@ from devices.models import ReadOut
 from rentals.models import ClockRuling, Treatment
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ def _own_folder(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
-@pytest.fixture
+@shared
 def device():
     device = make.device(at=EVENING - 60 * DAY)
     import_logs(
@@ -34,7 +35,7 @@ def device():
     return device
 
 
-@pytest.fixture
+@shared
 def desk(device):
     return Desk(make.clinician(device.clinic))
 

@@ -8,18 +8,19 @@ from patients.models import Access
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def rental():
     return make.rental(State.ACTIVE, at=make.NOW - 7 * DAY, counter=5)
 
 
-@pytest.fixture
+@shared
 def desk(rental):
     return Desk(make.manager(rental.clinic))
 

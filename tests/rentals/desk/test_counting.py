@@ -9,16 +9,17 @@ from rentals.models import Discrepancy
 from rentals.reconciliation.readings import take_reading
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def device():
     return make.device(nominal=50, counter=0)
 
 
-@pytest.fixture
+@shared
 def desk(device):
     return Desk(make.clinician(device.clinic))
 

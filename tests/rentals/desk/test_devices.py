@@ -15,18 +15,19 @@ from rentals.recall import start_recall
 from rentals.reconciliation.readings import take_reading
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 ALL_CHECKS = ["cleaned", "output", "cable", "clock", "single_patient_parts"]
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.reception(site))
 

@@ -11,18 +11,19 @@ from rentals.feeds import make_feed, read_feed
 from rentals.models import CalendarFeed
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 ADDRESS = re.compile(r'value="http://testserver(/calendar/([\w-]{43})\.ics)"')
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("A here")
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.manager(site))
 

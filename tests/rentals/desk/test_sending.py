@@ -8,16 +8,17 @@ from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.desk.offers import device_of
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("Sydney")
 
 
-@pytest.fixture
+@shared
 def perth():
     return make.clinic("Perth", time_zone="Australia/Perth")
 

@@ -9,13 +9,14 @@ from rentals.desk.swaps import swap_proposals
 from rentals.reconciliation.readings import take_reading
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 
