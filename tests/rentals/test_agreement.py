@@ -63,38 +63,36 @@ class TestPaper:
         )  # fmt: skip
         assert paper.sha256 == hashlib.sha256(paper.content).hexdigest()
 
-    def test_nothing_in_it_promises_healing(self):
-        paper = agreement.current_agreement(make.rental("reserved"), at=make.NOW)
+    def test_nothing_in_it_promises_healing(self, reserved):
+        paper = agreement.current_agreement(reserved, at=make.NOW)
         text = text_of(paper.content).lower()
         assert not [word for word in ("heal", "cure", "recover", "faster") if word in text]
 
-    def test_it_is_made_once_and_anew_when_it_would_say_something_else(self):
-        rental = make.rental("reserved")
-        first = agreement.current_agreement(rental, at=make.NOW)
-        assert agreement.current_agreement(rental, at=make.NOW + timedelta(days=1)) == first
-        second = agreement.current_agreement(longer(rental), at=make.NOW)
+    def test_it_is_made_once_and_anew_when_it_would_say_something_else(self, reserved):
+        first = agreement.current_agreement(reserved, at=make.NOW)
+        assert agreement.current_agreement(reserved, at=make.NOW + timedelta(days=1)) == first
+        second = agreement.current_agreement(longer(reserved), at=make.NOW)
         assert (first.version, second.version) == (1, 2)
         assert says(second, "Monday 6 April 2026")
 
-    def test_another_device_is_printed_before_the_signature_and_needs_none_anew_after_it(self):
-        rental = make.rental("reserved")
-        first = agreement.current_agreement(rental, at=make.NOW)
-        other = make.device(rental.clinic)
-        change_device(rental, device=other, at=make.NOW, actor=make.manager())
-        second = agreement.current_agreement(rental, at=make.NOW)
+    def test_another_device_is_printed_before_the_signature_and_needs_none_anew_after_it(self, reserved):
+        first = agreement.current_agreement(reserved, at=make.NOW)
+        other = make.device(reserved.clinic)
+        change_device(reserved, device=other, at=make.NOW, actor=make.manager())
+        second = agreement.current_agreement(reserved, at=make.NOW)
         assert second.version == 2
         assert says(second, other.serial)
-        signed(rental)
-        change_device(rental, device=make.device(rental.clinic), at=make.NOW, actor=make.manager())
-        assert agreement.is_signed(rental)
-        assert agreement.current_agreement(rental, at=make.NOW) == second != first
+        signed(reserved)
+        change_device(reserved, device=make.device(reserved.clinic), at=make.NOW, actor=make.manager())
+        assert agreement.is_signed(reserved)
+        assert agreement.current_agreement(reserved, at=make.NOW) == second != first
 
 
 class TestSigning:
     @pytest.mark.parametrize(("method", "strokes"), [("typed", None), ("drawn", DRAWN)])
-    def test_the_signed_paper_says_who_when_how_and_what_was_shown(self, method, strokes):
+    def test_the_signed_paper_says_who_when_how_and_what_was_shown(self, method, strokes, reserved):
         actor = make.reception()
-        rental = signed(make.rental("reserved"), method=method, strokes=strokes, address="192.0.2.7", actor=actor)
+        rental = signed(reserved, method=method, strokes=strokes, address="192.0.2.7", actor=actor)
         signature = Signature.objects.get(rental=rental)
         shown, result = signature.paper, signature.signed_paper
         assert (signature.method, signature.strokes, signature.address) == (method, strokes, "192.0.2.7")
@@ -107,22 +105,21 @@ class TestSigning:
         assert result.sha256 == hashlib.sha256(result.content).hexdigest()
         assert len(reader(result.content).pages) == len(reader(shown.content).pages) + 1
 
-    def test_signing_what_is_signed_changes_nothing(self):
-        rental = signed(make.rental("reserved"))
+    def test_signing_what_is_signed_changes_nothing(self, reserved):
+        rental = signed(reserved)
         signed(rental, name="Somebody Else")
         assert [one.name for one in Signature.objects.filter(rental=rental)] == ["Ada Example"]
         assert Paper.objects.filter(rental=rental).count() == 2
 
-    def test_a_paper_that_holds_no_longer_is_not_signed(self):
-        rental = make.rental("reserved")
-        old = agreement.current_agreement(rental, at=make.NOW)
-        refused_as("agreement_changed", signed, longer(rental), paper=old)
+    def test_a_paper_that_holds_no_longer_is_not_signed(self, reserved):
+        old = agreement.current_agreement(reserved, at=make.NOW)
+        refused_as("agreement_changed", signed, longer(reserved), paper=old)
         foreign = agreement.current_agreement(make.rental("reserved"), at=make.NOW)
-        refused_as("agreement_changed", signed, rental, paper=foreign)
+        refused_as("agreement_changed", signed, reserved, paper=foreign)
         assert not Signature.objects.exists()
 
-    def test_the_signed_copy_is_not_signed_again(self):
-        rental = signed(make.rental("reserved"))
+    def test_the_signed_copy_is_not_signed_again(self, reserved):
+        rental = signed(reserved)
         copy = rental.signatures.get().signed_paper
         refused_as("agreement_changed", signed, rental, paper=copy)
 
@@ -149,8 +146,8 @@ class TestSigning:
             ({"signer": "guardian"}, "relation"),
         ],
     )
-    def test_what_is_missing_is_said_at_its_field(self, how, field):
-        assert refused_as("invalid", signed, make.rental("reserved"), **how).field == field
+    def test_what_is_missing_is_said_at_its_field(self, how, field, reserved):
+        assert refused_as("invalid", signed, reserved, **how).field == field
 
 
 class TestStrokes:
@@ -233,16 +230,16 @@ class TestByLink:
         details = {"name": "Ada Example", "method": "drawn", "strokes": DRAWN, "address": "2001:db8::1", **how}
         return agreement.sign_by_link(rental, paper=paper, at=make.NOW, **details)
 
-    def test_the_patient_signs_without_a_member_of_staff(self):
-        rental = self.sign(make.rental("reserved"))
+    def test_the_patient_signs_without_a_member_of_staff(self, reserved):
+        rental = self.sign(reserved)
         signature = rental.signatures.get()
         assert (signature.witnessed_by, signature.address) == (None, "2001:db8::1")
         assert says(signature.signed_paper, "By the link that was mailed", "2001:db8::1")
         assert agreement.is_signed(rental)
         assert hand_over(make.prepare(rental)).state == "active"
 
-    def test_a_pen_leaves_no_mark_there(self):
-        assert refused_as("invalid", self.sign, make.rental("reserved"), method="on_paper").field == "method"
+    def test_a_pen_leaves_no_mark_there(self, reserved):
+        assert refused_as("invalid", self.sign, reserved, method="on_paper").field == "method"
 
     @pytest.mark.parametrize("state", ["enquiry", "returned", "closed", "cancelled"])
     def test_only_a_booking_or_a_running_hire_is_signed(self, state):
@@ -253,8 +250,8 @@ class TestByLink:
 
 class TestChanged:
     @pytest.mark.parametrize("first", ["own paper", "our paper"])
-    def test_a_changed_due_day_is_signed_before_the_hand_over(self, first):
-        rental = make.rental("reserved")
+    def test_a_changed_due_day_is_signed_before_the_hand_over(self, first, reserved):
+        rental = reserved
         rental = signed(rental) if first == "our paper" else make.prepare(rental)
         rental = longer(rental)
         assert agreement.needs_signature(rental)
@@ -263,12 +260,12 @@ class TestChanged:
         assert not agreement.needs_signature(rental)
         assert [one.version for one in rental.signatures.order_by("version")] == [1, 2]
 
-    def test_the_same_verb_signs_the_change_on_the_clinics_own_paper(self):
-        rental = longer(make.prepare(make.rental("reserved")))
+    def test_the_same_verb_signs_the_change_on_the_clinics_own_paper(self, reserved):
+        rental = longer(make.prepare(reserved))
         assert agreement.is_signed(make.prepare(rental))
 
-    def test_a_running_hire_that_was_changed_asks_for_a_signature_and_goes_on(self):
-        rental = make.rental("active")
+    def test_a_running_hire_that_was_changed_asks_for_a_signature_and_goes_on(self, active):
+        rental = active
         assert not agreement.needs_signature(rental)
         rental = longer(rental)
         assert agreement.needs_signature(rental)
@@ -278,23 +275,23 @@ class TestChanged:
         assert (rental.state, rental.moves.last().verb) == ("active", "sign_change")
         assert not agreement.needs_signature(rental)
 
-    def test_what_was_changed_and_changed_back_is_signed(self):
-        rental = signed(make.rental("reserved"))
+    def test_what_was_changed_and_changed_back_is_signed(self, reserved):
+        rental = signed(reserved)
         paper = rental.signatures.get().paper
         rental = longer(longer(rental), -7)
         assert agreement.is_signed(rental)
         assert agreement.current_agreement(rental, at=make.NOW) == paper
 
-    def test_another_patient_signs_anew(self):
-        rental = signed(make.rental("reserved"))
+    def test_another_patient_signs_anew(self, reserved):
+        rental = signed(reserved)
         other = make.patient(rental.clinic)
         rental = correct_patient_of(rental, patient=other, reason="A namesake", at=make.NOW, actor=make.manager())
         assert agreement.needs_signature(rental)
 
     @pytest.mark.parametrize("sign", [make.prepare, signed])
     @pytest.mark.parametrize("other", [{"given_name": "Adah"}, {"date_of_birth": date(1991, 5, 17)}])
-    def test_another_name_or_birth_is_signed_and_another_phone_is_not(self, sign, other):
-        rental = sign(make.rental("reserved"))
+    def test_another_name_or_birth_is_signed_and_another_phone_is_not(self, sign, other, reserved):
+        rental = sign(reserved)
         patient = rental.patient
         names = ("given_name", "family_name", "date_of_birth", "email", "phone", "email_reminders")
         now = {name: getattr(patient, name) for name in names}
@@ -304,22 +301,22 @@ class TestChanged:
         assert not agreement.is_signed(agreement.as_it_is(rental))
         assert agreement.is_signed(sign(agreement.as_it_is(rental)))
 
-    def test_new_terms_of_the_site_leave_what_is_booked_alone(self):
-        rental = signed(make.rental("reserved"))
+    def test_new_terms_of_the_site_leave_what_is_booked_alone(self, reserved):
+        rental = signed(reserved)
         Terms.objects.create(clinic=rental.clinic, version=2, created_at=make.NOW, text="Other terms")
         assert agreement.is_signed(agreement.as_it_is(rental))
 
-    def test_many_rentals_are_asked_about_in_two_queries(self, django_assert_num_queries):
+    def test_many_rentals_are_asked_about_in_two_queries(self, django_assert_num_queries, reserved, active):
         rentals = [make.rental(state) for state in ("reserved", "active", "returned", "enquiry")]
-        rentals += [signed(make.rental("reserved")), longer(make.rental("active")), make.offered()]
+        rentals += [signed(reserved), longer(active), make.offered()]
         rentals = [agreement.as_it_is(rental) for rental in rentals]
         with django_assert_num_queries(2):
             assert agreement.needing_signature(rentals) == {rentals[0].pk, rentals[5].pk}
 
 
-def test_a_paper_is_never_changed():
+def test_a_paper_is_never_changed(reserved):
     """Immutable, also for raw SQL; the control beside it shows that the trigger is what refuses."""
-    agreement.current_agreement(make.rental("reserved"), at=make.NOW)
+    agreement.current_agreement(reserved, at=make.NOW)
     for statement in ("UPDATE rentals_paper SET content = 'x'", "DELETE FROM rentals_paper"):
         assert_refused("pgtrigger: Cannot update or delete rows from rentals_paper table", statement)
     with pgtrigger.ignore("rentals.Paper:paper_append_only"):

@@ -9,13 +9,21 @@ import pytest
 import time_machine
 
 from config.models import Clinic
+from rentals.models import Rental
 from tests import make
 from tests.rentals.reminders.conftest import sink
+from tests.shared import shared
 
 __all__ = ["sink"]
 
 BORN = "1990-05-17"
 ADDRESS = re.compile(r"http://localhost:8000(/offers/[\w-]{43}/)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clock_of_what_is_shared() -> Iterator[None]:
+    with time_machine.travel(make.NOW, tick=False):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +37,23 @@ def public_url(settings: Any) -> None:
     settings.PUBLIC_URL = "http://localhost:8000"
 
 
-@pytest.fixture
+@shared
 def clinic() -> Clinic:
+    return make_clinic()
+
+
+@shared
+def reserved(clinic) -> Rental:
+    return make.rental("reserved", clinic)
+
+
+@shared
+def active(clinic) -> Rental:
+    return make.rental("active", clinic)
+
+
+def make_clinic() -> Clinic:
+    """For a test with real transactions."""
     clinic = make.clinic("Harbour Sports Medicine")
     Clinic.objects.update(phone="02 5550 1000")
     clinic.refresh_from_db()

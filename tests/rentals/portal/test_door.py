@@ -14,19 +14,21 @@ from rentals.models.states import State
 from rentals.portal_sessions import FIRST_LOCK, IDLE, LONGEST, MOST_TRIES, READABLE_AFTER_END, open_session
 from tests import make
 from tests.config.test_settings import python
+from tests.rentals.portal.conftest import make_clinic
 from tests.rentals.portal.visitor import BORN, COOKIE, WRONG, Visitor
+from tests.shared import shared
 from tests.threads import all_at_once
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
+@shared
 def rental(clinic):
     return make.rental(State.ACTIVE, clinic)
 
 
-@pytest.fixture
+@shared
 def link(rental):
     return f"/p/{make_portal_link(rental, at=make.NOW)}/"
 
@@ -175,8 +177,9 @@ class TestGuesses:
         assert PatientLink.objects.get().wrong_tries == 0
 
     @pytest.mark.django_db(transaction=True)
-    def test_guesses_at_the_same_moment_are_counted_right(self, rental):
+    def test_guesses_at_the_same_moment_are_counted_right(self):
         """Twelve at once are five tries and one lock; the right date then opens nothing."""
+        rental = make.rental(State.ACTIVE, make_clinic())
         key, born = make_portal_link(rental, at=make.NOW), rental.patient.date_of_birth
         wrong = [lambda: open_session(key, born + timedelta(days=1), at=make.NOW)] * 12
         assert all_at_once(wrong) == [None] * 12

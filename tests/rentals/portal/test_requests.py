@@ -21,7 +21,9 @@ from rentals.patient_requests import (
 )
 from rentals.staff_tasks import do_task
 from tests import make
+from tests.rentals.portal.conftest import make_clinic
 from tests.rentals.portal.visitor import Visitor
+from tests.shared import shared
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -29,13 +31,13 @@ DAY = timedelta(days=1)
 DUE = date(2026, 3, 30)
 
 
-@pytest.fixture
+@shared
 def rental(clinic):
     """Out since today, a Monday, and due in four weeks."""
     return make.rental(State.ACTIVE, clinic)
 
 
-@pytest.fixture
+@shared
 def visitor(rental):
     return Visitor(rental)
 
@@ -104,7 +106,8 @@ class TestProblems:
         assert answers == [302] * MOST_OPEN[StaffTask.Kind.PROBLEM] + [409] * 2
 
     @pytest.mark.django_db(transaction=True)
-    def test_not_even_a_form_sent_eight_times_at_once_counts_twice(self, rental):
+    def test_not_even_a_form_sent_eight_times_at_once_counts_twice(self):
+        rental = make.rental(State.ACTIVE, make_clinic())
         entries = {"problem": Problem.GEL, "words": "Low", "key": "abc", "at": make.NOW}
         tasks = at_once(8, lambda: report_problem(rental, **entries).pk)
         assert len(set(tasks)) == StaffTask.objects.count() == 1
@@ -185,7 +188,7 @@ class TestTheReturn:
             choose_return_slot(rental, day=full, clock=time(9), at=make.NOW)
         assert DUE in return_days(rental, make.NOW)
 
-    def test_a_slot_takes_a_place_of_its_day_and_frees_that_of_the_due_day(self, clinic, rental):
+    def test_a_slot_takes_a_place_of_its_day_and_frees_that_of_the_due_day(self, rental):
         Clinic.objects.update(returns_per_day=1)
         rental = Rental.objects.select_related("clinic").get(pk=rental.pk)
         chosen = date(2026, 3, 27)
@@ -196,7 +199,8 @@ class TestTheReturn:
         choose_return_slot(rental, day=chosen, clock=time(10), at=make.NOW)  # its own place stays its own
 
     @pytest.mark.django_db(transaction=True)
-    def test_two_patients_never_get_the_last_place_of_a_day(self, clinic):
+    def test_two_patients_never_get_the_last_place_of_a_day(self):
+        clinic = make_clinic()
         rentals = [make.rental(State.ACTIVE, clinic, days=days) for days in (21, 28)]
         Clinic.objects.update(returns_per_day=1)
         rentals = list(Rental.objects.select_related("clinic").order_by("pk"))
@@ -262,7 +266,8 @@ class TestPreferences:
 class TestWhatIsOver:
     @pytest.mark.parametrize("state", [state for state in State if state != State.ACTIVE])
     def test_without_the_device_nothing_is_asked_for(self, clinic, state):
-        visitor = Visitor(make.rental(state, clinic))
+        rental = make.rental(state, clinic)
+        visitor = Visitor(rental)
         forms = {
             "/my/extension/": {"due_on": "2026-05-11"},
             "/my/problem/": {"problem": "gel", "words": "Low"},
@@ -274,4 +279,4 @@ class TestWhatIsOver:
             assert "This is not possible for your hire as it stands now" in visitor.page
             assert visitor.send(address, key="abc", **entries) in (409, 422), address
         assert not StaffTask.objects.filter(kind__in=["extension", "problem", "healed"]).exists()
-        assert Rental.objects.get().return_expected_at is None
+        assert now(rental).return_expected_at is None

@@ -10,11 +10,12 @@ from rentals.models.states import State
 from rentals.reminders.texts.unsubscribe import address_of_token, make_token
 from tests import make
 from tests.rentals.reminders.mails import mail_about, text_of
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def rental(clinic):
     return make.rental(State.ACTIVE, clinic)
 

@@ -1,7 +1,9 @@
 """A patient with a browser of their own, at the pages about their hire."""
 
+import copy
 import re
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpResponse
 from django.test import Client
@@ -28,6 +30,14 @@ class Visitor:
             self.link = f"/p/{make_portal_link(rental, at=at)}/"
             self.see(self.link)
             assert self.send(self.link, date_of_birth=rental.patient.date_of_birth.isoformat()) == 302, self.page
+
+    def __deepcopy__(self, copies: dict[int, Any]) -> "Visitor":
+        """The same visit in a browser of its own, for a test whose module shares it."""
+        copied = Visitor()
+        copied.__dict__ |= {**vars(self), "client": copied.client, "hidden": dict(self.hidden)}
+        copied.client.defaults = dict(self.client.defaults)
+        copied.client.cookies = copy.deepcopy(self.client.cookies)
+        return copied
 
     def see(self, address: str) -> int:
         return self.kept(self.client.get(address))
