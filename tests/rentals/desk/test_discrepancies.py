@@ -14,17 +14,18 @@ from rentals.models.states import State
 from rentals.reconciliation.discrepancies import resolve
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 _numbers = count(1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("A here")
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.reception(site))
 

@@ -16,13 +16,14 @@ from rentals.fleet.figures import fleet_figures
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 FEBRUARY = {"from": "2026-02-01", "to": "2026-02-28"}
 
 
-@pytest.fixture
+@shared
 def site():
     """A clinic with one device out, one ready, and one of which nobody knows what it has left."""
     site = make.clinic("A here")
@@ -32,7 +33,7 @@ def site():
     return site
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.manager(site))
 

@@ -15,6 +15,7 @@ from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.reminders.conftest import sink as sink
 from tests.rentals.reminders.moments import days_overdue, overdue
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def said(rental, at, **words):
     return Message.objects.get(pk=message)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("Sydney")
 

@@ -27,37 +27,33 @@ def paying(rental: Rental) -> tuple[Desk, str, dict]:
     return opened(rental, "pay", kind="hire", amount="20.00")
 
 
-def test_a_double_click_pays_once_and_leads_to_the_same_page():
-    rental = make.rental(State.ACTIVE)
-    desk, address, entries = paying(rental)
-    before = rental.ledger.count()
+def test_a_double_click_pays_once_and_leads_to_the_same_page(active):
+    desk, address, entries = paying(active)
+    before = active.ledger.count()
     assert [desk.send(address, **entries), desk.send(address, **entries)] == [302, 302]
-    assert desk.led_to == f"/rentals/{rental.reference}/"
-    assert rental.ledger.count() == before + 1
+    assert desk.led_to == f"/rentals/{active.reference}/"
+    assert active.ledger.count() == before + 1
 
 
-def test_the_same_form_with_other_entries_is_refused_and_says_that_the_first_ones_were_recorded():
-    rental = make.rental(State.ACTIVE)
-    desk, address, entries = paying(rental)
+def test_the_same_form_with_other_entries_is_refused_and_says_that_the_first_ones_were_recorded(active):
+    desk, address, entries = paying(active)
     desk.send(address, **entries)
-    before = rental.ledger.count()
+    before = active.ledger.count()
     assert desk.send(address, **{**entries, "amount": "30.00"}) == 409
     assert "sent before with other entries" in desk.problems()["__all__"][0]
-    assert rental.ledger.count() == before
+    assert active.ledger.count() == before
 
 
-def test_a_form_opened_anew_counts_again():
-    rental = make.rental(State.ACTIVE)
-    desk, address, entries = paying(rental)
-    before = rental.ledger.count()
+def test_a_form_opened_anew_counts_again(active):
+    desk, address, entries = paying(active)
+    before = active.ledger.count()
     desk.send(address, **entries)
     desk.fill_in(address, kind="hire", amount="20.00")
-    assert rental.ledger.count() == before + 2
+    assert active.ledger.count() == before + 2
 
 
-def test_a_refused_form_can_be_corrected_and_sent_again():
-    rental = make.rental(State.RESERVED)
-    desk, address, entries = paying(rental)
+def test_a_refused_form_can_be_corrected_and_sent_again(reserved):
+    desk, address, entries = paying(reserved)
     assert desk.send(address, **{**entries, "kind": "bond", "amount": "9999.00"}) == 409
     assert not StoredAnswer.objects.exists()
     assert desk.send(address, **{**entries, "kind": "bond", "amount": "300.00"}) == 302
@@ -105,7 +101,6 @@ def test_a_corrected_file_is_not_taken_for_the_one_sent_before():
     assert UsageImport.objects.count() == 1
 
 
-def test_a_key_that_is_none_of_ours_is_passed_over():
-    rental = make.rental(State.ACTIVE)
-    desk, address, entries = paying(rental)
+def test_a_key_that_is_none_of_ours_is_passed_over(active):
+    desk, address, entries = paying(active)
     assert desk.send(address, **{**entries, "once": "\0"}) == 302

@@ -10,15 +10,22 @@ from patients.models import Access, Contact
 from rentals.agreement import current_agreement
 from rentals.booking.extension import extend
 from rentals.correction import correct_patient_of
-from rentals.models import Paper
+from rentals.models import Paper, Rental
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.papers.reading import says
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 BEFORE = make.NOW - timedelta(days=14)
 DRAWN = json.dumps([[[n / 20, 0.5] for n in range(20)]])
+
+
+@shared
+def returned() -> Rental:
+    """Today, after a fortnight."""
+    return make.rental(State.RETURNED, at=BEFORE, ended=make.NOW)
 
 
 def home(rental):
@@ -30,18 +37,17 @@ def desk_of(rental, role=make.reception):
 
 
 class TestSigning:
-    def test_the_agreement_is_read_on_the_page_and_signed_by_drawing(self):
-        rental = make.rental(State.RESERVED, at=make.NOW)
-        desk = desk_of(rental)
-        desk.see(f"{home(rental)}sign/")
+    def test_the_agreement_is_read_on_the_page_and_signed_by_drawing(self, reserved):
+        desk = desk_of(reserved)
+        desk.see(f"{home(reserved)}sign/")
         assert "Wipe the transducer" in desk.page
-        assert rental.holdings.get().device.serial in desk.page
-        assert desk.fill_in(f"{home(rental)}sign/", accepted="on", method="drawn", strokes=DRAWN) == 302
-        signature = rental.signatures.get()
+        assert reserved.holdings.get().device.serial in desk.page
+        assert desk.fill_in(f"{home(reserved)}sign/", accepted="on", method="drawn", strokes=DRAWN) == 302
+        signature = reserved.signatures.get()
         assert (signature.method, len(signature.strokes[0]), signature.address) == ("drawn", 20, "127.0.0.1")
-        desk.see(home(rental))
+        desk.see(home(reserved))
         assert "Rental agreement 2" in desk.page
-        assert f'href="{home(rental)}sign/"' not in desk.page.partition('id="papers"')[2]
+        assert f'href="{home(reserved)}sign/"' not in desk.page.partition('id="papers"')[2]
 
     @pytest.mark.parametrize(
         ("entries", "field"),
@@ -52,17 +58,15 @@ class TestSigning:
             ({"signer": "guardian"}, "relation"),
         ],
     )
-    def test_what_is_missing_is_said_at_its_field(self, entries, field):
-        rental = make.rental(State.RESERVED, at=make.NOW)
-        desk = desk_of(rental)
-        assert desk.fill_in(f"{home(rental)}sign/", accepted="on", **entries) in {400, 422}
+    def test_what_is_missing_is_said_at_its_field(self, entries, field, reserved):
+        desk = desk_of(reserved)
+        assert desk.fill_in(f"{home(reserved)}sign/", accepted="on", **entries) in {400, 422}
         assert field in desk.problems()
-        assert not rental.signatures.exists()
+        assert not reserved.signatures.exists()
 
-    def test_a_pen_on_the_printed_paper_leaves_no_other_copy(self):
-        rental = make.rental(State.RESERVED, at=make.NOW)
-        assert desk_of(rental).fill_in(f"{home(rental)}sign/", accepted="on", method="on_paper") == 302
-        signature = rental.signatures.get()
+    def test_a_pen_on_the_printed_paper_leaves_no_other_copy(self, reserved):
+        assert desk_of(reserved).fill_in(f"{home(reserved)}sign/", accepted="on", method="on_paper") == 302
+        signature = reserved.signatures.get()
         assert (signature.paper.version, signature.signed_paper) == (1, None)
 
     def test_for_a_minor_the_guardian_that_is_known_is_proposed(self):
@@ -76,39 +80,36 @@ class TestSigning:
         assert desk.fill_in(f"{home(rental)}sign/", accepted="on") == 302
         assert (rental.signatures.get().name, rental.signatures.get().relation) == ("Bea", "Mother")
 
-    def test_what_was_changed_meanwhile_is_shown_anew_and_then_signed(self):
-        rental = make.rental(State.RESERVED, at=make.NOW)
-        desk = desk_of(rental)
-        desk.see(f"{home(rental)}sign/")
+    def test_what_was_changed_meanwhile_is_shown_anew_and_then_signed(self, reserved):
+        desk = desk_of(reserved)
+        desk.see(f"{home(reserved)}sign/")
         entries = {**desk.proposed(), "accepted": "on"}
-        extend(rental, due_on=date(2026, 4, 13), at=make.NOW, actor=make.manager())
-        assert desk.send(f"{home(rental)}sign/", **entries) == 409
+        extend(reserved, due_on=date(2026, 4, 13), at=make.NOW, actor=make.manager())
+        assert desk.send(f"{home(reserved)}sign/", **entries) == 409
         assert "was changed since this agreement was made" in desk.page
         assert "Monday 13 April 2026" in desk.page
-        assert desk.send(f"{home(rental)}sign/", **{**desk.proposed(), "accepted": "on"}) == 302
+        assert desk.send(f"{home(reserved)}sign/", **{**desk.proposed(), "accepted": "on"}) == 302
 
     def test_a_paper_of_another_rental_is_not_found(self):
-        rental, other = (make.rental(State.RESERVED, at=make.NOW) for _ in range(2))
+        rental, other = (make.rental(State.RESERVED) for _ in range(2))
         paper = current_agreement(other, at=make.NOW)
         assert desk_of(rental).fill_in(f"{home(rental)}sign/", accepted="on", paper=paper.pk) == 404
 
-    def test_a_changed_hire_is_signed_while_the_device_is_out(self):
-        rental = make.rental(State.ACTIVE, at=make.NOW)
-        extend(rental, due_on=date(2026, 4, 13), at=make.NOW, actor=make.manager())
-        desk = desk_of(rental)
-        desk.see(home(rental))
+    def test_a_changed_hire_is_signed_while_the_device_is_out(self, active):
+        extend(active, due_on=date(2026, 4, 13), at=make.NOW, actor=make.manager())
+        desk = desk_of(active)
+        desk.see(home(active))
         assert "Sign the change" in desk.page
-        assert desk.fill_in(f"{home(rental)}sign-change/", accepted="on") == 302
-        desk.see(home(rental))
+        assert desk.fill_in(f"{home(active)}sign-change/", accepted="on") == 302
+        desk.see(home(active))
         assert "Sign the change" not in desk.page
 
-    def test_a_return_is_signed_where_the_patient_is_there(self):
-        rental = make.rental(State.RETURNED, at=BEFORE, ended=make.NOW)
-        desk = desk_of(rental)
-        desk.see(home(rental))
+    def test_a_return_is_signed_where_the_patient_is_there(self, returned):
+        desk = desk_of(returned)
+        desk.see(home(returned))
         assert "Sign the return" in desk.page
-        assert desk.fill_in(f"{home(rental)}sign-return/", accepted="on") == 302
-        assert rental.signatures.get(purpose="return").signed_paper
+        assert desk.fill_in(f"{home(returned)}sign-return/", accepted="on") == 302
+        assert returned.signatures.get(purpose="return").signed_paper
 
 
 class TestFiles:
@@ -145,45 +146,41 @@ class TestFiles:
 
 
 class TestStatement:
-    def test_the_page_has_what_the_paper_has(self):
-        rental = make.rental(State.RETURNED, at=BEFORE, ended=make.NOW)
-        desk = desk_of(rental)
-        assert desk.see(f"{home(rental)}statement/") == 200
+    def test_the_page_has_what_the_paper_has(self, returned):
+        desk = desk_of(returned)
+        assert desk.see(f"{home(returned)}statement/") == 200
         assert "$120.00" in desk.page
-        assert desk.send(f"{home(rental)}statement/file/") == 302
+        assert desk.send(f"{home(returned)}statement/file/") == 302
         paper = Paper.objects.get(kind="statement")
         assert desk.led_to == f"/papers/{paper.pk}/"
         assert says(paper, "$120.00")
 
-    def test_an_invoice_without_an_abn_is_refused_with_the_reason(self):
-        rental = make.rental(State.RETURNED, at=BEFORE, ended=make.NOW)
-        desk = desk_of(rental)
-        assert desk.send(f"{home(rental)}invoice/") == 302
+    def test_an_invoice_without_an_abn_is_refused_with_the_reason(self, returned):
+        desk = desk_of(returned)
+        assert desk.send(f"{home(returned)}invoice/") == 302
         desk.see(desk.led_to)
         assert "has no ABN yet" in desk.page
         Clinic.objects.update(abn="51 824 753 556")
-        assert desk.send(f"{home(rental)}invoice/") == 302
+        assert desk.send(f"{home(returned)}invoice/") == 302
         assert desk.led_to == f"/papers/{Paper.objects.get(kind='invoice').pk}/"
 
-    def test_a_receipt_is_made_for_a_payment(self):
-        rental = make.rental(State.ACTIVE, at=make.NOW)
-        desk = desk_of(rental)
-        entry = rental.ledger.get(kind="bond_payment")
+    def test_a_receipt_is_made_for_a_payment(self, active):
+        desk = desk_of(active)
+        entry = active.ledger.get(kind="bond_payment")
         assert desk.send(f"/receipts/{entry.pk}/") == 302
         assert desk.led_to == f"/papers/{Paper.objects.get(kind='receipt').pk}/"
-        desk.send(f"/receipts/{rental.ledger.get(kind='bond_held').pk}/")
+        desk.send(f"/receipts/{active.ledger.get(kind='bond_held').pk}/")
         desk.see(desk.led_to)
         assert "A receipt is for a payment" in desk.page
 
-    def test_who_pays_is_written_down_and_taken_back(self):
-        rental = make.rental(State.ACTIVE, at=make.NOW)
-        desk = desk_of(rental)
-        assert desk.fill_in(f"{home(rental)}payer/", name="Club #1", reference="PO 12") == 302
+    def test_who_pays_is_written_down_and_taken_back(self, active):
+        desk = desk_of(active)
+        assert desk.fill_in(f"{home(active)}payer/", name="Club #1", reference="PO 12") == 302
         desk.see(desk.led_to)
         assert "Club #1" in desk.page
-        assert desk.fill_in(f"{home(rental)}payer/", name="", reference="") == 302
-        rental.refresh_from_db()
-        assert rental.payer is None
+        assert desk.fill_in(f"{home(active)}payer/", name="", reference="") == 302
+        active.refresh_from_db()
+        assert active.payer is None
 
 
 class TestKept:

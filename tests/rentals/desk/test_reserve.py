@@ -11,11 +11,12 @@ from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.desk.offers import chosen, device_of, offered, suggestions
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic(at=make.NOW)
 

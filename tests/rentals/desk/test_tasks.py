@@ -10,12 +10,13 @@ from patients.contacts import name_contact
 from patients.models import Access, Patient
 from rentals.custody import report_lost
 from rentals.desk.task_steps import task_steps
-from rentals.models import StaffTask
+from rentals.models import Rental, StaffTask
 from rentals.models.states import State
 from rentals.staff_tasks import ask_staff, do_task
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -23,9 +24,19 @@ Kind, For = StaffTask.Kind, StaffTask.For
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("A site")
+
+
+@shared
+def active(site) -> Rental:
+    return make.rental(State.ACTIVE, site)
+
+
+@shared
+def reserved(site) -> Rental:
+    return make.rental(State.RESERVED, site)
 
 
 def task(rental, kind=Kind.PHONE, words="Tell them that it is due.", subject="", **details):
@@ -50,29 +61,27 @@ class TestTheList:
         last = Access.objects.latest("pk")
         assert (last.patient_id, last.action) == (patient.pk, "listed")
 
-    def test_names_a_contact_person_who_is_told_and_how_to_reach_them(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        task(rental)
+    def test_names_a_contact_person_who_is_told_and_how_to_reach_them(self, site, active):
+        task(active)
         who = {"name": "Grace Example", "relation": "Mother", "phone": "0491 570 006"}
-        name_contact(rental.patient, **who, at=make.NOW, actor=make.manager())
+        name_contact(active.patient, **who, at=make.NOW, actor=make.manager())
         desk = Desk(make.reception(site))
         shown(desk)
         assert "Grace Example, mother" in desk.page
         assert 'href="tel:0491570006"' in desk.page
 
-    def test_has_what_is_for_ones_own_role_first_then_by_the_day(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        later = task(rental, Kind.CHASE, due_at=make.NOW + DAY)
-        first = task(rental)
-        healed = task(rental, Kind.HEALED, for_role=For.CLINICIAN)
+    def test_has_what_is_for_ones_own_role_first_then_by_the_day(self, site, active):
+        later = task(active, Kind.CHASE, due_at=make.NOW + DAY)
+        first = task(active)
+        healed = task(active, Kind.HEALED, for_role=For.CLINICIAN)
         assert shown(Desk(make.reception(site))) == [first.pk, later.pk, healed.pk]
         assert shown(Desk(make.clinician(site))) == [healed.pk, first.pk, later.pk]
         assert shown(Desk(make.auditor(site))) == [first.pk, healed.pk, later.pk]
 
-    def test_is_narrowed_by_role_kind_site_and_state(self, site):
+    def test_is_narrowed_by_role_kind_site_and_state(self, site, active):
         other = make.clinic("Another site")
         reception = make.reception(site, other)
-        phone, there = task(make.rental(State.ACTIVE, site)), task(make.rental(State.ACTIVE, other))
+        phone, there = task(active), task(make.rental(State.ACTIVE, other))
         healed = task(make.rental(State.ACTIVE, site), Kind.HEALED, for_role=For.CLINICIAN)
         done = do_task(task(make.rental(State.ACTIVE, site)), note="Told", at=make.NOW, actor=reception)
         task(make.rental(State.ACTIVE, make.clinic("Not theirs")))
@@ -97,17 +106,16 @@ class TestTheList:
             asked.append(len(queries))
         assert asked[0] == asked[1]
 
-    def test_the_menu_counts_what_is_due(self, site):
+    def test_the_menu_counts_what_is_due(self, site, active):
         desk = Desk(make.reception(site))
-        task(make.rental(State.ACTIVE, site))
+        task(active)
         task(make.rental(State.ACTIVE, site), due_at=make.NOW + DAY)
         task(make.rental(State.ACTIVE, make.clinic("Not theirs")))
         desk.see("/patients/")
         assert desk.answer.context["open_tasks"] == 1
 
-    def test_says_of_a_patient_who_has_died_that_they_have(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        task(rental, Kind.PROBLEM)
+    def test_says_of_a_patient_who_has_died_that_they_have(self, site, active):
+        task(active, Kind.PROBLEM)
         Patient.objects.update(state="deceased")
         desk = Desk(make.reception(site))
         shown(desk)
@@ -128,56 +136,53 @@ class TestWhatFits:
     }
 
     @pytest.mark.parametrize("kind", Kind.values)
-    def test_stands_beside_each_kind_and_opens(self, site, kind):
-        made = task(make.rental(State.ACTIVE, site), kind)
+    def test_stands_beside_each_kind_and_opens(self, kind, active):
+        made = task(active, kind)
         manager = make.manager()
         steps = task_steps(made, manager)
         assert [step.words for step in steps] == self.STEPS[kind]
         desk = Desk(manager)
         assert [desk.see(step.address) for step in steps] == [200] * len(steps)
 
-    def test_is_only_what_the_role_may_and_the_rental_allows(self, site):
-        healed = task(make.rental(State.ACTIVE, site), Kind.HEALED)
+    def test_is_only_what_the_role_may_and_the_rental_allows(self, active, returned):
+        healed = task(active, Kind.HEALED)
         assert task_steps(healed, make.reception()) == []
         assert len(task_steps(healed, make.clinician())) == 1
         assert task_steps(do_task(healed, note="", at=make.NOW, actor=make.manager()), make.clinician()) == []
-        wish = task(make.rental(State.RETURNED, site), Kind.EXTENSION)
+        wish = task(returned, Kind.EXTENSION)
         assert task_steps(wish, make.manager()) == []
 
-    def test_the_wished_day_stands_in_the_form_and_extending_answers_the_task(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        wish = task(rental, Kind.EXTENSION, "Three weeks of holiday", asked={"due_on": "2026-04-27"})
+    def test_the_wished_day_stands_in_the_form_and_extending_answers_the_task(self, site, active):
+        wish = task(active, Kind.EXTENSION, "Three weeks of holiday", asked={"due_on": "2026-04-27"})
         desk = Desk(make.reception(site))
         shown(desk)
         assert "To keep it until Mon 27 Apr 2026" in desk.page
         (step,) = task_steps(wish, make.reception())
         desk.see(f"/tasks/{wish.pk}/do/")
         assert f'href="{step.address}"' in desk.page
-        assert step.address == f"/rentals/{rental.reference}/extend/?due_on=2026-04-27"
+        assert step.address == f"/rentals/{active.reference}/extend/?due_on=2026-04-27"
         assert desk.fill_in(step.address) == 302
-        rental.refresh_from_db()
+        active.refresh_from_db()
         wish.refresh_from_db()
-        assert (rental.due_on, bool(wish.done_at), wish.done_by) == (date(2026, 4, 27), True, None)
+        assert (active.due_on, bool(wish.done_at), wish.done_by) == (date(2026, 4, 27), True, None)
 
-    def test_a_day_that_is_none_leaves_the_form_as_it_is(self, site):
-        rental = make.rental(State.ACTIVE, site)
+    def test_a_day_that_is_none_leaves_the_form_as_it_is(self, site, active):
         desk = Desk(make.reception(site))
-        assert desk.see(f"/rentals/{rental.reference}/extend/", due_on="tomorrow") == 200
+        assert desk.see(f"/rentals/{active.reference}/extend/", due_on="tomorrow") == 200
         assert str(desk.proposed()["due_on"]) == "2026-04-13"
 
-    def test_a_problem_is_said_in_the_words_of_the_form_it_came_by(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        task(rental, Kind.PROBLEM, "It beeps", asked={"problem": "fault"})
+    def test_a_problem_is_said_in_the_words_of_the_form_it_came_by(self, site, active):
+        task(active, Kind.PROBLEM, "It beeps", asked={"problem": "fault"})
         desk = Desk(make.reception(site))
         shown(desk)
         assert "The device does not work as it should" in desk.page
-        assert rental.holdings.get().device.condition == "ready"
+        assert active.holdings.get().device.condition == "ready"
 
 
 class TestDoing:
-    def test_is_written_down_with_who_and_what_came_of_it(self, site):
+    def test_is_written_down_with_who_and_what_came_of_it(self, site, active):
         reception = make.reception(site)
-        made = task(make.rental(State.ACTIVE, site))
+        made = task(active)
         desk = Desk(reception)
         assert desk.fill_in(f"/tasks/{made.pk}/do/", note="She comes on Friday") == 302
         made.refresh_from_db()
@@ -193,9 +198,9 @@ class TestDoing:
             (For.MANAGER, ["manager"]),
         ],
     )
-    def test_is_for_who_was_asked_and_who_may_do_all_that_they_may(self, site, for_role, may):
+    def test_is_for_who_was_asked_and_who_may_do_all_that_they_may(self, site, active, for_role, may):
         for role in ("reception", "clinician", "manager"):
-            made = task(make.rental(State.ACTIVE, site), Kind.HEALED, for_role=for_role)
+            made = task(active, Kind.HEALED, subject=role, for_role=for_role)
             desk = Desk(make.user(role, site))
             address = f"/tasks/{made.pk}/do/"
             shown(desk)
@@ -206,8 +211,8 @@ class TestDoing:
             made.refresh_from_db()
             assert [*offered, done, bool(made.done_at)] == [role in may] * 4, role
 
-    def test_says_whose_it_is_to_who_may_not_do_it(self, site):
-        made = task(make.rental(State.ACTIVE, site), Kind.DEEMED_KEPT, for_role=For.MANAGER)
+    def test_says_whose_it_is_to_who_may_not_do_it(self, site, active):
+        made = task(active, Kind.DEEMED_KEPT, for_role=For.MANAGER)
         refusal = refused_as("not_yours", do_task, made, note="", at=make.NOW, actor=make.clinician(site))
         assert (refusal.status, "for a manager" in refusal.message) == (403, True)
         desk = Desk(make.reception(site))
@@ -216,43 +221,40 @@ class TestDoing:
         assert desk.send(f"/tasks/{made.pk}/do/", note="Phoned her") == 403
         assert "Your note was not recorded: <q>Phoned her</q>" in desk.page
 
-    def test_a_second_desk_is_told_who_was_first_and_loses_no_note(self, site):
-        made = task(make.rental(State.ACTIVE, site))
+    def test_a_second_desk_is_told_who_was_first_and_loses_no_note(self, site, active):
+        made = task(active)
         do_task(made, note="", at=make.NOW, actor=make.reception(site))
         desk = Desk(make.reception(site))
         assert desk.send(f"/tasks/{made.pk}/do/", note="No answer") == 409
         assert "This was done already by reception-" in desk.page
         assert "Your note was not recorded: <q>No answer</q>" in desk.page
 
-    def test_the_same_form_sent_twice_has_one_effect(self, site):
-        made = task(make.rental(State.ACTIVE, site))
+    def test_the_same_form_sent_twice_has_one_effect(self, site, active):
+        made = task(active)
         desk = Desk(make.reception(site))
         for _ in range(2):
             assert desk.send(f"/tasks/{made.pk}/do/", note="Told", once="abc123") == 302
 
-    def test_what_settled_itself_says_so(self, site):
-        rental = make.rental(State.ACTIVE, site)
-        made = task(rental)
-        make.take_back(rental, at=make.NOW + DAY)
+    def test_what_settled_itself_says_so(self, active):
+        made = task(active)
+        make.take_back(active, at=make.NOW + DAY)
         refusal = refused_as("already_done", do_task, made, note="", at=make.NOW + DAY, actor=make.reception())
         assert "not needed any more" in refusal.message
 
 
 class TestSettledByItself:
     @pytest.mark.parametrize("end", ["return", "lost"])
-    def test_the_end_of_a_hire_leaves_only_what_is_looked_into_all_the_same(self, site, end):
-        rental = make.rental(State.ACTIVE, site)
+    def test_the_end_of_a_hire_leaves_only_what_is_looked_into_all_the_same(self, end, active):
         for kind in Kind:
-            task(rental, kind)
+            task(active, kind)
         if end == "return":
-            make.take_back(rental, at=make.NOW + DAY)
+            make.take_back(active, at=make.NOW + DAY)
         else:
-            report_lost(rental, reason="Gone", at=make.NOW + DAY, actor=make.manager())
+            report_lost(active, reason="Gone", at=make.NOW + DAY, actor=make.manager())
         assert {made.kind for made in StaffTask.objects.open()} == {Kind.PROBLEM, Kind.ADDRESS}
 
-    def test_a_hand_over_answers_the_calls_about_it(self, site):
-        rental = make.rental(State.RESERVED, site)
-        task(rental)
+    def test_a_hand_over_answers_the_calls_about_it(self, site, reserved):
+        task(reserved)
         others = task(make.rental(State.RESERVED, site))
-        make.hand_over(rental)
+        make.hand_over(reserved)
         assert list(StaffTask.objects.open()) == [others]

@@ -14,13 +14,14 @@ from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
 from tests.rentals.desk.offers import device_of
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 MONDAY = date(2026, 3, 2)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 

@@ -14,18 +14,19 @@ from rentals.models import Treatment, UsageImport, UsageRoute
 from rentals.reconciliation.imports import run_import
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 from tests.usage import HEADER, Log, csv
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.reception(site))
 

@@ -10,9 +10,11 @@ from django.urls import reverse
 from config.models import User
 from patients.models import Access
 from rentals.desk.actions import possible, steps
+from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,16 @@ def home(rental) -> str:
 def active(days_ago: int = 7, **wishes):
     """A rental handed over some days ago, its due day still to come."""
     return make.rental(State.ACTIVE, at=make.NOW - days_ago * DAY, **wishes)
+
+
+@shared
+def rental() -> Rental:
+    return active()
+
+
+@shared
+def hires() -> dict[State, Rental]:
+    return {state: make.rental(state) for state in State if state not in (State.CANCELLED, State.KEPT)}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +61,8 @@ def active(days_ago: int = 7, **wishes):
         (State.RETURNED, User.Role.AUDITOR, []),
     ],
 )
-def test_a_rental_offers_what_its_state_and_the_role_allow(state, role, addresses):
-    rental = make.rental(state)
+def test_a_rental_offers_what_its_state_and_the_role_allow(hires, state, role, addresses):
+    rental = hires[state]
     user = make.user(role, rental.clinic)
     assert [one.address for one in possible(rental, user)] == addresses
     desk = Desk(user)
@@ -59,24 +71,22 @@ def test_a_rental_offers_what_its_state_and_the_role_allow(state, role, addresse
         assert f'href="{reverse(address, args=[rental.reference])}"' in desk.page
 
 
-def test_the_steps_to_the_hand_over_follow_what_is_done():
-    rental = make.rental(State.RESERVED)
-    assert [(step.address, step.done) for step in steps(rental)] == [
+def test_the_steps_to_the_hand_over_follow_what_is_done(reserved):
+    assert [(step.address, step.done) for step in steps(reserved)] == [
         ("sign", False),
         ("pay", False),
         ("hand-over", False),
     ]
-    make.prepare(rental)
-    assert [(step.address, step.done) for step in steps(rental)] == [
+    make.prepare(reserved)
+    assert [(step.address, step.done) for step in steps(reserved)] == [
         ("sign", True),
         ("pay", True),
         ("hand-over", False),
     ]
-    assert steps(make.hand_over(rental)) == []
+    assert steps(make.hand_over(reserved)) == []
 
 
-def test_a_verb_in_the_wrong_state_leads_back_and_says_what_to_do():
-    rental = active()
+def test_a_verb_in_the_wrong_state_leads_back_and_says_what_to_do(rental):
     desk = Desk(make.reception(rental.clinic))
     assert desk.see(f"{home(rental)}hand-over/") == 302
     assert desk.led_to == home(rental)
@@ -85,41 +95,37 @@ def test_a_verb_in_the_wrong_state_leads_back_and_says_what_to_do():
     assert desk.send(f"{home(rental)}hand-over/", counter=1, parts=["main_unit"], delivery="desk") == 409
 
 
-def test_the_agreement_is_signed_only_when_read_and_names_its_version():
-    rental = make.rental(State.RESERVED)
-    desk = Desk(make.reception(rental.clinic))
-    assert desk.fill_in(f"{home(rental)}sign/") == 422
+def test_the_agreement_is_signed_only_when_read_and_names_its_version(reserved):
+    desk = Desk(make.reception(reserved.clinic))
+    assert desk.fill_in(f"{home(reserved)}sign/") == 422
     assert list(desk.problems()) == ["accepted"]
-    assert desk.fill_in(f"{home(rental)}sign/", accepted="on", accepted_terms_version=7) == 409
-    assert desk.fill_in(f"{home(rental)}sign/", accepted="on", name="Ada L.") == 302
-    assert rental.signatures.get().name == "Ada L."
+    assert desk.fill_in(f"{home(reserved)}sign/", accepted="on", accepted_terms_version=7) == 409
+    assert desk.fill_in(f"{home(reserved)}sign/", accepted="on", name="Ada L.") == 302
+    assert reserved.signatures.get().name == "Ada L."
 
 
-def test_the_bond_is_proposed_and_no_more_than_is_due_is_taken():
-    rental = make.rental(State.RESERVED)
-    desk = Desk(make.reception(rental.clinic))
-    desk.see(f"{home(rental)}pay/")
+def test_the_bond_is_proposed_and_no_more_than_is_due_is_taken(reserved):
+    desk = Desk(make.reception(reserved.clinic))
+    desk.see(f"{home(reserved)}pay/")
     assert (desk.proposed()["kind"], desk.proposed()["amount"]) == ("bond", Decimal("300.00"))
-    assert desk.fill_in(f"{home(rental)}pay/", amount="300.01") == 409
+    assert desk.fill_in(f"{home(reserved)}pay/", amount="300.01") == 409
     assert "take no more than that" in desk.problems()["amount"][0]
-    assert desk.fill_in(f"{home(rental)}pay/", amount="-1") == 422
+    assert desk.fill_in(f"{home(reserved)}pay/", amount="-1") == 422
 
 
-def test_a_hand_over_before_its_steps_is_refused_with_the_next_one():
-    rental = make.rental(State.RESERVED, at=make.NOW)
-    desk = Desk(make.reception(rental.clinic))
+def test_a_hand_over_before_its_steps_is_refused_with_the_next_one(reserved):
+    desk = Desk(make.reception(reserved.clinic))
     entries = {"counter": 0, "parts": ["main_unit"]}
-    assert desk.fill_in(f"{home(rental)}hand-over/", **entries) == 409
+    assert desk.fill_in(f"{home(reserved)}hand-over/", **entries) == 409
     assert desk.problems() == {"__all__": ["The agreement is not signed yet; have it signed first."]}
-    assert f'href="{home(rental)}sign/"' in desk.page
-    make.prepare(rental, at=make.NOW)
-    assert desk.fill_in(f"{home(rental)}hand-over/", **entries, delivery="courier", tracking="AU1") == 302
-    holding = rental.holdings.get()
+    assert f'href="{home(reserved)}sign/"' in desk.page
+    make.prepare(reserved, at=make.NOW)
+    assert desk.fill_in(f"{home(reserved)}hand-over/", **entries, delivery="courier", tracking="AU1") == 302
+    holding = reserved.holdings.get()
     assert (holding.parts_out, holding.delivery, holding.tracking) == (["main_unit"], "courier", "AU1")
 
 
-def test_a_moment_is_read_by_the_clinics_clock():
-    rental = active()
+def test_a_moment_is_read_by_the_clinics_clock(rental):
     desk = Desk(make.reception(rental.clinic))
     yesterday = (make.NOW - DAY).astimezone(ZoneInfo("Australia/Sydney")).replace(second=0, microsecond=0)
     assert desk.fill_in(f"{home(rental)}return/", counter=5, at=f"{yesterday:%Y-%m-%dT%H:%M}") == 302
@@ -127,8 +133,7 @@ def test_a_moment_is_read_by_the_clinics_clock():
     assert rental.returned_at == yesterday
 
 
-def test_an_hour_that_never_was_is_said_to_be_wrong():
-    rental = active()
+def test_an_hour_that_never_was_is_said_to_be_wrong(rental):
     desk = Desk(make.manager(rental.clinic))
     assert desk.fill_in(f"{home(rental)}return/", counter=5, at="2026-10-04T02:30") == 422
     assert list(desk.problems()) == ["at"]
@@ -158,18 +163,16 @@ def test_a_device_that_is_not_fit_goes_to_repair_and_the_rental_is_settled_all_t
 
 
 @pytest.mark.parametrize("half", [{"fee_1": "Strap"}, {"amount_1": "15.00"}])
-def test_half_a_fee_is_asked_for_whole(half):
-    rental = make.rental(State.LOST)
-    desk = Desk(make.reception(rental.clinic))
-    assert desk.fill_in(f"{home(rental)}inspect/", **half) == 422
-    assert desk.fill_in(f"{home(rental)}inspect/", fee_1="Replacement", amount_1="900.00") == 302
-    rental.refresh_from_db()
-    assert rental.state == State.CLOSED
-    assert rental.ledger.filter(kind="fee").get().amount == Decimal("900.00")
+def test_half_a_fee_is_asked_for_whole(half, lost):
+    desk = Desk(make.reception(lost.clinic))
+    assert desk.fill_in(f"{home(lost)}inspect/", **half) == 422
+    assert desk.fill_in(f"{home(lost)}inspect/", fee_1="Replacement", amount_1="900.00") == 302
+    lost.refresh_from_db()
+    assert lost.state == State.CLOSED
+    assert lost.ledger.filter(kind="fee").get().amount == Decimal("900.00")
 
 
-def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fit():
-    rental = active()
+def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fit(rental):
     device = rental.holdings.get().device
     spare = make.device(rental.clinic, at=make.NOW - 30 * DAY)
     later = make.rental(device=device, at=make.NOW, starts_on=rental.due_on + 7 * DAY, pinned=True)
@@ -184,8 +187,7 @@ def test_an_extension_into_another_booking_is_refused_with_who_and_what_would_fi
     assert rental.due_on == due_on
 
 
-def test_an_extension_says_which_reservation_was_moved_to_make_room():
-    rental = active()
+def test_an_extension_says_which_reservation_was_moved_to_make_room(rental):
     make.device(rental.clinic, at=make.NOW - 30 * DAY)
     later = make.rental(
         device=rental.holdings.get().device, at=make.NOW, starts_on=rental.clinic.next_open_day(rental.due_on + 7 * DAY)
@@ -198,8 +200,7 @@ def test_an_extension_says_which_reservation_was_moved_to_make_room():
         assert (f"another device was given to {later.reference}." in desk.page) == is_moved
 
 
-def test_a_swap_offers_only_what_fits_and_exchanges_the_devices():
-    rental = active()
+def test_a_swap_offers_only_what_fits_and_exchanges_the_devices(rental):
     old = rental.holdings.get().device
     good = make.device(rental.clinic, counter=10, at=make.NOW - 30 * DAY)
     make.device(rental.clinic, counter=340, at=make.NOW - 30 * DAY)
@@ -227,8 +228,7 @@ def test_where_nothing_can_replace_a_device_the_page_says_why_and_what_to_do_bef
         assert f'href="{home(rental)}{address}/">' in desk.page
 
 
-def test_where_there_is_no_other_device_the_swap_says_so():
-    rental = active()
+def test_where_there_is_no_other_device_the_swap_says_so(rental):
     desk = Desk(make.reception(rental.clinic))
     desk.see(f"{home(rental)}swap/")
     assert "Why: there is no other device." in desk.page
@@ -245,8 +245,7 @@ def test_where_there_is_no_other_device_the_swap_says_so():
         ("kept", User.Role.MANAGER, {"reason": "Bought it"}, State.KEPT),
     ],
 )
-def test_what_ends_a_course_is_recorded_by_the_one_who_may(address, role, entries, state):
-    rental = active()
+def test_what_ends_a_course_is_recorded_by_the_one_who_may(address, role, entries, state, rental):
     today = rental.clinic.day_of(make.NOW).isoformat()
     desk = Desk(make.user(role, rental.clinic))
     assert desk.fill_in(f"{home(rental)}{address}/") == 422
@@ -255,18 +254,16 @@ def test_what_ends_a_course_is_recorded_by_the_one_who_may(address, role, entrie
     assert rental.state == state
 
 
-def test_a_booking_is_cancelled_with_a_reason():
-    rental = make.rental(State.RESERVED)
-    desk = Desk(make.reception(rental.clinic))
-    assert desk.fill_in(f"{home(rental)}cancel/", reason="Treated elsewhere") == 302
-    rental.refresh_from_db()
-    assert rental.state == State.CANCELLED
-    desk.see(home(rental))
+def test_a_booking_is_cancelled_with_a_reason(reserved):
+    desk = Desk(make.reception(reserved.clinic))
+    assert desk.fill_in(f"{home(reserved)}cancel/", reason="Treated elsewhere") == 302
+    reserved.refresh_from_db()
+    assert reserved.state == State.CANCELLED
+    desk.see(home(reserved))
     assert "Treated elsewhere" in desk.page
 
 
-def test_a_manager_reverses_a_wrong_entry_once_and_gives_the_reason():
-    rental = active()
+def test_a_manager_reverses_a_wrong_entry_once_and_gives_the_reason(rental):
     reception, manager = Desk(make.reception(rental.clinic)), Desk(make.manager(rental.clinic))
     reception.fill_in(f"{home(rental)}pay/", kind="hire", amount="600.00")
     wrong = rental.ledger.get(kind="hire_payment")
@@ -291,35 +288,32 @@ def test_an_entry_of_another_rental_is_not_reversed_here():
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00", "9999-12-31T23:59"])
-def test_a_year_that_nobody_can_mean_is_refused_before_any_rule_is_asked(at):
-    rental = active()
+def test_a_year_that_nobody_can_mean_is_refused_before_any_rule_is_asked(at, rental):
     desk = Desk(make.manager(rental.clinic))
     assert desk.fill_in(f"{home(rental)}return/", counter=5, at=at) == 422
     assert "Write a year from 1851 to 2199." in desk.problems()["at"]
 
 
-def test_a_counter_that_cannot_be_is_said_at_once_while_the_device_is_in_the_hand():
-    rental = active()
+def test_a_counter_that_cannot_be_is_said_at_once_while_the_device_is_in_the_hand(rental):
     desk = Desk(make.reception(rental.clinic))
     desk.fill_in(f"{home(rental)}return/", counter=9999)
     desk.see(desk.led_to)
     assert "Counter 9999 is kept, but not trusted" in desk.page
 
 
-def test_a_reservation_without_its_device_is_given_one_or_cancelled():
-    rental = make.rental(State.RESERVED)
-    make.put_at_risk(rental.holdings.get().device)
-    user = make.reception(rental.clinic)
-    assert [one.words for one in possible(rental, user)] == ["Give it a device", "Cancel"]
-    assert steps(rental) == []
+def test_a_reservation_without_its_device_is_given_one_or_cancelled(reserved):
+    make.put_at_risk(reserved.holdings.get().device)
+    user = make.reception(reserved.clinic)
+    assert [one.words for one in possible(reserved, user)] == ["Give it a device", "Cancel"]
+    assert steps(reserved) == []
     desk = Desk(user)
-    assert (desk.see(f"{home(rental)}hand-over/"), desk.led_to) == (302, home(rental))
-    desk.see(home(rental))
-    assert f'href="{home(rental)}device/">Give it a device' in desk.page
+    assert (desk.see(f"{home(reserved)}hand-over/"), desk.led_to) == (302, home(reserved))
+    desk.see(home(reserved))
+    assert f'href="{home(reserved)}device/">Give it a device' in desk.page
 
 
-def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():
-    booked = make.prepare(make.rental(State.RESERVED))
+def test_what_is_still_to_be_paid_is_said_when_a_rental_ends(reserved):
+    booked = make.prepare(reserved)
     desk = Desk(make.manager())
     desk.fill_in(f"{home(booked)}cancel/", reason="Treated elsewhere")
     desk.see(desk.led_to)
@@ -333,35 +327,32 @@ def test_what_is_still_to_be_paid_is_said_when_a_rental_ends():
 class TestTheDayOfTheReturn:
     """As the patient told it by phone; what the patient's own page writes down as well."""
 
-    def test_nothing_is_chosen_until_staff_write_it_down_and_change_it(self):
-        rental = make.rental(State.ACTIVE)
-        desk = Desk(make.reception(rental.clinic))
-        assert desk.see(f"{home(rental)}return-day/") == 200
+    def test_nothing_is_chosen_until_staff_write_it_down_and_change_it(self, active):
+        desk = Desk(make.reception(active.clinic))
+        assert desk.see(f"{home(active)}return-day/") == 200
         assert not {"day", "clock"} & set(desk.proposed())
-        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-27", clock="16:30:00") == 302
+        assert desk.fill_in(f"{home(active)}return-day/", day="2026-03-27", clock="16:30:00") == 302
         desk.see(desk.led_to)
         assert "The day of the return is written down." in desk.page
         assert "as the patient told us" in desk.page
-        move = rental.moves.last()
+        move = active.moves.last()
         assert (move.verb, move.actor.role, move.reason) == ("choose_return", "reception", "as the patient told us")
-        assert Access.objects.filter(user=move.actor, patient=rental.patient, action="changed").count() == 1
-        desk.see(f"{home(rental)}return-day/")
+        assert Access.objects.filter(user=move.actor, patient=active.patient, action="changed").count() == 1
+        desk.see(f"{home(active)}return-day/")
         assert (desk.proposed()["day"], desk.proposed()["clock"]) == ("2026-03-27", "16:30:00")
-        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-26") == 302
-        rental.refresh_from_db()
-        assert rental.return_expected_at == datetime(2026, 3, 26, 16, 30, tzinfo=ZoneInfo("Australia/Sydney"))
+        assert desk.fill_in(f"{home(active)}return-day/", day="2026-03-26") == 302
+        active.refresh_from_db()
+        assert active.return_expected_at == datetime(2026, 3, 26, 16, 30, tzinfo=ZoneInfo("Australia/Sydney"))
 
-    def test_a_day_on_which_nobody_is_there_is_refused(self):
-        rental = make.rental(State.ACTIVE)
-        desk = Desk(make.reception(rental.clinic))
-        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-29", clock="16:30:00") == 422
-        assert desk.fill_in(f"{home(rental)}return-day/", day="2026-03-27", clock="") == 422
-        rental.refresh_from_db()
-        assert rental.return_expected_at is None
+    def test_a_day_on_which_nobody_is_there_is_refused(self, active):
+        desk = Desk(make.reception(active.clinic))
+        assert desk.fill_in(f"{home(active)}return-day/", day="2026-03-29", clock="16:30:00") == 422
+        assert desk.fill_in(f"{home(active)}return-day/", day="2026-03-27", clock="") == 422
+        active.refresh_from_db()
+        assert active.return_expected_at is None
 
-    def test_of_a_hire_that_is_not_running_no_day_is_asked(self):
-        rental = make.rental(State.RETURNED)
-        desk = Desk(make.reception(rental.clinic))
-        assert desk.see(f"{home(rental)}return-day/") == 302
-        assert desk.led_to == home(rental)
-        assert desk.send(f"{home(rental)}return-day/", day="2026-03-27", clock="16:30:00") != 302
+    def test_of_a_hire_that_is_not_running_no_day_is_asked(self, returned):
+        desk = Desk(make.reception(returned.clinic))
+        assert desk.see(f"{home(returned)}return-day/") == 302
+        assert desk.led_to == home(returned)
+        assert desk.send(f"{home(returned)}return-day/", day="2026-03-27", clock="16:30:00") != 302

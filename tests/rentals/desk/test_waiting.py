@@ -11,14 +11,20 @@ from rentals.models import Priority, Rental
 from rentals.reminders import plan
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 TOLD = "The patient is told by mail."
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
+
+
+@shared
+def offer(site) -> Rental:
+    return make.offered(site)
 
 
 def now(rental):
@@ -43,8 +49,7 @@ def test_the_list_says_who_is_next_since_when_and_what_is_wanted(site):
     assert set(listed) == {routine.patient_id, urgent.patient_id}
 
 
-def test_an_open_offer_is_accepted_for_the_patient(site):
-    offer = make.offered(site)
+def test_an_open_offer_is_accepted_for_the_patient(site, offer):
     desk = Desk(make.reception(site))
     desk.see(of(offer))
     assert "held until <strong>Tue 3 Mar 2026, 12:00 pm</strong>" in desk.page
@@ -59,8 +64,7 @@ def test_an_open_offer_is_accepted_for_the_patient(site):
     assert "Offer accepted" in desk.page
 
 
-def test_an_open_offer_is_declined_and_made_again_when_the_patient_wants_it(site):
-    offer = make.offered(site)
+def test_an_open_offer_is_declined_and_made_again_when_the_patient_wants_it(site, offer):
     desk = Desk(make.reception(site))
     assert desk.fill_in(of(offer, "decline-offer/")) == 302
     assert sweep_offers(make.NOW) == []
@@ -70,9 +74,8 @@ def test_an_open_offer_is_declined_and_made_again_when_the_patient_wants_it(site
     assert sweep_offers(make.NOW) == [offer]
 
 
-def test_what_comes_too_late_is_said_on_the_page(site):
+def test_what_comes_too_late_is_said_on_the_page(site, offer):
     """The patient answered through the link, after the page was opened."""
-    offer = make.offered(site)
     desk = Desk(make.reception(site))
     desk.see(of(offer, "accept-offer/"))
     decline_offer(offer, at=make.NOW, actor=None)
@@ -80,8 +83,7 @@ def test_what_comes_too_late_is_said_on_the_page(site):
     assert "is over, and its device is no longer held" in desk.page
 
 
-def test_a_page_for_what_waits_for_the_answer_leads_back_and_says_so(site):
-    offer = make.offered(site)
+def test_a_page_for_what_waits_for_the_answer_leads_back_and_says_so(site, offer):
     desk = Desk(make.reception(site))
     assert (desk.see(of(offer, "sign/")), desk.led_to) == (302, of(offer))
     desk.see(of(offer))
@@ -112,8 +114,7 @@ def test_whoever_no_mail_tells_is_to_be_phoned(site, email, wants_mail, to_phone
     assert (TOLD in desk.page) is not to_phone
 
 
-def test_today_shows_who_waits_in_their_order_and_what_is_offered(site):
-    offer = make.offered(site)
+def test_today_shows_who_waits_in_their_order_and_what_is_offered(site, offer):
     routine, urgent = make.waiting(site), make.waiting(site)
     prioritise(urgent, priority=Priority.URGENT, at=make.NOW, actor=make.manager())
     desk = Desk(make.reception(site))
@@ -124,7 +125,8 @@ def test_today_shows_who_waits_in_their_order_and_what_is_offered(site):
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_the_list_makes_the_same_number_of_queries(site, number, django_assert_num_queries):
+def test_the_list_makes_the_same_number_of_queries(number, django_assert_num_queries):
+    site = make.clinic()
     for _ in range(number):
         make.offered(site)
     for _ in range(number):
