@@ -7,12 +7,13 @@ import pytest
 from devices.models import Allowance, Device
 from devices.readings import allowance_at, record_reading
 from tests import make
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
-@pytest.fixture
+@shared
 def device():
     """Its screen showed 100 at `NOW`."""
     return make.device(counter=100, at=make.NOW)
@@ -97,7 +98,7 @@ def test_a_reading_belongs_to_the_allowance_of_its_moment(device):
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_counters_of_one_device_or_three_take_one_query(number, django_assert_num_queries):
-    for _ in range(number):
-        make.device(counter=5)
+    devices = [make.device(counter=5).pk for _ in range(number)]
     with django_assert_num_queries(1):
-        assert [device.used_treatments for device in Device.objects.with_counters()] == [5] * number
+        counted = Device.objects.with_counters().filter(pk__in=devices)
+        assert [device.used_treatments for device in counted] == [5] * number

@@ -9,12 +9,13 @@ from patients.models import Access, Patient
 from patients.register import search_patients
 from tests import make
 from tests.refusals import refused_as
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 BORN = date(1988, 2, 29)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 

@@ -10,15 +10,17 @@ from devices.models import Device
 from patients.models import Screening
 from rentals.booking.alternatives import next_start
 from rentals.booking.availability import Need, fitting_devices
+from rentals.booking.book import new_reference
 from rentals.models import Rental
 from tests import make
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 MONDAY = date(2026, 3, 2)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 
@@ -212,13 +214,14 @@ class TestDays:
 
 
 class TestScreening:
-    @pytest.mark.parametrize("warning", Screening.Warning.values)
-    def test_every_warning_needs_an_answer(self, clinic, warning):
+    def test_every_warning_needs_an_answer(self, clinic):
         make.device(clinic)
-        answers = make.screening()
-        del answers[warning]
-        refusal = refused_as("screening_required", clinic, screening=answers)
-        assert (refusal.status, refusal.field) == (409, f"screening.{warning}")
+        patient = make.patient(clinic)
+        for warning in Screening.Warning.values:
+            answers = make.screening()
+            del answers[warning]
+            refusal = refused_as("screening_required", clinic, patient=patient, screening=answers)
+            assert (refusal.status, refusal.field) == (409, f"screening.{warning}")
 
     @pytest.mark.parametrize(
         "answer",
@@ -255,8 +258,8 @@ def test_a_booking_is_a_recorded_change_of_the_patients_record(clinic):
 
 
 def test_a_reference_says_nothing_and_avoids_what_is_misread(clinic):
-    references = {make.rental("reserved", clinic).reference for _ in range(20)}
-    assert len(references) == 20
+    references = {make.rental("reserved", clinic).reference, *(new_reference() for _ in range(200))}
+    assert len(references) == 201
     assert all(len(reference) == 8 and not set(reference) & set("01IOLU") for reference in references)
 
 

@@ -60,56 +60,62 @@ class TestPrice:
             rental = paid(rental, hire_paid)
         assert buy_out(rental, END).price == Decimal(expected)
 
-    def test_a_payment_taken_back_is_not_credited(self):
-        rental = paid(make.rental("active"), "60.00")
+    def test_a_payment_taken_back_is_not_credited(self, active):
+        rental = paid(active, "60.00")
         ledger.reverse(rental.ledger.get(kind="hire_payment"), reason="Bounced", at=END, actor=make.manager())
         assert buy_out(rental, END).credit == 0
 
 
 class TestKept:
-    def test_at_the_rules_price_both_sides_of_it_are_posted(self):
-        rental = keep(paid(make.rental("active"), "60.00"), "4470.00")
+    def test_at_the_rules_price_both_sides_of_it_are_posted(self, active):
+        rental = keep(paid(active, "60.00"), "4470.00")
         assert entries(rental)[-3:] == [("hire", "120.00"), ("purchase", "4500.00"), ("hire_credit", "-30.00")]
         assert rental.holdings.get().device.condition == "sold"
 
-    def test_another_price_is_posted_with_the_rules_beside_it(self):
-        rental = keep(make.rental("active"), "1000.00")
+    def test_another_price_is_posted_with_the_rules_beside_it(self, active):
+        rental = keep(active, "1000.00")
         entry = rental.ledger.get(kind="purchase")
         assert (entry.amount, entry.note) == (1000, "as agreed; by the terms $4,500.00")
 
-    def test_without_a_price_nothing_is_posted_for_it(self):
-        assert entries(keep(make.rental("active")))[-1] == ("hire", "120.00")
+    def test_without_a_price_nothing_is_posted_for_it(self, active):
+        assert entries(keep(active))[-1] == ("hire", "120.00")
         assert entries(keep(make.rental("active"), "0"))[-1] == ("hire", "120.00")
 
-    def test_a_price_below_zero_is_refused_and_nothing_happens(self):
-        rental = make.rental("active")
-        assert refused_as("invalid", keep, rental, "-1").field == "price"
-        rental.refresh_from_db()
-        assert rental.state == "active"
+    def test_a_price_below_zero_is_refused_and_nothing_happens(self, active):
+        assert refused_as("invalid", keep, active, "-1").field == "price"
+        active.refresh_from_db()
+        assert active.state == "active"
 
-    def test_the_bond_is_used_for_it_at_the_settlement(self):
+    def test_the_bond_is_used_for_it_at_the_settlement(self, active):
         """I9."""
-        rental = make.inspect(keep(make.rental("active"), "4500.00"), at=END)
+        rental = make.inspect(keep(active, "4500.00"), at=END)
         assert (rental.state, ledger.balance(rental), ledger.bond_held(rental)) == ("closed", 120 + 4500 - 300, 0)
 
 
+def after_due(rental, days):
+    return rental.clinic.start_of(rental.due_on) + days * DAY + timedelta(hours=9)
+
+
 class TestDeemedPurchase:
-    def late(self, days, **terms):
-        rental = with_terms(**terms)
-        return rental, rental.clinic.start_of(rental.due_on) + days * DAY + timedelta(hours=9)
+    """By the standard terms fourteen days after the due day."""
+
+    @pytest.fixture
+    def late(self, active):
+        """The ninth hour of the fifteenth day after it."""
+        return after_due(active, 15)
 
     @pytest.mark.parametrize(("days", "asked"), [(14, 0), (15, 1), (40, 1)])
-    def test_a_manager_is_asked_after_more_days_than_the_terms_allow(self, days, asked):
-        _, at = self.late(days)
-        assert propose_deemed_purchases(at) == asked
+    def test_a_manager_is_asked_after_more_days_than_the_terms_allow(self, active, days, asked):
+        assert propose_deemed_purchases(after_due(active, days)) == asked
         assert StaffTask.objects.filter(kind="deemed_kept", for_role="manager").count() == asked
 
     def test_never_where_the_terms_say_never(self):
-        _, at = self.late(400, deemed_kept_after_days=None)
-        assert propose_deemed_purchases(at) == 0
+        rental = with_terms(deemed_kept_after_days=None)
+        propose_deemed_purchases(after_due(rental, 400))
+        assert not StaffTask.objects.filter(rental=rental).exists()
 
-    def test_it_is_asked_once_for_a_due_day_and_nothing_happens_by_itself(self):
-        rental, at = self.late(15)
+    def test_it_is_asked_once_for_a_due_day_and_nothing_happens_by_itself(self, active, late):
+        rental, at = active, late
         assert [propose_deemed_purchases(at + hour * timedelta(hours=1)) for hour in range(3)] == [1, 0, 0]
         rental.refresh_from_db()
         assert rental.state == "active"
@@ -118,8 +124,8 @@ class TestDeemedPurchase:
         extend(rental, due_on=due_on, at=at, actor=make.manager())
         assert propose_deemed_purchases(at + 60 * DAY) == 1
 
-    def test_the_task_has_the_figures(self):
-        rental, at = self.late(15)
+    def test_the_task_has_the_figures(self, active, late):
+        rental, at = active, late
         rental = paid(rental, "60.00")
         propose_deemed_purchases(at)
         words = StaffTask.objects.get(kind="deemed_kept").words
@@ -127,34 +133,34 @@ class TestDeemedPurchase:
             assert part in words
         assert rental.patient.family_name not in words
 
-    def test_what_came_back_is_not_asked_about(self):
-        rental, at = self.late(15)
+    def test_what_came_back_is_not_asked_about(self, active, late):
+        rental, at = active, late
         make.take_back(rental, at=at - DAY)
         assert propose_deemed_purchases(at) == 0
 
-    def test_nobody_is_asked_while_the_patient_has_named_a_day_that_is_still_to_come(self):
-        rental, at = self.late(15)
+    def test_nobody_is_asked_while_the_patient_has_named_a_day_that_is_still_to_come(self, active, late):
+        rental, at = active, late
         Rental.objects.filter(pk=rental.pk).update(return_expected_at=at + DAY)
         assert propose_deemed_purchases(at) == 0
         assert propose_deemed_purchases(at + 2 * DAY) == 1
 
-    def test_nobody_is_asked_while_the_patients_wish_to_keep_it_longer_waits_for_an_answer(self):
-        rental, at = self.late(15)
+    def test_nobody_is_asked_while_the_patients_wish_to_keep_it_longer_waits_for_an_answer(self, active, late):
+        rental, at = active, late
         wish = ask_for_extension(rental, due_on=at.date() + 7 * DAY, words="", key="once", at=at)
         assert propose_deemed_purchases(at) == 0
         do_task(wish, note="Not possible", at=at, actor=make.manager())
         assert propose_deemed_purchases(at) == 1
 
-    def test_the_patients_word_counts_until_the_last_moment(self):
-        rental, at = self.late(15)
+    def test_the_patients_word_counts_until_the_last_moment(self, active, late):
+        rental, at = active, late
         (seen,) = deemed_kept(rental.clinic, at)
         Rental.objects.filter(pk=rental.pk).update(return_expected_at=at + DAY)
         assert not propose(seen, at)
 
-    def test_the_questions_do_not_grow_with_what_was_asked_before(self, django_assert_max_num_queries):
-        _, at = self.late(15)
+    def test_the_questions_do_not_grow_with_what_was_asked_before(self, active, late, django_assert_max_num_queries):
+        at = late
         for _ in range(3):
-            self.late(15)
+            with_terms()
         propose_deemed_purchases(at)
         with django_assert_max_num_queries(12):  # two a clinic
             propose_deemed_purchases(at)

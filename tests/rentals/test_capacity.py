@@ -11,13 +11,14 @@ from rentals.booking.availability import fitting_devices, judged_devices
 from rentals.booking.capacity import with_availability, with_capacity
 from tests import make
 from tests.refusals import refused_as
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 MANAGER = {"override": {"capacity": "Card arrives next week"}}
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 

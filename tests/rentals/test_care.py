@@ -38,20 +38,19 @@ class TestGel:
         handed_over(["main_unit"], gel=Gel(50))
         assert not GelSupply.objects.exists()
 
-    def test_more_is_given_later_and_answers_who_asked_for_it(self):
-        rental = make.rental("active")
-        task = ask_staff(StaffTask.Kind.GEL, "low", rental=rental, words="Gel is low", at=make.NOW)
+    def test_more_is_given_later_and_answers_who_asked_for_it(self, active):
+        task = ask_staff(StaffTask.Kind.GEL, "low", rental=active, words="Gel is low", at=make.NOW)
         actor = make.reception()
-        give_gel(rental, Gel(250), at=make.NOW, actor=actor)
-        supply = rental.gel.get()
+        give_gel(active, Gel(250), at=make.NOW, actor=actor)
+        supply = active.gel.get()
         assert (supply.millilitres, supply.given_by) == (250, actor)
-        assert (rental.moves.last().verb, rental.moves.last().reason) == ("give_gel", "250 ml")
+        assert (active.moves.last().verb, active.moves.last().reason) == ("give_gel", "250 ml")
         task.refresh_from_db()
         assert (task.done_at, task.note) == (make.NOW, "Gel was given.")
         assert Access.objects.latest("pk").action == "changed"
 
-    def test_not_past_its_day_and_not_none(self):
-        rental, now = make.rental("active"), {"at": make.NOW, "actor": make.reception()}
+    def test_not_past_its_day_and_not_none(self, active):
+        rental, now = active, {"at": make.NOW, "actor": make.reception()}
         past = Gel(200, TODAY - timedelta(days=1))
         assert refused_as("invalid", give_gel, rental, past, **now).field == "gel_expires_on"
         assert refused_as("invalid", give_gel, rental, Gel(0), **now).field == "gel_millilitres"
@@ -61,8 +60,8 @@ class TestGel:
 
 
 class TestImaging:
-    def test_a_day_is_planned_changed_and_taken_back_and_the_history_says_so(self):
-        rental, now = make.rental("active"), {"at": make.NOW, "actor": make.clinician()}
+    def test_a_day_is_planned_changed_and_taken_back_and_the_history_says_so(self, active):
+        rental, now = active, {"at": make.NOW, "actor": make.clinician()}
         for on, said in (
             (date(2026, 4, 13), "for 13 April 2026"),
             (TODAY, "for 2 March 2026"),
@@ -72,7 +71,6 @@ class TestImaging:
             assert (rental.imaging_due_on, rental.moves.last().reason) == (on, said)
         assert Access.objects.filter(patient=rental.patient, user=now["actor"], action="changed").count() == 3
 
-    def test_not_for_a_day_that_has_passed(self):
-        rental = make.rental("active")
+    def test_not_for_a_day_that_has_passed(self, active):
         yesterday = {"on": TODAY - timedelta(days=1), "at": make.NOW, "actor": make.clinician()}
-        assert refused_as("invalid", plan_imaging, rental, **yesterday).field == "on"
+        assert refused_as("invalid", plan_imaging, active, **yesterday).field == "on"

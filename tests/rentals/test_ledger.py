@@ -73,10 +73,9 @@ class TestHire:
         moments = [datetime.fromisoformat(moment).astimezone(UTC) for moment in (out, back)]
         assert ledger.hire_charge(clinic, clinic.current_terms, *moments) == Decimal(hire)
 
-    def test_a_rental_is_charged_by_the_terms_it_was_booked_under(self):
-        rental = make.rental("active")
-        new_terms(rental.clinic, weekly_hire=Decimal("999.00"), bond=Decimal("999.00"))
-        assert entries(make.take_back(rental, at=make.NOW + 14 * DAY))[-1] == ("hire", "120.00")
+    def test_a_rental_is_charged_by_the_terms_it_was_booked_under(self, active):
+        new_terms(active.clinic, weekly_hire=Decimal("999.00"), bond=Decimal("999.00"))
+        assert entries(make.take_back(active, at=make.NOW + 14 * DAY))[-1] == ("hire", "120.00")
 
     def test_an_amount_of_zero_leaves_no_entry(self):
         clinic = make.clinic(weekly_hire=Decimal("0.00"), bond=Decimal("0.00"))
@@ -92,36 +91,33 @@ class TestLateFee:
             (datetime(2026, 4, 6, 1, 0, tzinfo=UTC), "70.00"),
         ],
     )
-    def test_each_local_day_after_the_due_day_costs(self, back, fee):
-        rental = make.rental("active")
-        assert rental.due_on == date(2026, 3, 30)
-        posted = dict(entries(make.take_back(rental, at=back)))
+    def test_each_local_day_after_the_due_day_costs(self, back, fee, active):
+        assert active.due_on == date(2026, 3, 30)
+        posted = dict(entries(make.take_back(active, at=back)))
         assert posted.get("late_fee") == fee
 
-    def test_an_early_return_costs_no_late_fee(self):
-        assert "late_fee" not in dict(entries(make.rental("returned")))
+    def test_an_early_return_costs_no_late_fee(self, returned):
+        assert "late_fee" not in dict(entries(returned))
 
 
 class TestBond:
-    def test_a_bond_may_be_paid_in_parts_and_is_no_income(self):
-        rental = make.rental("reserved")
-        assert ledger.bond_due(rental) == 300
+    def test_a_bond_may_be_paid_in_parts_and_is_no_income(self, reserved):
+        assert ledger.bond_due(reserved) == 300
         for amount, due in (("100.00", 200), ("199.99", Decimal("0.01")), ("0.01", 0)):
-            pay(rental, "bond", amount)
-            assert ledger.bond_due(rental) == due
-            assert ledger.balance(rental) == 0
-        assert ledger.bond_held(rental) == 300
+            pay(reserved, "bond", amount)
+            assert ledger.bond_due(reserved) == due
+            assert ledger.balance(reserved) == 0
+        assert ledger.bond_held(reserved) == 300
 
-    def test_no_more_bond_is_taken_than_is_due(self):
-        rental = make.rental("reserved")
-        pay(rental, "bond", "250")
-        refusal = refused_as("too_much", pay, rental, "bond", "50.01")
+    def test_no_more_bond_is_taken_than_is_due(self, reserved):
+        pay(reserved, "bond", "250")
+        refusal = refused_as("too_much", pay, reserved, "bond", "50.01")
         assert refusal.conflict == {"most": "50.00"}
-        assert ledger.bond_held(rental) == 250
+        assert ledger.bond_held(reserved) == 250
 
     @pytest.mark.parametrize("amount", ["0", "-5"])
-    def test_an_amount_is_above_zero(self, amount):
-        refused_as("invalid", pay, make.rental("reserved"), "bond", amount)
+    def test_an_amount_is_above_zero(self, amount, reserved):
+        refused_as("invalid", pay, reserved, "bond", amount)
 
     @pytest.mark.parametrize("state", ["cancelled", "closed"])
     def test_no_bond_is_taken_for_a_rental_that_is_settled(self, state):
@@ -131,32 +127,31 @@ class TestBond:
         assert refusal.conflict == {"most": "0.00"}
         assert (ledger.bond_due(rental), ledger.bond_held(rental)) == (0, 0)
 
-    def test_a_bond_larger_than_the_debts_comes_back_in_part(self):
-        rental = make.rental("closed")
-        assert entries(rental)[-3:] == [("hire", "120.00"), ("bond_applied", "-120.00"), ("refund_due", "-180.00")]
-        assert (ledger.balance(rental), ledger.bond_held(rental)) == (-180, 0)
+    def test_a_bond_larger_than_the_debts_comes_back_in_part(self, closed):
+        assert entries(closed)[-3:] == [("hire", "120.00"), ("bond_applied", "-120.00"), ("refund_due", "-180.00")]
+        assert (ledger.balance(closed), ledger.bond_held(closed)) == (-180, 0)
 
-    def test_a_bond_smaller_than_the_debts_leaves_an_open_balance(self):
-        rental = make.inspect(make.rental("returned"), fee="250.00", at=make.NOW + 14 * DAY)
+    def test_a_bond_smaller_than_the_debts_leaves_an_open_balance(self, returned):
+        rental = make.inspect(returned, fee="250.00", at=make.NOW + 14 * DAY)
         assert entries(rental)[-2:] == [("fee", "250.00"), ("bond_applied", "-300.00")]
         assert rental.state == "closed"
         assert (ledger.balance(rental), ledger.bond_held(rental)) == (70, 0)
         assert ledger.balance(pay(rental, "fee", "70.00")) == 0
 
-    def test_a_bond_comes_back_whole_when_all_was_paid(self):
-        rental = pay(make.rental("returned"), "hire", "120.00")
+    def test_a_bond_comes_back_whole_when_all_was_paid(self, returned):
+        rental = pay(returned, "hire", "120.00")
         rental = make.inspect(rental, at=make.NOW + 14 * DAY)
         assert entries(rental)[-1] == ("refund_due", "-300.00")
         assert ledger.balance(pay(rental, "refund", "300.00")) == 0
 
-    def test_a_cancelled_booking_gives_the_paid_part_of_its_bond_back(self):
-        rental = pay(make.rental("reserved"), "bond", "100.00")
+    def test_a_cancelled_booking_gives_the_paid_part_of_its_bond_back(self, reserved):
+        rental = pay(reserved, "bond", "100.00")
         rental = change.cancel(rental, reason="Ill", at=make.NOW, actor=make.manager())
         assert entries(rental)[-1] == ("refund_due", "-100.00")
         assert (ledger.balance(rental), ledger.bond_held(rental)) == (-100, 0)
 
-    def test_a_cancelled_booking_gives_hire_paid_before_back_too(self):
-        rental = pay(pay(make.rental("reserved"), "bond", "300"), "hire", "60.00")
+    def test_a_cancelled_booking_gives_hire_paid_before_back_too(self, reserved):
+        rental = pay(pay(reserved, "bond", "300"), "hire", "60.00")
         rental = change.cancel(rental, reason="Ill", at=make.NOW, actor=make.manager())
         assert ledger.balance(rental) == -360
         assert ledger.balance(pay(rental, "refund", "360.00")) == 0
@@ -169,20 +164,19 @@ class TestBond:
 
 
 class TestRefund:
-    def test_no_more_is_refunded_than_is_owed(self):
-        rental = make.rental("closed")
-        refusal = refused_as("too_much", pay, rental, "refund", "180.01")
+    def test_no_more_is_refunded_than_is_owed(self, closed):
+        refusal = refused_as("too_much", pay, closed, "refund", "180.01")
         assert refusal.conflict == {"most": "180.00"}
-        pay(rental, "refund", "100.00")
-        refused_as("too_much", pay, rental, "refund", "80.01")
-        assert ledger.balance(pay(rental, "refund", "80.00")) == 0
-        refused_as("too_much", pay, rental, "refund", "0.01")
+        pay(closed, "refund", "100.00")
+        refused_as("too_much", pay, closed, "refund", "80.01")
+        assert ledger.balance(pay(closed, "refund", "80.00")) == 0
+        refused_as("too_much", pay, closed, "refund", "0.01")
 
-    def test_a_bond_that_is_held_is_not_refunded(self):
-        refused_as("too_much", pay, make.rental("active"), "refund", "1.00")
+    def test_a_bond_that_is_held_is_not_refunded(self, active):
+        refused_as("too_much", pay, active, "refund", "1.00")
 
-    def test_a_patient_who_owes_gets_no_refund(self):
-        refused_as("too_much", pay, make.rental("returned"), "refund", "1.00")
+    def test_a_patient_who_owes_gets_no_refund(self, returned):
+        refused_as("too_much", pay, returned, "refund", "1.00")
 
 
 class TestReversal:
@@ -190,15 +184,15 @@ class TestReversal:
         entry = rental.ledger.get(kind=kind)
         return ledger.reverse(entry, reason="Wrong rental", at=make.NOW, actor=make.manager())
 
-    def test_a_wrong_entry_is_taken_back_by_its_opposite(self):
-        rental = pay(make.rental("active"), "hire", "60.00")
+    def test_a_wrong_entry_is_taken_back_by_its_opposite(self, active):
+        rental = pay(active, "hire", "60.00")
         self.reverse(rental, "hire_payment")
         reversal = rental.ledger.get(kind="reversal")
         assert (reversal.amount, reversal.note) == (60, "Wrong rental")
         assert ledger.balance(rental) == 0
 
-    def test_an_entry_is_reversed_once_and_a_reversal_never(self):
-        rental = pay(make.rental("active"), "hire", "60.00")
+    def test_an_entry_is_reversed_once_and_a_reversal_never(self, active):
+        rental = pay(active, "hire", "60.00")
         self.reverse(rental, "hire_payment")
         reversal = rental.ledger.get(kind="reversal")
         refused_as("already_reversed", self.reverse, rental, "hire_payment")
@@ -206,9 +200,9 @@ class TestReversal:
         assert LedgerEntry.objects.filter(rental=rental).count() == 4
 
     @pytest.mark.parametrize("half", ["bond_payment", "bond_held"])
-    def test_a_bond_payment_goes_with_what_it_let_us_hold(self, half):
+    def test_a_bond_payment_goes_with_what_it_let_us_hold(self, half, reserved):
         """Half a reversal would hand a device over on a bond that was never paid."""
-        rental = make.prepare(make.rental("reserved"))
+        rental = make.prepare(reserved)
         self.reverse(rental, half)
         assert (ledger.bond_due(rental), ledger.bond_held(rental), ledger.balance(rental)) == (300, 0, 0)
         refused_as(
@@ -222,25 +216,24 @@ class TestReversal:
             actor=make.manager(),
         )
 
-    def test_a_bond_that_was_given_back_is_owed_when_its_payment_proves_wrong(self):
+    def test_a_bond_that_was_given_back_is_owed_when_its_payment_proves_wrong(self, closed):
         """A card payment charged back after the refund: nothing is held any more, so the patient owes it."""
-        rental = pay(make.rental("closed"), "refund", "180.00")
+        rental = pay(closed, "refund", "180.00")
         self.reverse(rental, "bond_payment")
         assert (ledger.bond_held(rental), ledger.balance(rental)) == (0, 300)
 
-    def test_a_reversal_is_written_into_the_rentals_history(self):
-        rental = pay(make.rental("active"), "hire", "60.00")
+    def test_a_reversal_is_written_into_the_rentals_history(self, active):
+        rental = pay(active, "hire", "60.00")
         self.reverse(rental, "hire_payment")
         assert (rental.moves.last().verb, rental.moves.last().reason) == ("reverse", "Wrong rental")
 
 
-def test_every_payment_is_a_recorded_change_of_the_patients_record():
+def test_every_payment_is_a_recorded_change_of_the_patients_record(active):
     """I10."""
-    rental, actor = make.rental("active"), make.reception()
+    rental, actor = active, make.reception()
     pay(rental, "hire", "60.00", actor)
     assert rental.patient.accesses.filter(user=actor, action="changed").count() == 1
 
 
-def test_the_balance_is_the_sum_of_the_entries():
-    rental = make.rental("closed")
-    assert ledger.balance(rental) == sum(Decimal(amount) for _, amount in entries(rental))
+def test_the_balance_is_the_sum_of_the_entries(closed):
+    assert ledger.balance(closed) == sum(Decimal(amount) for _, amount in entries(closed))

@@ -17,18 +17,19 @@ from rentals.recall import Contact, contact_of, look_at, preview_recall, recalls
 from rentals.transfer import send
 from tests import make
 from tests.refusals import refused_as
+from tests.shared import shared
 from tests.usage import Log, import_logs
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def model():
     return make.device_model()
 
@@ -280,20 +281,31 @@ def test_a_unit_that_comes_in_later_stands_in_the_recall_that_names_it(clinic, m
     assert (look(found).devices, list(late.recalls.all())) == ([late], [found.recall])
 
 
+@shared
+def model_of_two_sites():
+    return make.device_model()
+
+
+@shared
+def sites():
+    return make.clinic(), make.clinic()
+
+
+@shared
+def rentals(sites, model_of_two_sites):
+    here, there = sites
+    device = make.device(here, model=model_of_two_sites)
+    before = make.rental("closed", device=device, at=make.NOW - 60 * DAY)
+    send(device, to=there, arrives_on=date(2026, 2, 10), at=make.NOW - 30 * DAY, actor=make.manager())
+    return before, make.rental("active", there, device=Device.objects.get(pk=device.pk))
+
+
 class TestAcrossSites:
     """One unit: a patient here had it, then it was sent there, where a patient has it now."""
 
     @pytest.fixture
-    def sites(self):
-        return make.clinic(), make.clinic()
-
-    @pytest.fixture
-    def rentals(self, sites, model):
-        here, there = sites
-        device = make.device(here, model=model)
-        before = make.rental("closed", device=device, at=make.NOW - 60 * DAY)
-        send(device, to=there, arrives_on=date(2026, 2, 10), at=make.NOW - 30 * DAY, actor=make.manager())
-        return before, make.rental("active", there, device=Device.objects.get(pk=device.pk))
+    def model(self, model_of_two_sites):
+        return model_of_two_sites
 
     def test_each_sees_the_patients_of_their_own_site_and_how_many_more_there_are(self, sites, rentals, model):
         before, now = rentals
@@ -318,7 +330,8 @@ class TestAcrossSites:
         found = recall(model, actor=make.manager(sites[1]))
         assert (rentals_of(found.holders_now), found.holders_before) == ([rentals[1]], [])
 
-    def test_reservations_are_shown_to_their_own_site_only(self, sites, model):
+    def test_reservations_are_shown_to_their_own_site_only(self, sites):
+        model = make.device_model()
         booked = [make.book(site, device=make.device(site, model=model), pinned=True) for site in sites]
         here = preview_recall(model=model, serials=[], at=make.NOW, actor=make.manager(sites[0]))
         assert here.reservations == booked[:1]
@@ -338,7 +351,8 @@ class TestAcrossSites:
             [colleague.recall],
         ]
 
-    def test_units_that_its_starter_does_not_see_are_still_in_issue_and_that_is_told(self, sites, model):
+    def test_units_that_its_starter_does_not_see_are_still_in_issue_and_that_is_told(self, sites):
+        model = make.device_model()
         here, there = sites
         make.device(here, model=model)
         forgotten = make.device(there, model=model)

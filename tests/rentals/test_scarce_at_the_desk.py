@@ -57,12 +57,11 @@ class TestAPaperThatCameLate:
             {"reference": first.reference, "out_until": at.isoformat()},
         )
 
-    def test_healing_is_not_seen_before_the_hand_over(self):
-        rental = make.rental("active")
-        at, out = make.NOW + 20 * DAY, rental.clinic.day_of(make.NOW)
+    def test_healing_is_not_seen_before_the_hand_over(self, active):
+        at, out = make.NOW + 20 * DAY, active.clinic.day_of(make.NOW)
         seen = {"imaging": "CT", "at": at, "actor": make.clinician()}
-        assert refused_as("invalid", healing.confirm_healed, rental, on=out - DAY, **seen).field == "on"
-        assert healing.confirm_healed(rental, on=out, **seen).healed_on == out
+        assert refused_as("invalid", healing.confirm_healed, active, on=out - DAY, **seen).field == "on"
+        assert healing.confirm_healed(active, on=out, **seen).healed_on == out
 
 
 class TestInspectingAUnit:
@@ -93,11 +92,10 @@ class TestInspectingAUnit:
         refused_as("nothing_to_inspect", custody.inspect_unit, device, **details)
         assert Device.objects.get(pk=device.pk).condition == condition
 
-    def test_a_returned_rental_keeps_its_inspection(self):
-        rental = make.rental("returned")
+    def test_a_returned_rental_keeps_its_inspection(self, returned):
         details = {"passed": True, "checks": {}, "at": make.NOW + 20 * DAY, "actor": make.manager()}
-        refusal = refused_as("wrong_state", custody.inspect_unit, rental.holdings.get().device, **details)
-        assert refusal.conflict == {"reference": rental.reference}
+        refusal = refused_as("wrong_state", custody.inspect_unit, returned.holdings.get().device, **details)
+        assert refusal.conflict == {"reference": returned.reference}
 
     def test_the_command_inspects_for_somebody_who_works_here(self, capsys):
         device, manager = self.swapped_out(), make.manager()

@@ -28,25 +28,23 @@ def asked(rental, kind):
 
 
 @pytest.mark.parametrize("state", [WITHDRAWN, DECEASED])
-def test_it_is_written_down_with_who_and_why(state):
-    rental = make.rental("active")
-    say(rental.patient, state)
+def test_it_is_written_down_with_who_and_why(state, active):
+    say(active.patient, state)
     assert Patient.objects.get().state == state
-    written = rental.moves.last()
+    written = active.moves.last()
     assert (written.verb, written.reason) == ("silence", f"{state.label.lower()}: Her daughter phoned")
     assert (written.old_state, written.new_state, written.at) == ("active", "active", make.NOW)
     last = Access.objects.latest("pk")
-    assert (last.patient_id, last.action, last.user) == (rental.patient_id, "changed", written.actor)
+    assert (last.patient_id, last.action, last.user) == (active.patient_id, "changed", written.actor)
     assert broken() == []
 
 
-def test_calls_to_make_are_closed_and_what_concerns_the_device_stays():
-    rental = make.rental("active")
+def test_calls_to_make_are_closed_and_what_concerns_the_device_stays(active):
     for kind in Kind:
-        asked(rental, kind)
-    others = asked(make.rental("active", rental.clinic), Kind.PHONE)
-    say(rental.patient, DECEASED)
-    left = StaffTask.objects.open().filter(patient=rental.patient)
+        asked(active, kind)
+    others = asked(make.rental("active", active.clinic), Kind.PHONE)
+    say(active.patient, DECEASED)
+    left = StaffTask.objects.open().filter(patient=active.patient)
     assert {task.kind for task in left} == {Kind.PROBLEM, Kind.DEEMED_KEPT}
     closed = StaffTask.objects.exclude(done_at=None)
     assert {(task.done_at, task.done_by, bool(task.note)) for task in closed} == {(make.NOW, None, True)}
@@ -54,8 +52,8 @@ def test_calls_to_make_are_closed_and_what_concerns_the_device_stays():
     assert others.done_at is None
 
 
-def test_links_and_open_pages_show_nothing_any_more():
-    rental, other = make.rental("active"), make.rental("active")
+def test_links_and_open_pages_show_nothing_any_more(active):
+    rental, other = active, make.rental("active")
     for one in (rental, other):
         make_portal_link(one, at=make.NOW)
         ends = {"created_at": make.NOW, "last_seen_at": make.NOW, "expires_at": make.NOW + timedelta(hours=1)}
@@ -77,8 +75,8 @@ def test_it_stands_in_each_open_rental_or_else_in_the_latest():
     assert closed.moves.last().verb == "silence"
 
 
-def test_it_asks_for_a_reason_and_for_what_happened():
-    patient = make.rental("active").patient
+def test_it_asks_for_a_reason_and_for_what_happened(active):
+    patient = active.patient
     assert refused_as("invalid", say, patient, reason=" ").field == "reason"
     assert refused_as("invalid", say, patient, Patient.State.ACTIVE).field == "state"
     say(patient)
@@ -86,15 +84,14 @@ def test_it_asks_for_a_reason_and_for_what_happened():
     say(patient, DECEASED)  # the one may follow the other
 
 
-def test_a_mistake_is_taken_back():
-    rental = make.rental("active")
+def test_a_mistake_is_taken_back(active):
     back = {"at": make.NOW, "actor": make.manager()}
-    refused_as("wrong_state", unsilence, rental.patient, reason="A namesake", **back)
-    say(rental.patient, DECEASED)
-    assert refused_as("invalid", unsilence, rental.patient, reason="", **back).field == "reason"
-    unsilence(rental.patient, reason="A namesake", **back)
+    refused_as("wrong_state", unsilence, active.patient, reason="A namesake", **back)
+    say(active.patient, DECEASED)
+    assert refused_as("invalid", unsilence, active.patient, reason="", **back).field == "reason"
+    unsilence(active.patient, reason="A namesake", **back)
     assert Patient.objects.get().state == Patient.State.ACTIVE
-    assert (rental.moves.last().verb, rental.moves.last().reason) == ("unsilence", "A namesake")
+    assert (active.moves.last().verb, active.moves.last().reason) == ("unsilence", "A namesake")
 
 
 def test_a_patient_without_a_rental_is_silenced_too():

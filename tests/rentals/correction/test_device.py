@@ -172,12 +172,11 @@ class TestBackAlready:
         make.inspect(rental, at=LATER)
         assert (condition(device), broken()) == ("ready", [])
 
-    def test_a_device_recalled_since_has_its_last_holder(self):
-        rental = make.rental(State.RETURNED)
-        device = make.device(rental.clinic)
+    def test_a_device_recalled_since_has_its_last_holder(self, returned):
+        device = make.device(returned.clinic)
         start_recall(model=device.model, serials=[], reason="Heat", at=LATER, actor=make.manager())
-        put_right(rental, device)
-        assert (device_of(rental), condition(device)) == (device, "recalled")
+        put_right(returned, device)
+        assert (device_of(returned), condition(device)) == (device, "recalled")
 
 
 class TestMixedUp:
@@ -243,12 +242,11 @@ class TestRefusals:
         put_right(rental, device)
 
     @pytest.mark.parametrize("since", [0, 15])
-    def test_it_was_not_with_somebody_else_then_or_since(self, since):
+    def test_it_was_not_with_somebody_else_then_or_since(self, since, returned):
         """Not even after this one came back: then it would have gone out without an inspection."""
-        rental = make.rental(State.RETURNED)
         begin = make.NOW + since * DAY
-        other = make.rental(State.CLOSED, rental.clinic, at=begin, ended=begin + DAY)
-        refusal = refused_as("device_unavailable", put_right, rental, device_of(other))
+        other = make.rental(State.CLOSED, returned.clinic, at=begin, ended=begin + DAY)
+        refusal = refused_as("device_unavailable", put_right, returned, device_of(other))
         assert refusal.conflict["reference"] == other.reference
 
     def test_it_was_at_this_site_by_then(self, rental):

@@ -30,11 +30,11 @@ def put_right(rental, patient, *, at=LATER, actor=None, reason="A namesake was c
 def test_the_rental_goes_over_with_all_that_belongs_to_it(state):
     rental, actor = make.rental(state), make.manager()
     wrong, right = rental.patient, make.patient(rental.clinic)
-    before = Rental.objects.values("injury", "screening", "state").get()
+    before = Rental.objects.values("injury", "screening", "state").get(pk=rental.pk)
     money, holdings = balance(rental), list(rental.holdings.values())
     PatientLink.objects.create(rental=rental, key_hash="x", created_at=make.NOW, expires_at=LATER)
     put_right(rental, right, actor=actor)
-    rental = Rental.objects.get()
+    rental = Rental.objects.get(pk=rental.pk)
     assert (rental.patient, rental.state) == (right, before["state"])
     assert (rental.injury_id, rental.injury.patient) == (before["injury"], right)
     assert (rental.screening.patient, rental.screening.answers) == (right, make.screening())
@@ -61,7 +61,7 @@ def test_it_names_another_patient_of_the_same_clinic_and_a_reason():
         (right, " ", "reason"),
     ]:
         assert refused_as("invalid", put_right, rental, patient, reason=reason).field == field
-    assert Rental.objects.get().patient == rental.patient
+    assert Rental.objects.get(pk=rental.pk).patient == rental.patient
 
 
 @pytest.mark.parametrize("state", [State.RESERVED, State.ACTIVE])
@@ -86,11 +86,10 @@ def test_only_this_verb_changes_whose_rental_it_is():
         Rental.objects.update(patient=make.patient(rental.clinic))
 
 
-def test_what_the_wrong_patient_asked_for_is_closed_and_what_the_device_wants_goes_over():
-    rental = make.rental(State.ACTIVE)
-    wrong, right = rental.patient, make.patient(rental.clinic)
-    tasks = {kind: ask_staff(kind, f"{kind} once", rental=rental, words="What to do", at=make.NOW) for kind in Kind}
-    put_right(rental, right)
+def test_what_the_wrong_patient_asked_for_is_closed_and_what_the_device_wants_goes_over(active):
+    wrong, right = active.patient, make.patient(active.clinic)
+    tasks = {kind: ask_staff(kind, f"{kind} once", rental=active, words="What to do", at=make.NOW) for kind in Kind}
+    put_right(active, right)
     for kind, task in tasks.items():
         task.refresh_from_db()
         goes_over = kind in {Kind.CHASE, Kind.DEEMED_KEPT, Kind.GEL}
@@ -100,19 +99,17 @@ def test_what_the_wrong_patient_asked_for_is_closed_and_what_the_device_wants_go
     assert tasks[Kind.HEALED].done_by is None
 
 
-def test_a_call_that_a_reminder_became_is_left_to_be_put_right():
-    rental = make.rental(State.ACTIVE)
+def test_a_call_that_a_reminder_became_is_left_to_be_put_right(active):
     columns = {"kind": "due_today", "occasion": "x", "due_at": make.NOW, "channel": Reminder.Channel.PHONE}
-    call = Reminder.objects.create(rental=rental, **columns)
-    task = ask_staff(Kind.PHONE, "call", rental=rental, words="Tell them", at=make.NOW, reminder=call)
-    put_right(rental, make.patient(rental.clinic))
+    call = Reminder.objects.create(rental=active, **columns)
+    task = ask_staff(Kind.PHONE, "call", rental=active, words="Tell them", at=make.NOW, reminder=call)
+    put_right(active, make.patient(active.clinic))
     task.refresh_from_db()
     assert task.done_at is None
 
 
-def test_the_right_patients_page_says_nothing_of_what_the_other_asked_for():
-    rental = make.rental(State.ACTIVE)
-    ask_staff(Kind.PROBLEM, "once", rental=rental, words="A rash", at=make.NOW)
-    assert asked_by(rental).count() == 1
-    put_right(rental, make.patient(rental.clinic))
-    assert asked_by(Rental.objects.get()).count() == 0
+def test_the_right_patients_page_says_nothing_of_what_the_other_asked_for(active):
+    ask_staff(Kind.PROBLEM, "once", rental=active, words="A rash", at=make.NOW)
+    assert asked_by(active).count() == 1
+    put_right(active, make.patient(active.clinic))
+    assert asked_by(Rental.objects.get(pk=active.pk)).count() == 0

@@ -17,6 +17,7 @@ from rentals.papers.money import is_taxed, with_parties
 from tests import make
 from tests.refusals import refused_as
 from tests.rentals.papers.reading import says
+from tests.shared import shared
 from tests.threads import all_at_once
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,12 @@ def taxed_clinic(**columns):
     return clinic
 
 
+@shared
+def taxed() -> Rental:
+    """Returned, to a clinic that charges GST."""
+    return make.rental("returned", taxed_clinic())
+
+
 def pay(rental, kind, amount):
     return ledger.pay(rental, kind=kind, amount=Decimal(amount), method="eftpos", at=LATER, actor=make.manager())
 
@@ -40,36 +47,35 @@ def invoice(rental, actor=None):
 
 
 class TestStatement:
-    def test_it_has_charges_payments_the_bond_and_what_is_open(self):
-        rental = pay(make.rental("returned"), "hire", "50.00")
+    def test_it_has_charges_payments_the_bond_and_what_is_open(self, returned):
+        rental = pay(returned, "hire", "50.00")
         paper = statement_paper(rental, at=LATER)
         assert says(
             paper, "Charges", "$120.00", "Hire paid by EFTPOS −$50.00", "To be paid: $70.00", "Bond held: $300.00"
         )
 
-    def test_what_is_due_to_the_patient_is_said_so(self):
-        assert says(statement_paper(make.rental("closed"), at=LATER), "To be paid back: $180.00", "Bond due back")
+    def test_what_is_due_to_the_patient_is_said_so(self, closed):
+        assert says(statement_paper(closed, at=LATER), "To be paid back: $180.00", "Bond due back")
 
-    def test_a_fee_that_a_program_names_by_a_code_stands_in_words(self):
-        rental, fee = make.rental("returned"), {"kind": "missing_part", "amount": Decimal("20.00")}
+    def test_a_fee_that_a_program_names_by_a_code_stands_in_words(self, returned):
+        rental, fee = returned, {"kind": "missing_part", "amount": Decimal("20.00")}
         ledger.charge_fees(rental, [fee], at=LATER, actor=make.manager())
         assert says(statement_paper(rental, at=LATER), "Fee: missing part $20.00")
 
-    def test_it_is_made_anew_when_something_was_posted(self):
-        rental = make.rental("returned")
-        first = statement_paper(rental, at=LATER)
-        assert statement_paper(rental, at=LATER + timedelta(days=1)) == first
-        assert statement_paper(pay(rental, "hire", "1.00"), at=LATER).version == 2
+    def test_it_is_made_anew_when_something_was_posted(self, returned):
+        first = statement_paper(returned, at=LATER)
+        assert statement_paper(returned, at=LATER + timedelta(days=1)) == first
+        assert statement_paper(pay(returned, "hire", "1.00"), at=LATER).version == 2
 
-    def test_an_entry_taken_back_stands_as_a_correction(self):
-        rental = pay(make.rental("returned"), "hire", "50.00")
+    def test_an_entry_taken_back_stands_as_a_correction(self, returned):
+        rental = pay(returned, "hire", "50.00")
         ledger.reverse(rental.ledger.get(kind="hire_payment"), reason="Wrong rental", at=LATER, actor=make.manager())
         assert says(statement_paper(rental, at=LATER), "Correction: Hire paid by EFTPOS $50.00")
 
 
 class TestReceipt:
-    def test_a_payment_has_one_receipt_with_a_number_of_its_own(self):
-        rental = pay(make.rental("returned"), "hire", "50.00")
+    def test_a_payment_has_one_receipt_with_a_number_of_its_own(self, returned):
+        rental = pay(returned, "hire", "50.00")
         entry = rental.ledger.get(kind="hire_payment")
         paper = receipt_paper(entry, at=LATER)
         assert says(paper, paper.number, "$50.00", "Hire paid by EFTPOS", rental.patient.name)
@@ -77,8 +83,8 @@ class TestReceipt:
         bond = receipt_paper(rental.ledger.get(kind="bond_payment"), at=LATER)
         assert (bond.version, bond.number != paper.number) == (2, True)
 
-    def test_a_charge_or_a_payment_taken_back_has_none(self):
-        rental = pay(make.rental("returned"), "hire", "50.00")
+    def test_a_charge_or_a_payment_taken_back_has_none(self, returned):
+        rental = pay(returned, "hire", "50.00")
         refused_as("no_payment", receipt_paper, rental.ledger.get(kind="hire"), at=LATER)
         entry = rental.ledger.get(kind="hire_payment")
         ledger.reverse(entry, reason="Wrong rental", at=LATER, actor=make.manager())
@@ -87,9 +93,9 @@ class TestReceipt:
 
 class TestWrongPatient:
     @pytest.mark.parametrize("given_name", ["Right", "Ada"])
-    def test_what_was_made_for_the_wrong_patient_is_not_shown_to_the_right_one(self, given_name):
+    def test_what_was_made_for_the_wrong_patient_is_not_shown_to_the_right_one(self, given_name, active):
         """I10."""
-        rental = make.rental("active")
+        rental = active
         entry = rental.ledger.get(kind="bond_payment")
         wrong = receipt_paper(entry, at=make.NOW)
         names = {"given_name": given_name, "family_name": rental.patient.family_name}
@@ -100,8 +106,8 @@ class TestWrongPatient:
         assert list(papers_of_patient(rental)) == [anew] != [wrong]
         assert (anew.number, says(anew, right.name)) == (f"{wrong.number}-2", True)
 
-    def test_what_was_made_while_the_patient_was_put_right_is_not_kept(self):
-        rental = with_parties(make.rental("active"))
+    def test_what_was_made_while_the_patient_was_put_right_is_not_kept(self, active):
+        rental = with_parties(active)
         right = make.patient(rental.clinic)
         correct_patient_of(rental, patient=right, reason="A namesake", at=LATER, actor=make.manager())
         details = {"digest": "0", "at": LATER, "actor": None}
@@ -122,24 +128,22 @@ class TestInvoice:
         paper = invoice(make.rental("returned", taxed_clinic(charges_gst=False)))
         assert (paper.facts["title"], paper.facts["gst_words"]) == ("Invoice", "No GST has been charged.")
 
-    def test_without_an_abn_it_is_refused(self):
-        refused_as("no_abn", invoice, make.rental("returned"))
+    def test_without_an_abn_it_is_refused(self, returned):
+        refused_as("no_abn", invoice, returned)
 
     def test_before_anything_was_charged_there_is_none(self):
         refused_as("nothing_to_invoice", invoice, make.rental("active", taxed_clinic()))
 
-    def test_each_charge_stands_on_one_invoice(self):
-        rental = make.rental("returned", taxed_clinic())
-        first = invoice(rental)
-        assert invoice(rental) == first
-        second = invoice(make.inspect(rental, fee="33.00", at=LATER))
+    def test_each_charge_stands_on_one_invoice(self, taxed):
+        first = invoice(taxed)
+        assert invoice(taxed) == first
+        second = invoice(make.inspect(taxed, fee="33.00", at=LATER))
         assert (second.facts["totals"][-1], second.number[-5:]) == (["Total including GST", "$33.00"], "00002")
 
-    def test_what_is_taken_back_becomes_an_adjustment_note(self):
-        rental = make.rental("returned", taxed_clinic())
-        invoice(rental)
-        ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
-        paper = invoice(rental)
+    def test_what_is_taken_back_becomes_an_adjustment_note(self, taxed):
+        invoice(taxed)
+        ledger.reverse(taxed.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
+        paper = invoice(taxed)
         assert (paper.facts["title"], paper.facts["totals"][-1][1]) == ("Adjustment note", "−$120.00")
 
     def test_what_was_invoiced_to_the_wrong_patient_is_taken_back_and_invoiced_to_the_right_one(self):
@@ -160,8 +164,8 @@ class TestInvoice:
         assert invoice(rental, actor) == anew
         assert not Access.objects.filter(user=actor).exists()
 
-    def test_who_pays_from_now_on_gets_what_was_invoiced_to_another(self):
-        rental = make.rental("returned", taxed_clinic())
+    def test_who_pays_from_now_on_gets_what_was_invoiced_to_another(self, taxed):
+        rental = taxed
         invoice(rental)
         for name in ("Club", "Insurer"):
             rental = payers.set_payer(rental, name=name, at=LATER, actor=make.reception())
@@ -206,8 +210,8 @@ class TestInvoice:
         assert invoice(rental) == made.last()
         assert made.count() == 6
 
-    def test_nothing_is_taken_back_where_nothing_was_left_to_pay(self):
-        rental = make.rental("returned", taxed_clinic())
+    def test_nothing_is_taken_back_where_nothing_was_left_to_pay(self, taxed):
+        rental = taxed
         invoice(rental)
         ledger.reverse(rental.ledger.get(kind="hire"), reason="Recalled device", at=LATER, actor=make.manager())
         invoice(rental)
@@ -232,21 +236,21 @@ class TestPayer:
     def set(self, rental, **details):
         return payers.set_payer(rental, **details, at=LATER, actor=make.reception())
 
-    def test_who_pays_stands_on_what_is_made_from_then_on(self):
-        rental = make.rental("returned", taxed_clinic())
+    def test_who_pays_stands_on_what_is_made_from_then_on(self, taxed):
+        rental = taxed
         rental = self.set(rental, name="Club #1", address="Box 7\nPerth", reference="PO 12", email="pay@club.example")
         assert says(invoice(rental), "To be paid by", "Club #1", "Box 7", "Perth", "Reference PO 12")
         assert rental.moves.last().verb == "set_payer"
 
-    def test_an_empty_name_is_the_patient_again(self):
-        rental = self.set(self.set(make.rental("active"), name="Club"), name="")
+    def test_an_empty_name_is_the_patient_again(self, active):
+        rental = self.set(self.set(active, name="Club"), name="")
         assert rental.payer is None
 
-    def test_the_same_payer_is_written_down_once(self):
-        rental = make.rental("active")
+    def test_the_same_payer_is_written_down_once(self, active):
+        rental = active
         for name in ("Club", "Insurer", "Club"):
             rental = self.set(rental, name=name)
         assert rental.patient.payers.count() == 2
 
-    def test_an_address_without_a_name_is_refused(self):
-        assert refused_as("invalid", self.set, make.rental("active"), name=" ", address="Box 7").field == "name"
+    def test_an_address_without_a_name_is_refused(self, active):
+        assert refused_as("invalid", self.set, active, name=" ", address="Box 7").field == "name"

@@ -53,11 +53,11 @@ def test_without_a_return_there_is_nothing_to_sign(state):
     refused_as("wrong_state", return_receipt.return_receipt, make.rental(state), at=BACK)
 
 
-def test_a_device_that_was_lost_has_no_return_receipt_after_the_settlement():
-    settled = make.inspect(make.rental("lost"), at=BACK)
+def test_a_device_that_was_lost_has_no_return_receipt_after_the_settlement(lost):
+    settled = make.inspect(lost, at=BACK)
     refused_as("wrong_state", return_receipt.return_receipt, settled, at=BACK)
 
 
-def test_another_paper_is_not_signed_as_this_return(rental):
-    other = return_receipt.return_receipt(make.rental("returned"), at=BACK)
+def test_another_paper_is_not_signed_as_this_return(rental, returned):
+    other = return_receipt.return_receipt(returned, at=BACK)
     refused_as("receipt_changed", sign, rental, other)
