@@ -16,18 +16,19 @@ from rentals.feeds import DAYS_AHEAD, calendar_of, make_feed, read_feed, revoke_
 from rentals.models import CalendarFeed, Rental
 from rentals.models.states import State
 from tests import make
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
 TODAY = date(2026, 3, 2)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic("Harbour Street")
 
 
-@pytest.fixture
+@shared
 def manager():
     return make.manager()
 

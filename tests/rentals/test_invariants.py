@@ -21,6 +21,12 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def _constraints_at_once(db):
+    """Also those that are to hold at the end of a transaction, which for a test never comes."""
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 class TestOneDeviceOneHolder:
     """I1."""
 
@@ -39,9 +45,8 @@ class TestOneDeviceOneHolder:
         with without_constraint("rentals_holding", "holding_blocks_device_once"):
             assert sql(self.DOUBLE_BOOKING, *two_rentals) == 1
 
-    def test_two_rentals_may_follow_each_other_to_the_day(self):
-        first = make.rental("reserved")
-        device, free_from = first.holdings.get().device, first.holdings.get().blocked.upper
+    def test_two_rentals_may_follow_each_other_to_the_day(self, reserved):
+        device, free_from = reserved.holdings.get().device, reserved.holdings.get().blocked.upper
         assert make.rental("reserved", device=device, starts_on=free_from).holdings.get().device == device
 
     SECOND_SPAN = """
@@ -51,30 +56,27 @@ class TestOneDeviceOneHolder:
                0, 0, '{}', '{}', 'desk', '', ''
         FROM rentals_holding WHERE rental_id = %s"""
 
-    def test_two_out_spans_of_a_device_never_overlap_not_even_after_the_end(self):
-        rental = make.rental("closed")
-        assert_refused("holding_out_once", self.SECOND_SPAN, rental.pk)
+    def test_two_out_spans_of_a_device_never_overlap_not_even_after_the_end(self, closed):
+        assert_refused("holding_out_once", self.SECOND_SPAN, closed.pk)
 
-    def test_without_the_constraint_a_device_is_in_two_places(self):
-        rental = make.rental("closed")
+    def test_without_the_constraint_a_device_is_in_two_places(self, closed):
         with without_constraint("rentals_holding", "holding_out_once"):
-            assert sql(self.SECOND_SPAN, rental.pk) == 1
+            assert sql(self.SECOND_SPAN, closed.pk) == 1
 
     SECOND_HOLDING = """
         INSERT INTO rentals_holding
             (rental_id, device_id, live, blocked, parts_out, parts_back, delivery, tracking, notes)
         SELECT rental_id, NULL, true, blocked, '{}', '{}', 'desk', '', '' FROM rentals_holding WHERE rental_id = %s"""
 
-    def test_a_rental_holds_one_device_at_a_time(self):
-        assert_refused("holding_one_live_a_rental", self.SECOND_HOLDING, make.rental().pk)
+    def test_a_rental_holds_one_device_at_a_time(self, reserved):
+        assert_refused("holding_one_live_a_rental", self.SECOND_HOLDING, reserved.pk)
 
-    def test_without_the_index_a_rental_holds_two(self):
-        rental = make.rental()
+    def test_without_the_index_a_rental_holds_two(self, reserved):
         with without_index("holding_one_live_a_rental"):
-            assert sql(self.SECOND_HOLDING, rental.pk) == 1
+            assert sql(self.SECOND_HOLDING, reserved.pk) == 1
 
-    def test_what_was_out_is_never_forgotten(self):
-        rental, forget = make.rental("closed"), "DELETE FROM rentals_holding WHERE rental_id = %s"
+    def test_what_was_out_is_never_forgotten(self, closed):
+        rental, forget = closed, "DELETE FROM rentals_holding WHERE rental_id = %s"
         assert_refused("pgtrigger: Cannot delete rows from rentals_holding table", forget, rental.pk)
         with pgtrigger.ignore("rentals.Holding:holding_out_never_dropped"):
             assert sql(forget, rental.pk) == 1
@@ -88,12 +90,11 @@ class TestOnlyReadyDevicesGoOut:
         WHERE rental_id = %s AND live"""
 
     @pytest.mark.parametrize("condition", sorted(set(Device.Condition.values) - {"ready"}))
-    def test_a_device_that_is_not_ready_does_not_go_out(self, condition):
-        rental = make.rental("reserved")
-        Device.objects.filter(holdings__rental=rental).update(condition=condition)
-        assert_refused("holding_goes_out_ready", self.HAND_OVER, make.NOW, rental.pk)
+    def test_a_device_that_is_not_ready_does_not_go_out(self, condition, reserved):
+        Device.objects.filter(holdings__rental=reserved).update(condition=condition)
+        assert_refused("holding_goes_out_ready", self.HAND_OVER, make.NOW, reserved.pk)
         with pgtrigger.ignore("rentals.Holding:holding_goes_out_ready"):
-            assert sql(self.HAND_OVER, make.NOW, rental.pk) == 1
+            assert sql(self.HAND_OVER, make.NOW, reserved.pk) == 1
 
     @pytest.fixture
     def second_patient(self):
@@ -136,18 +137,17 @@ class TestStatesMoveAlongTheTable:
         UPDATE rentals_rental SET state = %s, handed_over_at = %s, returned_at = %s, ended_at = %s WHERE id = %s"""
 
     @pytest.mark.parametrize("old", State.values)
-    def test_raw_sql_moves_a_state_along_the_table_only(self, old):
+    def test_raw_sql_moves_a_state_along_the_table_only(self, old, reserved):
         """All eight states against all eight."""
-        rental = make.rental("reserved")
         for new in State.values:
             with transaction.atomic():
                 with pgtrigger.ignore("rentals.Rental:rental_moves_along_the_table"):
-                    sql(self.MOVE, old, *MOMENTS[old], rental.pk)  # also the control: any state can be forced
+                    sql(self.MOVE, old, *MOMENTS[old], reserved.pk)  # also the control: any state can be forced
                 if new == old or new in MOVES[State(old)]:
-                    assert sql(self.MOVE, new, *MOMENTS[new], rental.pk) == 1
+                    assert sql(self.MOVE, new, *MOMENTS[new], reserved.pk) == 1
                 else:
                     refusal = 'pgtrigger: Invalid transition of field "state" from "{}" to "{}" on table rentals_rental'
-                    assert_refused(refusal.format(old, new), self.MOVE, new, *MOMENTS[new], rental.pk)
+                    assert_refused(refusal.format(old, new), self.MOVE, new, *MOMENTS[new], reserved.pk)
                 transaction.set_rollback(True)
 
     BIRTH = """
@@ -161,8 +161,8 @@ class TestStatesMoveAlongTheTable:
         FROM rentals_rental WHERE id = %s"""
 
     @pytest.mark.parametrize("state", State.values)
-    def test_a_rental_begins_at_the_beginning(self, state):
-        birth = (self.BIRTH, state, *MOMENTS[state], make.rental().pk)
+    def test_a_rental_begins_at_the_beginning(self, state, reserved):
+        birth = (self.BIRTH, state, *MOMENTS[state], reserved.pk)
         if state in {"enquiry", "reserved"}:
             assert sql(*birth) == 1
             return
@@ -181,17 +181,16 @@ class TestStatesMoveAlongTheTable:
             ("ended_at = created_at", "rental_ended_when_state_says_so"),
         ],
     )
-    def test_the_columns_of_a_rental_fit_its_state(self, statement, constraint):
-        update = (f"UPDATE rentals_rental SET {statement} WHERE id = %s", make.rental("reserved").pk)
+    def test_the_columns_of_a_rental_fit_its_state(self, statement, constraint, reserved):
+        update = (f"UPDATE rentals_rental SET {statement} WHERE id = %s", reserved.pk)
         assert_refused(constraint, *update)
         with without_constraint("rentals_rental", constraint):
             assert sql(*update) == 1
 
 
-def test_every_change_of_a_rental_leaves_a_row_in_the_audit_history():
-    rental = make.rental("reserved")
-    seen = apps.get_model("rentals", "RentalEvent").objects.filter(pgh_obj_id=rental.pk)
+def test_every_change_of_a_rental_leaves_a_row_in_the_audit_history(reserved):
+    seen = apps.get_model("rentals", "RentalEvent").objects.filter(pgh_obj_id=reserved.pk)
     before = seen.count()
-    sql("UPDATE rentals_rental SET pinned = true WHERE id = %s", rental.pk)
+    sql("UPDATE rentals_rental SET pinned = true WHERE id = %s", reserved.pk)
     assert seen.count() == before + 1
     assert seen.latest("pgh_id").pinned is True

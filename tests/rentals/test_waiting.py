@@ -15,6 +15,7 @@ from rentals.booking.waiting import enquire, later_start, need_of, reserve
 from rentals.models import Holding, Rental
 from tests import make
 from tests.refusals import refused_as
+from tests.shared import shared
 from tests.threads import all_at_once
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ DAY = timedelta(days=1)
 MONDAY = date(2026, 3, 2)
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 
@@ -249,6 +250,10 @@ def race(*actions):
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     """T1 in small."""
+
+    @pytest.fixture
+    def clinic(self):
+        return make.clinic()
 
     def test_the_last_device_goes_to_one_of_those_who_wait(self, clinic):
         """I1."""

@@ -29,6 +29,7 @@ from tests import make
 from tests.refusals import refused_as
 from tests.rentals.api.client import Api
 from tests.rentals.never import broken
+from tests.shared import shared
 from tests.threads import all_at_once, at_once
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ MONDAY = date(2026, 3, 2)
 TUESDAY_NOON = make.NOW + DAY
 
 
-@pytest.fixture
+@shared
 def clinic():
     return make.clinic()
 
@@ -339,6 +340,10 @@ def race(*actions):
 class TestRaces:
     """T1 in small."""
 
+    @pytest.fixture
+    def clinic(self):
+        return make.clinic()
+
     def test_sweeps_at_once_offer_each_device_to_one_and_in_turn(self, clinic):
         """Whoever is first has an offer, however many offer at once."""
         rentals = [make.waiting(clinic) for _ in range(4)]
@@ -408,6 +413,10 @@ class TestRaces:
 @pytest.mark.django_db(transaction=True)
 class TestPokes:
     """What frees a device has it offered at once, by a worker; the sweep finds what a lost poke missed."""
+
+    @pytest.fixture
+    def clinic(self):
+        return make.clinic()
 
     def poked(self, queue):
         return [poke for poke in queue.lrange("celery", 0, -1) if b"offer_what_is_free" in poke]
@@ -481,4 +490,4 @@ class TestPokes:
         tasks.offer_what_is_free(clinic.pk)
         message = Reminder.objects.get(rental=rental).message
         [poke] = queue.lrange("celery", 0, -1)
-        assert f"({message.pk},)".encode() in poke
+        assert f"([{message.pk}],)".encode() in poke

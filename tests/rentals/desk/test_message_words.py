@@ -10,6 +10,7 @@ from rentals.models import MessageTemplate
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -22,19 +23,19 @@ OWN = {
 }
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic("A here")
 
 
-@pytest.fixture
+@shared
 def rental(site):
     rental = make.rental(State.ACTIVE, site)
     Patient.objects.filter(pk=rental.patient_id).update(given_name="Canary <b>")
     return rental
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.manager(site))
 

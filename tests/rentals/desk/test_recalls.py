@@ -13,6 +13,7 @@ from rentals.models import Holding, Move
 from rentals.recall import start_recall
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -20,12 +21,12 @@ DAY = timedelta(days=1)
 START = "/devices/recalls/start/"
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.manager(site))
 

@@ -8,17 +8,18 @@ from rentals.models import Reminder, ReminderRule
 from rentals.reminders.rules import DEFAULTS, Rule, rules_of
 from tests import make
 from tests.rentals.desk.desk import Desk
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/messages/rules/"
 
 
-@pytest.fixture
+@shared
 def site():
     return make.clinic()
 
 
-@pytest.fixture
+@shared
 def desk(site):
     return Desk(make.manager(site))
 
@@ -82,8 +83,8 @@ def test_a_rule_set_back_to_the_default_is_none_of_the_site_s_own(desk, site):
         ("overdue_days", "1 2 3 4 5 6 7", "one to 6 different numbers"),
         ("overdue_at", "07:59", "from 08:00 to before 18:00"),
         ("overdue_at", "18:00", "from 08:00 to before 18:00"),
-        ("days_missed_threshold", "0", "greater than or equal to 1"),
-        ("treatments_low_threshold", "1000", "less than or equal to 999"),
+        ("days_missed_threshold", "0", "write 1 or more"),
+        ("treatments_low_threshold", "1000", "write 999 or less"),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field_and_nothing_is_saved(desk, field, value, said):

@@ -67,34 +67,32 @@ def test_the_list_makes_the_same_number_of_queries(number, django_assert_num_que
     assert len(references(desk)) == number
 
 
-def test_the_page_shows_everything_about_a_rental_and_is_recorded_as_a_read():
-    rental = make.rental(State.RETURNED)
-    user = make.auditor(rental.clinic)
+def test_the_page_shows_everything_about_a_rental_and_is_recorded_as_a_read(returned):
+    user = make.auditor(returned.clinic)
     desk = Desk(user)
-    assert desk.see(f"/rentals/{rental.reference}/") == 200
-    device = rental.holdings.get().device
+    assert desk.see(f"/rentals/{returned.reference}/") == 200
+    device = returned.holdings.get().device
     for shown in (
-        rental.patient.name,
+        returned.patient.name,
         device.serial,
         "28 treatments, 1 a day",
         "Stress fatigue, metatarsal",
         "$300.00 held",
     ):
         assert shown in desk.page
-    assert list(Access.objects.filter(user=user).values_list("patient", "action")) == [(rental.patient_id, "read")]
+    assert list(Access.objects.filter(user=user).values_list("patient", "action")) == [(returned.patient_id, "read")]
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_the_page_makes_the_same_number_of_queries_for_a_longer_history(number, django_assert_num_queries):
-    rental = make.rental(State.ACTIVE)
-    user = make.manager(rental.clinic)
+def test_the_page_makes_the_same_number_of_queries_for_a_longer_history(number, django_assert_num_queries, active):
+    user = make.manager(active.clinic)
     desk = Desk(user)
     for _ in range(number):
-        desk.fill_in(f"/rentals/{rental.reference}/pay/", kind="hire", amount="10.00")
+        desk.fill_in(f"/rentals/{active.reference}/pay/", kind="hire", amount="10.00")
     desk.see("/")  # what the payment said has been shown
     with django_assert_num_queries(36):
-        desk.see(f"/rentals/{rental.reference}/")
-    assert rental.ledger.filter(kind="hire_payment").count() == number
+        desk.see(f"/rentals/{active.reference}/")
+    assert active.ledger.filter(kind="hire_payment").count() == number
 
 
 def test_what_the_patient_was_told_can_be_read_word_for_word(settings, tmp_path):
@@ -104,7 +102,7 @@ def test_what_the_patient_was_told_can_be_read_word_for_word(settings, tmp_path)
     at = before_start(rental)
     plan_reminders(at)
     outbox.send_due(at)
-    message = Message.objects.get()
+    message = Message.objects.get(patient=rental.patient)
     user = make.reception(rental.clinic)
     desk = Desk(user)
     desk.see(f"/rentals/{rental.reference}/")
@@ -127,13 +125,12 @@ def test_a_reminder_that_was_not_sent_says_why():
     assert '<span class="tag ">not sent</span>' in desk.page
 
 
-def test_a_filter_that_means_nothing_is_said_and_finds_nothing():
-    rental = make.rental(State.ACTIVE)
-    desk = Desk(make.reception(rental.clinic))
+def test_a_filter_that_means_nothing_is_said_and_finds_nothing(active):
+    desk = Desk(make.reception(active.clinic))
     assert desk.see("/rentals/", state="nonsense") == 422
     assert references(desk) == []
     assert desk.see("/rentals/", per_page="0", page="x", sort="nothing") == 200
-    assert references(desk) == [rental.reference]
+    assert references(desk) == [active.reference]
 
 
 def test_days_late_are_counted_by_the_clock_of_the_rentals_own_site(clock):
