@@ -7,6 +7,7 @@ addresses and a fault of the database; then logs, queue, files, mails' subjects,
 import json
 import re
 import signal
+import smtplib
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,28 @@ for rows, columns in ((Message, ["why"]), (MessageReport, ["why", "key"]), (Remi
     print(rows.__name__, list(rows.objects.values_list(*columns)))
 """
 SENT = "from rentals.models import Message; print(*sorted(set(Message.objects.values_list('state', flat=True))))"
+TASK = """
+from config.celery import app
+app.send_task("rentals.tasks.fetch_usage", ("Qanarypayer",), queue="{}")
+"""
+WHY = """
+from rentals.models import Message
+assert Message.objects.filter(pk=Message.objects.filter(state="failed")[0].pk).update(why="Qanarycontact")
+"""
+# What is planted where.
+LEAKS = (
+    ("what web, worker and scheduler said", "family name"),
+    ("queue while tasks waited", "payer"),
+    ("queue now", "payer"),
+    ("file notes", "diagnosis"),
+    ("mails: subjects, headers, addresses", "family name"),
+    ("mails: subjects, headers, addresses", "given name"),
+    ("mails: subjects, headers, addresses", "patient's own words"),
+    ("mails: subjects, headers, addresses", "diagnosis"),
+    ("addresses asked for and led to", "family name"),
+    ("reasons kept of messages", "contact person"),
+    ("command lines", "contact person"),
+)
 BREAK = "from django.db import connection; connection.cursor().execute('ALTER TABLE {} RENAME TO {}')"
 
 
@@ -83,6 +107,7 @@ class Desk:
         self.clinic = self.api.get("/clinics/")["results"][0]["id"]
         self.queue = redis.Redis.from_url(layout(state).redis_url(0))
         self.waiting: list[str] = []  # what the queue held while tasks waited
+        self.beside: list[psutil.Process] = []  # whose command lines are read beside the desk's own
 
     def command(self, *words: str) -> str:
         done = subprocess.run(
@@ -111,6 +136,7 @@ class Desk:
         self.visit(reference)
         self.read_out()
         self.break_down(patient)
+        self.fail_a_paper(reference)
 
     def register(self, number: int) -> int:
         """The same person again and again, with a contact person and a payer of their own."""
@@ -232,9 +258,20 @@ class Desk:
         finally:
             self.shell(BREAK.format("patients_gone", "patients_contact"))
 
+    def fail_a_paper(self, reference: str) -> None:
+        """A receipt that cannot be made: the mail that it would go with is put off."""
+        with self.worker_asleep():  # or the receipt would be made before its table is gone
+            self.api.post(f"/rentals/{reference}/payments/", {"kind": "hire", "amount": "10.00", "method": "card"})
+            self.shell(BREAK.format("rentals_paper", "papers_gone"))
+        try:
+            self.shell(PLAN)
+            assert eventually(lambda: "the papers of message" in self.run.text, 60), self.run.text[-3000:]
+        finally:
+            self.shell(BREAK.format("papers_gone", "rentals_paper"))
+
     def sinks(self, places: Layout) -> dict[str, str]:
         """Everything that was written down, by where."""
-        family = [psutil.Process(self.run.process.pid), *self.run.family()]
+        family = [psutil.Process(self.run.process.pid), *self.run.family(), *self.beside]
         return {
             "what web, worker and scheduler said": self.run.text,
             "queue while tasks waited": "\n".join(self.waiting),
@@ -268,23 +305,40 @@ class Desk:
         }
 
     def plant(self, places: Layout) -> int:
-        """The negative control: a name in an address, in a task and in a file is found where it was left."""
+        """The negative control: what is left in each place is found there."""
         self.staff.see("/nowhere/Qanaryfamily/")
         (self.state / "notes").write_text("Qanarynote")
         with self.worker_asleep():
-            self.shell("from config.celery import app; app.send_task('rentals.tasks.fetch_usage', ('Qanarypayer',))")
+            self.shell(TASK.format("celery"))
             assert eventually(lambda: bool(self.queue.llen("celery")), 30)
             self.waiting += queue_texts(self.queue)
+        self.shell(TASK.format("unread"))
+        self.shell(WHY)
+        self.mail_in_the_open()
         time.sleep(1)
-        sinks = self.sinks(places)
-        for where, what in {
-            "what web, worker and scheduler said": "family name",
-            "queue while tasks waited": "payer",
-            "file notes": "diagnosis",
-            "addresses asked for and led to": "family name",
-        }.items():
-            assert what in hits(sinks[where]), f"a leak into {where!r} is not found"
-        return 4
+        with self.process_named("Qanarycontact"):
+            sinks = self.sinks(places)
+        for where, what in LEAKS:
+            assert what in hits(sinks[where]), f"a leak of the {what} into {where!r} is not found"
+        return len(LEAKS)
+
+    def mail_in_the_open(self) -> None:
+        """A mail whose subject, headers, links and attachments say what only its body may."""
+        mail = EmailMessage()
+        mail["Subject"], mail["From"], mail["To"] = "Qanaryfamily is late", "desk@clinic.example", "a@b.example"
+        mail["X-Patient"] = "Qanarygiven"
+        mail.set_content("Please see https://desk.example/Qanarywords/")
+        mail.add_attachment(b"", maintype="application", subtype="pdf", filename="Qanarynote.pdf")
+        with smtplib.SMTP("127.0.0.1", self.sink.port) as server:
+            server.send_message(mail)
+
+    @contextmanager
+    def process_named(self, word: str) -> Iterator[None]:
+        """A process that has `word` in its command line."""
+        with subprocess.Popen([sys.executable, "-c", "input()", word], stdin=subprocess.PIPE) as process:
+            self.beside.append(psutil.Process(process.pid))
+            yield
+            process.kill()
 
 
 def files_in(state: Path, places: Layout) -> dict[str, str]:
