@@ -1,8 +1,8 @@
 """T2, T3, T12: random lives of rentals, random requests against the API's description, and generated fleets, many more
-than the suite has.
+than the suite has; and each page in light and dark at each size, of which the suite looks at two ways.
 
 CALLUS_LIVES lives (100 unless set) of 60 steps, CALLUS_EXAMPLES requests (100 unless set) of each operation,
-CALLUS_FLEETS fleets, and lives of one device (20 unless set).
+CALLUS_FLEETS fleets, and lives of one device (20 unless set). CALLUS_LOOKS is for the pages.
 """
 
 import os
@@ -11,12 +11,14 @@ import sys
 
 from tests.running import CHECKOUT
 
-SIZES = {"CALLUS_LIVES": "100", "CALLUS_EXAMPLES": "100", "CALLUS_FLEETS": "20"}
+SIZES = {"CALLUS_LIVES": "100", "CALLUS_EXAMPLES": "100", "CALLUS_FLEETS": "20", "CALLUS_LOOKS": "all"}
 TESTS = (
     "tests/rentals/test_life_of_a_rental.py",
     "tests/rentals/api/test_schema_conformance.py",
     "tests/rentals/reconciliation/test_fleets.py",
     "tests/rentals/reconciliation/test_recompute.py",
+    "tests/browser/test_pages.py",
+    "tests/browser/test_portal.py",
 )
 
 

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -20,3 +22,11 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
         pytest.skip("no Chromium is installed")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
     return {**browser_type_launch_args, "executable_path": path, "args": sandbox}
+
+
+@pytest.fixture(autouse=True)
+def _no_page_stays_open(browser: Browser) -> Iterator[None]:
+    """Pages that nobody looks at any more would go on asking the server and using the processor."""
+    yield
+    for context in browser.contexts:
+        context.close()

@@ -40,7 +40,7 @@ BEYOND_THE_DESCRIPTION = {
 }  # Keys are tested one by one in test_access.py; here every request carries a good one.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance, schemathesis.checks.ignored_auth]
 
-EXAMPLES = int(os.environ.get("CALLUS_EXAMPLES", "8"))  # of each operation; `make drill` sends many more
+EXAMPLES = int(os.environ.get("CALLUS_EXAMPLES", "4"))  # of each operation; `make drill` sends many more
 
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
 schema.app = get_wsgi_application()
