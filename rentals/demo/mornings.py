@@ -12,7 +12,7 @@ from rentals.reminders import outbox
 from rentals.reminders.plan import plan_reminders
 from rentals.reminders.schedule import latest_due_day
 
-FIRST_DAY = -60  # days from today
+FIRST_DAY = -35  # days from today
 FIRST_NIGHT = -14  # before that nothing was overdue for long, and nobody waited
 WORKER_STOPS = -9  # from this day on, at the first message there is, a worker is stopped once while it sends
 

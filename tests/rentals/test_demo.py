@@ -300,7 +300,7 @@ def test_a_demo_that_is_stopped_half_made_leaves_nothing(monkeypatch: pytest.Mon
 def test_no_reminder_of_the_past_goes_to_a_mail_server_that_is_named(settings):
     clinic, nobody = make.clinic(), make.manager()
     site = Site(clinic, None, nobody, clinic.day_of(AT), None)
-    assert next(mornings(site, AT)) == site.at(date(2026, 8, 13), 11, 15)
+    assert next(mornings(site, AT)) == site.at(date(2026, 9, 7), 11, 15)
     settings.EMAIL_URL = "smtp://mail.example"
     assert list(mornings(site, AT)) == []
 
