@@ -14,7 +14,8 @@ from rentals.portal_sessions import end_session, open_session
 class Door(View):
     """Opening the link changes nothing and shows nothing of anybody: mail scanners do that, some of them twice.
 
-    Whatever is wrong (the date, the key, a lock, a hire long over), the page says the same.
+    Whatever is wrong (the date, the key, a lock, a hire long over), the page says the same; only while another try is
+    being judged, or the rental changed, does it ask to come back, for the date may be right.
     """
 
     def get(self, request: HttpRequest, key: str) -> HttpResponse:
@@ -27,7 +28,7 @@ class Door(View):
         try:
             opened = open_session(key, form.cleaned_data["date_of_birth"], at=timezone.now())
         except Refusal:
-            opened = None
+            return show(request, "busy", status=409)
         return let_in(opened) if opened else show(request, "door", form=BirthForm(), refused=True)
 
 

@@ -1,10 +1,12 @@
 """The way in: what a link opens and for whom, and what becomes of guesses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
 import time_machine
 from django.apps import apps
+from django.db import transaction
 
 from patients.models import Access, Patient
 from rentals.correction.patient import correct_patient_of
@@ -17,7 +19,7 @@ from tests.config.test_settings import python
 from tests.rentals.portal.conftest import make_clinic
 from tests.rentals.portal.visitor import BORN, COOKIE, WRONG, Visitor
 from tests.shared import shared
-from tests.threads import all_at_once
+from tests.threads import all_at_once, in_its_own_connection
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -135,6 +137,19 @@ class TestGuesses:
             assert answer(link) == wrong
         Patient.objects.update(state=Patient.State.ACTIVE)
         assert answer(link)[0] == 302
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_right_date_while_another_try_is_judged_is_asked_for_again_and_not_called_wrong(self, monkeypatch):
+        address = f"/p/{make_portal_link(make.rental(State.ACTIVE), at=make.NOW)}/"
+        monkeypatch.setattr("rentals.deciding.LOCK_TIMEOUT", "50ms")
+        visitor = Visitor()
+        visitor.see(address)
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            list(PatientLink.objects.select_for_update())
+            sent = pool.submit(in_its_own_connection, lambda: visitor.send(address, date_of_birth=BORN))
+            assert sent.result(timeout=30) == 409
+        assert "open this page again in a minute" in visitor.page
+        assert visitor.fill_in(address, date_of_birth=BORN) == 302
 
     def test_five_wrong_dates_lock_the_link_for_a_while_and_tell_staff_once(self, rental, link, clock):
         for _ in range(MOST_TRIES + 2):
