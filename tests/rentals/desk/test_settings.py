@@ -55,10 +55,10 @@ class TestThisSite:
             ("abn", "51 824 753 557", "is not an ABN"),
             ("time_zone", "Sydney", "is not a time zone"),
             ("holiday_region", "NSW", "is not a region"),
-            ("turnaround_days", "61", "less than or equal to 60"),
-            ("pick_ups_per_day", "0", "greater than or equal to 1"),
+            ("turnaround_days", "61", "write 60 or less"),
+            ("pick_ups_per_day", "0", "write 1 or more"),
             ("reminders_until", "07:00", "after the one from which"),
-            ("name", "", "required"),
+            ("name", "", "fill this in"),
         ],
     )
     def test_says_what_is_wrong_at_its_field(self, desk, site, field, value, said):
