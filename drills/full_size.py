@@ -19,6 +19,8 @@ TESTS = (
     "tests/rentals/reconciliation/test_recompute.py",
     "tests/browser/test_pages.py",
     "tests/browser/test_portal.py",
+    "tests/browser/test_offer.py",
+    "tests/browser/test_signing.py",
 )
 
 
