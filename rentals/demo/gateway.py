@@ -51,7 +51,8 @@ class FakeGateway:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.gateway = self  # type: ignore[attr-defined]
         self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        # It looks so often, in seconds, whether it is to stop.
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
