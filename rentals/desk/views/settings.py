@@ -1,5 +1,6 @@
 """A site's own settings: how it is reached, what the rules count, when its doors are open, how its mail leaves."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -44,6 +45,7 @@ class BaseSettingsPage(BaseFormPage):
     """A form about the chosen site. One that was opened before another site was chosen changes nothing."""
 
     action = "settings.write"
+    change: Callable[[dict[str, Any]], HttpResponseRedirect]
 
     def form_arguments(self) -> dict[str, Any]:
         return {"site": self.site}
@@ -56,9 +58,6 @@ class BaseSettingsPage(BaseFormPage):
                 "Open the page anew.",
             )
         return self.change(given)
-
-    def change(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        raise NotImplementedError
 
 
 class SiteSettings(BaseSettingsPage):
