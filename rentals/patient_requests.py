@@ -16,6 +16,7 @@ from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from patients.access import record_access
 from patients.models import Access, Patient
+from rentals.arranged import CHOSEN_BY
 from rentals.booking.availability import check_span
 from rentals.booking.book import refuse_closed_day
 from rentals.booking.desk_days import open_days_with_room, take_places
@@ -29,7 +30,6 @@ from rentals.staff_tasks import ask_staff
 
 BY_THE_PAGE = "by the patient, on the patient’s page"
 AS_TOLD = "as the patient told us"
-VERB = "choose_return"
 MOST_OPEN = {StaffTask.Kind.EXTENSION: 1, StaffTask.Kind.HEALED: 1, StaffTask.Kind.PROBLEM: 5}
 RETURN_SOON = timedelta(days=7)  # how far ahead a late return may still be announced
 
@@ -134,7 +134,7 @@ def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime, 
     somebody else was promised it.
     """
     if actor:
-        require(rental, VERB)
+        require(rental, CHOSEN_BY)
     refuse_closed_day(rental.clinic, "day", day, at)
     comes_at = moment_of_slot(rental.clinic, day, clock, at)
     with deciding():
@@ -145,7 +145,7 @@ def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime, 
                 raise invalid("day", "Please choose one of the days in the list.")
             if locked.return_expected_at != comes_at:
                 reason = AS_TOLD if actor else BY_THE_PAGE
-                move(locked, VERB, at=at, now=at, actor=actor, reason=reason, return_expected_at=comes_at)
+                move(locked, CHOSEN_BY, at=at, now=at, actor=actor, reason=reason, return_expected_at=comes_at)
                 hold_as_named(locked, locked.clinic.day_of(at))
             if actor:
                 record_access(actor, [locked.patient_id], Access.Action.CHANGED, at)
