@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 
 from config.models import Clinic
+from config.refusals import Refusal
 from rentals.links import (
     address_of,
     address_of_portal,
@@ -21,8 +22,9 @@ from rentals.links import (
     make_portal_links,
     portal_without_key,
 )
-from rentals.models import LedgerEntry, Message, Reminder
+from rentals.models import LedgerEntry, Message, Paper, Reminder, Rental
 from rentals.papers import receipt_paper
+from rentals.papers.money import payer_lines
 from rentals.reminders.occasions import number_in
 from rentals.reminders.recipients import mail_address
 from rentals.reminders.rules import ADVICE_KINDS
@@ -99,13 +101,21 @@ def add_way_out(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> None
 def attach_papers(mail: EmailMultiAlternatives, reminders: list[Reminder]) -> None:
     """Attach the receipt of each payment or refund that is told of, made now where it was not yet.
 
-    Typesetting takes its time: the caller holds no transaction. Raises `no_payment` for one taken back meanwhile.
+    Typesetting takes its time: the caller holds no transaction. Raises `no_payment` for one taken back meanwhile,
+    `another_payer` where its receipt was made in the name of who paid before: that is not for the payer of now to read.
     """
     for reminder in reminders:
         if reminder.kind in WITH_RECEIPT:
             entry = LedgerEntry.objects.select_related("rental").get(pk=number_in(reminder))
             paper = receipt_paper(entry, at=reminder.due_at)
+            if reminder.recipient == Message.Recipient.PAYER:
+                refuse_another_payer(paper, reminder.rental)
             mail.attach(f"receipt-{paper.number}.pdf", bytes(paper.content), "application/pdf")
+
+
+def refuse_another_payer(receipt: Paper, rental: Rental) -> None:
+    if receipt.facts["payer"][:1] != payer_lines(rental)[:1]:
+        raise Refusal("another_payer", "The receipt names who paid before; tell them by phone or by post.")
 
 
 def replace(mail: EmailMultiAlternatives, old: str, new: str) -> None:
