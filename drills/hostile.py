@@ -19,6 +19,7 @@ from rentals.models import Treatment, UsageImport
 from rentals.reconciliation import imports
 from tests import make
 from tests.rentals.reconciliation import hostile
+from tests.rentals.reconciliation.reference import NoUsageData, reference
 from tests.usage import HEADER, LATER, import_file
 
 MOST_MEGABYTES = 300
@@ -87,8 +88,8 @@ def taken_from(serial: str) -> set[tuple[object, ...]]:
 
 def right_in(content: bytes, serial: str) -> set[tuple[object, ...]]:
     try:
-        good, _ = hostile.reference(content)
-    except hostile.NoUsageData:
+        good, _ = reference(content)
+    except NoUsageData:
         return set()
     return {row[2:] for row in good if row[1] == serial}
 

@@ -13,7 +13,8 @@ from rentals.models import Treatment, UsageImport
 from rentals.reconciliation.formats import Rejected, refuse_what_is_no_usage_data, staging_lines
 from tests import make
 from tests.rentals.reconciliation import hostile
-from tests.rentals.reconciliation.hostile import Row, hostile_files, reference
+from tests.rentals.reconciliation.hostile import hostile_files
+from tests.rentals.reconciliation.reference import NoUsageData, Row, reference
 from tests.shared import shared
 from tests.usage import HEADER, LATER, import_file
 
@@ -55,7 +56,7 @@ def test_what_is_read_is_what_a_slow_and_obvious_reader_finds(kind):
 def check_reading(made: hostile.Hostile) -> None:
     try:
         good, bad = reference(made.content)
-    except hostile.NoUsageData:
+    except NoUsageData:
         with pytest.raises(Refusal) as refusal:
             refuse_what_is_no_usage_data(io.BytesIO(made.content))
         assert "send a CSV file in UTF-8" in refusal.value.message
@@ -84,7 +85,7 @@ def test_an_import_of_it_ends_with_a_sentence_and_takes_nothing_wrong(device, ma
     try:
         good, bad = reference(made.content)
         done = import_file(made.content)
-    except (hostile.NoUsageData, Refusal):
+    except (NoUsageData, Refusal):
         return
     assert done.status == "done" or done.failure.endswith((".", "…"))
     assert all(each["line"] and each["reason"] for each in done.rejected)
