@@ -2,9 +2,15 @@
 
 import hashlib
 import re
+import secrets
 
-KEYED = ("calendar", "offers", "p", "unsubscribe")  # where an address goes on with a key
+KEYED = ("calendar", "offers", "p", "unsubscribe", "welcome")  # where an address goes on with a key
 KEYED_ADDRESS = re.compile(rf"\b({'|'.join(KEYED)})/+[^\s?#\"']+", re.IGNORECASE)
+
+
+def new_key() -> str:
+    """256 random bits, as they stand in an address: 43 signs."""
+    return secrets.token_urlsafe(32)
 
 
 def digest_of(key: str) -> str:

@@ -3,7 +3,6 @@
 Whoever holds the address reads it, so it says only what stands on a device and in a rental's reference (I10).
 """
 
-import secrets
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from django.db.models import Count, Max, Q
 from django.db.models.functions import Coalesce
 from icalendar import Calendar, Event, vDuration, vText
 
-from config.keys import digest_of
+from config.keys import digest_of, new_key
 from config.models import Clinic, User
 from rentals.models import CalendarFeed, Rental
 from rentals.models.states import State
@@ -25,7 +24,7 @@ ASK_AGAIN_AFTER = timedelta(hours=1)
 
 def make_feed(clinic: Clinic, *, name: str, at: datetime, actor: User) -> tuple[CalendarFeed, str]:
     """Open a feed of `clinic` for whoever `name` says; return it with its key, of which only a hash is kept."""
-    key = secrets.token_urlsafe(32)
+    key = new_key()
     feed = CalendarFeed.objects.create(
         clinic=clinic, name=name, key_hash=digest_of(key), created_at=at, created_by=actor
     )

@@ -5,7 +5,6 @@ The key has 256 random bits and only its hash is kept. It opens nothing by itsel
 birth. A few wrong ones close a link to an offer for good, and one to the patient's pages for a while.
 """
 
-import secrets
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
@@ -13,7 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from config.keys import digest_of
+from config.keys import digest_of, new_key
 from config.models import User
 from patients.access import record_access
 from patients.models import Access
@@ -46,7 +45,7 @@ def make_portal_links(rentals: Collection[Rental], *, at: datetime) -> list[str]
 def add_links(
     rentals: Collection[Rental], purpose: PatientLink.Purpose, *, expires_at: datetime, at: datetime
 ) -> list[str]:
-    keys = [secrets.token_urlsafe(32) for _ in rentals]
+    keys = [new_key() for _ in rentals]
     PatientLink.objects.bulk_create(
         PatientLink(rental=rental, purpose=purpose, key_hash=digest_of(key), created_at=at, expires_at=expires_at)
         for rental, key in zip(rentals, keys, strict=True)

@@ -4,13 +4,12 @@
 Both keys, of the link and of the session, have 256 random bits, and only their hashes are kept.
 """
 
-import secrets
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from config.keys import digest_of
+from config.keys import digest_of, new_key
 from patients.models import Patient
 from rentals.deciding import deciding
 from rentals.models import PatientLink, PortalSession, StaffTask
@@ -88,7 +87,7 @@ def ask_about_lock(link: PatientLink, number: int, until: datetime, at: datetime
 
 
 def begin_session(link: PatientLink, at: datetime) -> str:
-    key = secrets.token_urlsafe(32)
+    key = new_key()
     PortalSession.objects.create(
         link=link, key_hash=digest_of(key), created_at=at, last_seen_at=at, expires_at=at + LONGEST
     )

@@ -238,6 +238,7 @@ class Terms(models.Model):
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="terms")
     version = models.PositiveIntegerField()
     created_at = models.DateTimeField()
+    created_by = models.ForeignKey("config.User", on_delete=models.PROTECT, null=True, related_name="+")
     text = models.TextField()
     weekly_hire = models.DecimalField(max_digits=8, decimal_places=2, default=Decimal("60.00"))
     part_weeks_as_full = models.BooleanField(default=True)

@@ -1,6 +1,5 @@
 """Who works with Callus, and the keys of outside programs."""
 
-import secrets
 from datetime import datetime
 
 import pghistory
@@ -8,7 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 
-from config.keys import digest_of
+from config.keys import digest_of, new_key
 from config.models.clinics import Clinic
 
 
@@ -41,7 +40,7 @@ class User(AbstractUser):
 class ApiTokenManager(models.Manager["ApiToken"]):
     def issue(self, user: User, at: datetime) -> str:
         """Make a key for `user` and return it; only its hash is kept, so it cannot be shown again."""
-        key = secrets.token_urlsafe(32)
+        key = new_key()
         self.create(user=user, digest=digest_of(key), created_at=at)
         return key
 
@@ -60,3 +59,21 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.user}"
+
+
+class Invitation(models.Model):
+    """A link by which a member of staff chooses a password: the first one, or a new one. Only its hash is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"invitation of {self.user}"

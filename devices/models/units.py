@@ -6,7 +6,6 @@ from typing import Self
 
 import pghistory
 import pgtrigger
-from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
@@ -283,66 +282,3 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} {self.counter}"
-
-
-class Inspection(models.Model):
-    """What was found when a returned device was looked at, before it may go out again."""
-
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="inspections")
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    passed = models.BooleanField()
-    checks = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ("-at",)
-        triggers = [
-            pgtrigger.Protect(name="inspection_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.device} {self.at}"
-
-
-class Transfer(models.Model):
-    """A device on its way from one site to another: it belongs to the new one, and nobody can have it meanwhile.
-
-    `away`: local days of the new site, the day of arrival included.
-    """
-
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="transfers")
-    from_clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
-    to_clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
-    away = DateRangeField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        ordering = ("-at",)
-        constraints = [
-            models.CheckConstraint(condition=~Q(from_clinic=F("to_clinic")), name="transfer_goes_elsewhere"),
-            models.CheckConstraint(condition=Q(away__isempty=False), name="transfer_takes_some_day"),
-        ]
-        triggers = [
-            pgtrigger.Protect(name="transfer_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.device} to {self.to_clinic}"
-
-
-class Recall(models.Model):
-    """A notice that units of one part number must not be used."""
-
-    model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="recalls")
-    serials = ArrayField(models.CharField(max_length=40), help_text="As named in the notice; empty means all.")
-    devices = models.ManyToManyField(Device, related_name="recalls")
-    reason = models.TextField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        ordering = ("-at",)
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.at}"
