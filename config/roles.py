@@ -10,6 +10,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "devices.read":         frozenset({R,        C,         M,       A}),
     "devices.add":          frozenset({                     M}),
     "devices.send":         frozenset({                     M}),  # to another site
+    "devices.spend":        frozenset({                     M}),  # money on one, and what was recorded wrongly
     "devices.renew":        frozenset({R,        C,         M}),  # a new card, a replaced unit, a counter set back
     "readings.record":      frozenset({R,        C,         M}),
     "readings.trust":       frozenset({R,        C,         M}),  # one in doubt, found right
@@ -49,6 +50,10 @@ MATRIX: dict[str, frozenset[str]] = {
     "terms.write":          frozenset({                     M}),
     "settings.read":        frozenset({                     M,       A}),  # of a site
     "settings.write":       frozenset({                     M}),
+    "models.change":        frozenset({                     M}),  # device models and their sign-off for reuse
+    "staff.manage":         frozenset({                     M}),  # who works here, as what and where
+    "sites.open":           frozenset({                     M}),  # another one; only who sees every site
+    "sheets.bring":         frozenset({                     M}),  # a clinic's own spreadsheet
     "recalls.start":        frozenset({                     M}),
     "recalls.read":         frozenset({R,        C,         M,       A}),  # whom to phone
     "feeds.manage":         frozenset({                     M}),  # lets data out of the house without a sign-in
