@@ -2,6 +2,7 @@
 nothing that a screen reader or the keyboard would stumble over, nothing wider than the screen."""
 
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db.backends.postgresql.psycopg_any import DateRange
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser
 
 from config.models import Clinic
 from config.site_settings import add_closure
+from devices.expenses import spend
 from devices.models import Allowance, Device, ReadOut, Recall
 from patients.contacts import name_contact
 from patients.models import Patient
@@ -41,6 +43,7 @@ BY_POST_ONLY = {
     "decide",
     "preview-words",
     "resolve",
+    "spend",
     "take-on",
     "take-reading",
     "usage-send",
@@ -78,6 +81,7 @@ def busy_site() -> Clinic:
     tasks_of(held.rental, now)
     about = {"clinic": site, "device": held.device, "rental": held.rental}
     Discrepancy.objects.create(kind="counter_down", subject="1", opened_at=now, **about, **words)
+    spend(held.device, kind="purchase", amount=Decimal(4000), spent_on=site.day_of(now), at=now, actor=make.manager())
     clock = (now - DAY).replace(tzinfo=None)
     read_out = ReadOut.objects.create(device=held.device, read_out_at=now - DAY, device_clock=clock, counter=3)
     word = {"note": "It was set to the time of Greenwich.", "at": now, "by": make.manager()}
@@ -153,6 +157,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "renew": held.device,
         "device-dates": held.device,
         "device-clock": held.device,
+        "expenses": held.device,
         "rule-clock": held.device.read_outs.get(),
         "inspect-unit": site.devices.filter(condition="quarantine").latest("pk"),
         "message": held.rental.patient.messages.latest("pk"),
@@ -169,6 +174,8 @@ def addresses(site: Clinic) -> dict[str, str]:
             continue
         if name == "reverse":
             found[name] = reverse(name, args=[held.rental.reference, held.rental.ledger.first().pk])
+        elif name == "reverse-expense":
+            found[name] = reverse(name, args=[held.device.pk, held.device.expenses.latest("pk").pk])
         elif name == "rule-on-restart":
             found[name] = reverse(name, args=[held.device.pk, held.device.allowances.latest("number").pk])
         elif name == "trust-reading":

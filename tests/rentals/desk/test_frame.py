@@ -1,6 +1,7 @@
 """Who may open what: every address of the desk, read from the URLs themselves, so that none can be forgotten."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.urls import URLPattern, reverse
 from config.models import User
 from config.roles import MATRIX
 from config.site_settings import add_closure
+from devices.expenses import spend
 from devices.models import Allowance, Device, ReadOut
 from patients.models import Access, Contact, Patient, SuppressedAddress
 from rentals.agreement import current_agreement
@@ -85,6 +87,8 @@ class Things:
         self.feed, _ = make_feed(self.clinic, name="Screen", at=make.NOW, actor=make.manager())
         days = {"first_day": self.clinic.day_of(make.NOW), "last_day": self.clinic.day_of(make.NOW)}
         self.closure = add_closure(self.clinic, **days, reason="Stocktake")
+        spent = {"kind": "purchase", "amount": Decimal(4000), "spent_on": days["first_day"]}
+        self.expense = spend(self.device, **spent, at=make.NOW, actor=make.manager())
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
 
@@ -98,6 +102,8 @@ class Things:
             return reverse(name, args=[self.device.pk, self.restart.pk])
         if name == "trust-reading":
             return reverse(name, args=[self.device.pk, self.device.readings.first().pk])
+        if name == "reverse-expense":
+            return reverse(name, args=[self.device.pk, self.expense.pk])
         if "<slug:reference>" in route:
             return reverse(name, args=[self.rental.reference])
         if "<slug:route>" in route:
