@@ -68,7 +68,7 @@ def in_full(rental: Rental, at: datetime) -> "RentalInView":
     return (
         rentals.select_related("clinic", "terms", "injury", "screening")
         .prefetch_related(
-            "ledger",
+            Prefetch("ledger", LedgerEntry.objects.select_related("actor")),
             Prefetch("moves", Move.objects.select_related("actor")),
             Prefetch("holdings", Holding.objects.select_related("device")),
             Prefetch("reminders", Reminder.objects.select_related("message", "staff_task")),

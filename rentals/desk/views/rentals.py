@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
-from patients.models import Access
+from patients.models import Access, Patient
 from rentals import ledger
 from rentals.calendar import LEGEND, is_adherent, said_on, weeks_of
 from rentals.desk import outlook
 from rentals.desk.actions import possible, steps
 from rentals.desk.page import BasePage
 from rentals.desk.papers import papers_shown
+from rentals.desk.story import ahead_of, story_of
 from rentals.desk.tables import RentalTable
 from rentals.desk.told import not_told, stopped_addresses, told
 from rentals.desk.waiting import has_to_be_phoned, mail_about_offer
@@ -73,32 +75,44 @@ class OneRental(BasePage):
         seen = get_object_or_404(rentals, reference=reference)
         self.record([seen.patient_id])
         rental = in_full(seen, self.now)
+        with timezone.override(rental.clinic.zone):
+            return self.show(**self.everything(rental, seen.patient))
+
+    def everything(self, rental: "RentalInView", patient: Patient) -> dict[str, Any]:
+        """For the template: all that is known of the rental."""
         days, said = day_statuses(rental, self.now), said_on(rental)
-        return self.show(
-            rental=rental,
-            patient=seen.patient,
-            today=rental.clinic.day_of(self.now),
-            steps=steps(rental),
-            actions=possible(rental, self.actor),
-            to_phone=has_to_be_phoned(seen.patient, mail_about_offer(rental.reminders.all())),
-            weeks=weeks_of(days, said),
-            said=said,
-            days=days,
-            legend=LEGEND,
-            adherence=counted(days),
-            adherent=is_adherent(counted(days), rental.clinic),
-            late_imports=late_imports_of(rental),
-            outlook=outlook_of(rental, self.now),
-            told=told(seen.patient, self.actor, seen),
-            not_told=not_told(rental.reminders.all()),
-            stopped=stopped_addresses(seen.patient),
-            has_links=open_links(rental, self.now).exists(),
-            papers=papers_shown(rental),
-            reversed={entry.reverses_id for entry in rental.ledger.all()},
-            balance=ledger.balance(rental),
-            bond_due=ledger.bond_due(rental),
-            bond_held=ledger.bond_held(rental),
+        messages, untold, papers = (
+            told(patient, self.actor, rental),
+            not_told(rental.reminders.all()),
+            papers_shown(rental),
         )
+        return {
+            "rental": rental,
+            "patient": patient,
+            "today": rental.clinic.day_of(self.now),
+            "steps": steps(rental),
+            "actions": possible(rental, self.actor),
+            "to_phone": has_to_be_phoned(patient, mail_about_offer(rental.reminders.all())),
+            "weeks": weeks_of(days, said),
+            "said": said,
+            "days": days,
+            "legend": LEGEND,
+            "adherence": counted(days),
+            "adherent": is_adherent(counted(days), rental.clinic),
+            "late_imports": late_imports_of(rental),
+            "outlook": outlook_of(rental, self.now),
+            "told": messages,
+            "not_told": untold,
+            "story": story_of(rental, messages, papers.made),
+            "ahead": ahead_of(rental, untold, self.now),
+            "stopped": stopped_addresses(patient),
+            "has_links": open_links(rental, self.now).exists(),
+            "papers": papers,
+            "reversed": {entry.reverses_id for entry in rental.ledger.all()},
+            "balance": ledger.balance(rental),
+            "bond_due": ledger.bond_due(rental),
+            "bond_held": ledger.bond_held(rental),
+        }
 
 
 def late_imports_of(rental: "RentalInView") -> Iterable[UsageImport]:
