@@ -11,6 +11,10 @@ MATRIX: dict[str, frozenset[str]] = {
     "devices.add":          frozenset({                     M}),
     "devices.send":         frozenset({                     M}),  # to another site
     "devices.spend":        frozenset({                     M}),  # money on one, and what was recorded wrongly
+    "devices.end":          frozenset({                     M}),  # lost, found again or retired, without a rental
+    "stock.read":           frozenset({R,        C,         M,       A}),  # counts of what is really there
+    "stock.count":          frozenset({R,        C,         M}),
+    "stock.settle":         frozenset({                     M}),  # what a count found missing or unexpected
     "devices.renew":        frozenset({R,        C,         M}),  # a new card, a replaced unit, a counter set back
     "readings.record":      frozenset({R,        C,         M}),
     "readings.trust":       frozenset({R,        C,         M}),  # one in doubt, found right

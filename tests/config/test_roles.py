@@ -24,7 +24,7 @@ def test_a_manager_may_do_all_that_reception_and_clinicians_may():
 def test_an_auditor_looks_and_changes_nothing():
     assert actions_of("auditor") == {
         "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "recalls.read", "reports.read",
-        "tasks.read", "messages.watch", "settings.read",
+        "tasks.read", "messages.watch", "settings.read", "stock.read",
     }  # fmt: skip
 
 
@@ -48,6 +48,8 @@ def test_an_auditor_looks_and_changes_nothing():
         ("recalls.start", {"manager"}),
         ("feeds.manage", {"manager"}),
         ("devices.add", {"manager"}),
+        ("devices.end", {"manager"}),
+        ("stock.settle", {"manager"}),
         ("reports.read", {"manager", "auditor"}),
     ],
 )
