@@ -9,247 +9,579 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('config', '0006_invitations_and_authors_of_terms'),
-        ('devices', '0003_expenses_and_ends'),
-        ('pghistory', '0007_auto_20250421_0444'),
-        ('rentals', '0006_occasions_name_their_days'),
+        ("config", "0006_invitations_and_authors_of_terms"),
+        ("devices", "0003_expenses_and_ends"),
+        ("pghistory", "0007_auto_20250421_0444"),
+        ("rentals", "0006_occasions_name_their_days"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Checklist',
+            name="Checklist",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('hand_over', 'Hand-over'), ('take_back', 'Return'), ('inspection', 'Inspection')], max_length=10)),
-                ('answers', models.JSONField(default=dict, help_text='By the names of the fields, as they were sent.')),
-                ('started_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('changed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checklists', to='devices.device')),
-                ('rental', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checklists', to='rentals.rental')),
-                ('started_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("hand_over", "Hand-over"), ("take_back", "Return"), ("inspection", "Inspection")],
+                        max_length=10,
+                    ),
+                ),
+                ("answers", models.JSONField(default=dict, help_text="By the names of the fields, as they were sent.")),
+                ("started_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="checklists",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "rental",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="checklists",
+                        to="rentals.rental",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('started_at', 'pk'),
+                "ordering": ("started_at", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='MonthlyReport',
+            name="MonthlyReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('month', models.DateField(help_text='Its first day.')),
-                ('state', models.CharField(choices=[('pending', 'Waiting'), ('sending', 'On its way'), ('sent', 'Sent'), ('failed', 'Failed'), ('unknown', 'Unknown whether it arrived'), ('void', 'Not needed any more')], default='pending', max_length=7)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField()),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('message_id', models.CharField(blank=True, max_length=120)),
-                ('why', models.TextField(blank=True, help_text='Why it was not sent.')),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='monthly_reports', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("month", models.DateField(help_text="Its first day.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("sending", "On its way"),
+                            ("sent", "Sent"),
+                            ("failed", "Failed"),
+                            ("unknown", "Unknown whether it arrived"),
+                            ("void", "Not needed any more"),
+                        ],
+                        default="pending",
+                        max_length=7,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("not_before", models.DateTimeField()),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("message_id", models.CharField(blank=True, max_length=120)),
+                ("why", models.TextField(blank=True, help_text="Why it was not sent.")),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="monthly_reports",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-month', 'user'),
+                "ordering": ("-month", "user"),
             },
         ),
         migrations.CreateModel(
-            name='MonthlyReportEvent',
+            name="MonthlyReportEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('month', models.DateField(help_text='Its first day.')),
-                ('state', models.CharField(choices=[('pending', 'Waiting'), ('sending', 'On its way'), ('sent', 'Sent'), ('failed', 'Failed'), ('unknown', 'Unknown whether it arrived'), ('void', 'Not needed any more')], default='pending', max_length=7)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField()),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('message_id', models.CharField(blank=True, max_length=120)),
-                ('why', models.TextField(blank=True, help_text='Why it was not sent.')),
-                ('created_at', models.DateTimeField()),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='rentals.monthlyreport')),
-                ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("month", models.DateField(help_text="Its first day.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("sending", "On its way"),
+                            ("sent", "Sent"),
+                            ("failed", "Failed"),
+                            ("unknown", "Unknown whether it arrived"),
+                            ("void", "Not needed any more"),
+                        ],
+                        default="pending",
+                        max_length=7,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("not_before", models.DateTimeField()),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("message_id", models.CharField(blank=True, max_length=120)),
+                ("why", models.TextField(blank=True, help_text="Why it was not sent.")),
+                ("created_at", models.DateTimeField()),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="rentals.monthlyreport",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Photo',
+            name="Photo",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(default=config.keys.new_key, help_text='Its random name in addresses.', max_length=43, unique=True)),
-                ('content', models.BinaryField()),
-                ('width', models.PositiveSmallIntegerField(help_text='Pixels.')),
-                ('height', models.PositiveSmallIntegerField(help_text='Pixels.')),
-                ('taken_at', models.DateTimeField()),
-                ('checklist', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='photos', to='rentals.checklist')),
-                ('taken_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        default=config.keys.new_key,
+                        help_text="Its random name in addresses.",
+                        max_length=43,
+                        unique=True,
+                    ),
+                ),
+                ("content", models.BinaryField()),
+                ("width", models.PositiveSmallIntegerField(help_text="Pixels.")),
+                ("height", models.PositiveSmallIntegerField(help_text="Pixels.")),
+                ("taken_at", models.DateTimeField()),
+                (
+                    "checklist",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="photos", to="rentals.checklist"
+                    ),
+                ),
+                (
+                    "taken_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('taken_at', 'pk'),
+                "ordering": ("taken_at", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='Sheet',
+            name="Sheet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('devices', 'Devices'), ('patients', 'Patients'), ('rentals', 'Current rentals')], max_length=8)),
-                ('name', models.CharField(help_text='Of the file.', max_length=200)),
-                ('content', models.BinaryField(help_text='Empty once it was taken or dropped.')),
-                ('columns', models.JSONField(default=dict, help_text='Which column of the file says what: number from 0, by field.')),
-                ('uploaded_at', models.DateTimeField()),
-                ('taken_at', models.DateTimeField(null=True)),
-                ('counts', models.JSONField(default=dict, help_text='How many were made and how many were there already.')),
-                ('clinic', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='config.clinic')),
-                ('taken_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('uploaded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("devices", "Devices"), ("patients", "Patients"), ("rentals", "Current rentals")],
+                        max_length=8,
+                    ),
+                ),
+                ("name", models.CharField(help_text="Of the file.", max_length=200)),
+                ("content", models.BinaryField(help_text="Empty once it was taken or dropped.")),
+                (
+                    "columns",
+                    models.JSONField(
+                        default=dict, help_text="Which column of the file says what: number from 0, by field."
+                    ),
+                ),
+                ("uploaded_at", models.DateTimeField()),
+                ("taken_at", models.DateTimeField(null=True)),
+                (
+                    "counts",
+                    models.JSONField(default=dict, help_text="How many were made and how many were there already."),
+                ),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="config.clinic"
+                    ),
+                ),
+                (
+                    "taken_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-uploaded_at', '-pk'),
+                "ordering": ("-uploaded_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='StockTake',
+            name="StockTake",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('clinic', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stock_takes', to='config.clinic')),
-                ('ended_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('started_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "clinic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="stock_takes", to="config.clinic"
+                    ),
+                ),
+                (
+                    "ended_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-started_at', '-pk'),
+                "ordering": ("-started_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='StockScan',
+            name="StockScan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(help_text='As it was scanned or typed.', max_length=120)),
-                ('at', models.DateTimeField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='stock_scans', to='devices.device')),
-                ('stock_take', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scans', to='rentals.stocktake')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(help_text="As it was scanned or typed.", max_length=120)),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="stock_scans",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "stock_take",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="scans", to="rentals.stocktake"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at', '-pk'),
+                "ordering": ("-at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='StockFinding',
+            name="StockFinding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('found', 'Found'), ('missing', 'Missing'), ('unexpected', 'Unexpected')], max_length=10)),
-                ('why', models.TextField(blank=True, help_text='What the books said of it when the count ended.')),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('note', models.TextField(blank=True)),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='stock_findings', to='devices.device')),
-                ('settled_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('stock_take', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='rentals.stocktake')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("found", "Found"), ("missing", "Missing"), ("unexpected", "Unexpected")],
+                        max_length=10,
+                    ),
+                ),
+                ("why", models.TextField(blank=True, help_text="What the books said of it when the count ended.")),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("note", models.TextField(blank=True)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="stock_findings",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "settled_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "stock_take",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="findings", to="rentals.stocktake"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('kind', 'code'),
+                "ordering": ("kind", "code"),
             },
         ),
         migrations.AddConstraint(
-            model_name='checklist',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['hand_over', 'take_back', 'inspection'])), name='checklist_kind_known'),
+            model_name="checklist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["hand_over", "take_back", "inspection"])), name="checklist_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklist',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('device__isnull', True), ('rental__isnull', False)), models.Q(('device__isnull', False), ('kind', 'inspection'), ('rental__isnull', True)), _connector='OR'), name='checklist_is_of_one'),
+            model_name="checklist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("device__isnull", True), ("rental__isnull", False)),
+                    models.Q(("device__isnull", False), ("kind", "inspection"), ("rental__isnull", True)),
+                    _connector="OR",
+                ),
+                name="checklist_is_of_one",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklist',
-            constraint=models.UniqueConstraint(condition=models.Q(('finished_at__isnull', True)), fields=('rental', 'kind'), name='checklist_open_once_a_rental'),
+            model_name="checklist",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("finished_at__isnull", True)),
+                fields=("rental", "kind"),
+                name="checklist_open_once_a_rental",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklist',
-            constraint=models.UniqueConstraint(condition=models.Q(('finished_at__isnull', True), ('rental__isnull', True)), fields=('device',), name='checklist_open_once_a_device'),
+            model_name="checklist",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("finished_at__isnull", True), ("rental__isnull", True)),
+                fields=("device",),
+                name="checklist_open_once_a_device",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='checklist',
-            trigger=pgtrigger.compiler.Trigger(name='checklist_finished_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."finished_at" IS NOT NULL)', func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='5447fe218f74ea6f6a98c5b9dec756bfd3750c98', operation='UPDATE OR DELETE', pgid='pgtrigger_checklist_finished_stays_c711f', table='rentals_checklist', when='BEFORE')),
+            model_name="checklist",
+            trigger=pgtrigger.compiler.Trigger(
+                name="checklist_finished_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."finished_at" IS NOT NULL)',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="5447fe218f74ea6f6a98c5b9dec756bfd3750c98",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_checklist_finished_stays_c711f",
+                    table="rentals_checklist",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='monthlyreport',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'sending'])), fields=['not_before'], name='monthly_report_to_send'),
+            model_name="monthlyreport",
+            index=models.Index(
+                condition=models.Q(("state__in", ["pending", "sending"])),
+                fields=["not_before"],
+                name="monthly_report_to_send",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='monthlyreport',
-            constraint=models.UniqueConstraint(fields=('user', 'month'), name='monthly_report_once'),
+            model_name="monthlyreport",
+            constraint=models.UniqueConstraint(fields=("user", "month"), name="monthly_report_once"),
         ),
         migrations.AddConstraint(
-            model_name='monthlyreport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'sending', 'sent', 'failed', 'unknown', 'void'])), name='monthly_report_state_known'),
+            model_name="monthlyreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "sending", "sent", "failed", "unknown", "void"])),
+                name="monthly_report_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='monthlyreport',
-            constraint=models.CheckConstraint(condition=models.Q(('month__day', 1)), name='monthly_report_names_first_day'),
+            model_name="monthlyreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("month__day", 1)), name="monthly_report_names_first_day"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='monthlyreport',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "rentals_monthlyreportevent" ("attempts", "claimed_at", "created_at", "id", "message_id", "month", "not_before", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "state", "user_id", "why") VALUES (NEW."attempts", NEW."claimed_at", NEW."created_at", NEW."id", NEW."message_id", NEW."month", NEW."not_before", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."sent_at", NEW."state", NEW."user_id", NEW."why"); RETURN NULL;', hash='aa6e1d4e0d1011961e13b8307101288d61a717d4', operation='INSERT', pgid='pgtrigger_insert_insert_f8013', table='rentals_monthlyreport', when='AFTER')),
+            model_name="monthlyreport",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "rentals_monthlyreportevent" ("attempts", "claimed_at", "created_at", "id", "message_id", "month", "not_before", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "state", "user_id", "why") VALUES (NEW."attempts", NEW."claimed_at", NEW."created_at", NEW."id", NEW."message_id", NEW."month", NEW."not_before", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."sent_at", NEW."state", NEW."user_id", NEW."why"); RETURN NULL;',
+                    hash="aa6e1d4e0d1011961e13b8307101288d61a717d4",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_f8013",
+                    table="rentals_monthlyreport",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='monthlyreport',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "rentals_monthlyreportevent" ("attempts", "claimed_at", "created_at", "id", "message_id", "month", "not_before", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "state", "user_id", "why") VALUES (NEW."attempts", NEW."claimed_at", NEW."created_at", NEW."id", NEW."message_id", NEW."month", NEW."not_before", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."sent_at", NEW."state", NEW."user_id", NEW."why"); RETURN NULL;', hash='7203d0de54d19dfe5c1f7fbaa269e31028a489ea', operation='UPDATE', pgid='pgtrigger_update_update_a4f5a', table='rentals_monthlyreport', when='AFTER')),
+            model_name="monthlyreport",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "rentals_monthlyreportevent" ("attempts", "claimed_at", "created_at", "id", "message_id", "month", "not_before", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "state", "user_id", "why") VALUES (NEW."attempts", NEW."claimed_at", NEW."created_at", NEW."id", NEW."message_id", NEW."month", NEW."not_before", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."sent_at", NEW."state", NEW."user_id", NEW."why"); RETURN NULL;',
+                    hash="7203d0de54d19dfe5c1f7fbaa269e31028a489ea",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_a4f5a",
+                    table="rentals_monthlyreport",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='monthlyreportevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='97caba5df4aba856b784bd7ad98ec1f8bb0be183', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_d453a', table='rentals_monthlyreportevent', when='BEFORE')),
+            model_name="monthlyreportevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="97caba5df4aba856b784bd7ad98ec1f8bb0be183",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_d453a",
+                    table="rentals_monthlyreportevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='photo',
-            trigger=pgtrigger.compiler.Trigger(name='photo_never_edited', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='74c3c6bb5697ae20c6c75eba124b14fdd7eee93f', operation='UPDATE', pgid='pgtrigger_photo_never_edited_9ea83', table='rentals_photo', when='BEFORE')),
+            model_name="photo",
+            trigger=pgtrigger.compiler.Trigger(
+                name="photo_never_edited",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="74c3c6bb5697ae20c6c75eba124b14fdd7eee93f",
+                    operation="UPDATE",
+                    pgid="pgtrigger_photo_never_edited_9ea83",
+                    table="rentals_photo",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sheet',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['devices', 'patients', 'rentals'])), name='sheet_kind_known'),
+            model_name="sheet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["devices", "patients", "rentals"])), name="sheet_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stocktake',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('clinic',), name='stock_take_one_at_a_time'),
+            model_name="stocktake",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)), fields=("clinic",), name="stock_take_one_at_a_time"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stocktake',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('ended_by__isnull', True)), models.Q(('ended_at__isnull', False), ('ended_by__isnull', False)), _connector='OR'), name='stock_take_ended_by_somebody'),
+            model_name="stocktake",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", True), ("ended_by__isnull", True)),
+                    models.Q(("ended_at__isnull", False), ("ended_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="stock_take_ended_by_somebody",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='stocktake',
-            trigger=pgtrigger.compiler.Trigger(name='stock_take_ended_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."ended_at" IS NOT NULL)', func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='6d9d4fe41324ad08fd127942af46cadab62b5227', operation='UPDATE OR DELETE', pgid='pgtrigger_stock_take_ended_stays_4525a', table='rentals_stocktake', when='BEFORE')),
+            model_name="stocktake",
+            trigger=pgtrigger.compiler.Trigger(
+                name="stock_take_ended_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."ended_at" IS NOT NULL)',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="6d9d4fe41324ad08fd127942af46cadab62b5227",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_stock_take_ended_stays_4525a",
+                    table="rentals_stocktake",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stockscan',
-            constraint=models.UniqueConstraint(fields=('stock_take', 'device'), name='stock_scan_once_a_device'),
+            model_name="stockscan",
+            constraint=models.UniqueConstraint(fields=("stock_take", "device"), name="stock_scan_once_a_device"),
         ),
         migrations.AddConstraint(
-            model_name='stockscan',
-            constraint=models.UniqueConstraint(condition=models.Q(('device__isnull', True)), fields=('stock_take', 'code'), name='stock_scan_once_a_code'),
+            model_name="stockscan",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("device__isnull", True)),
+                fields=("stock_take", "code"),
+                name="stock_scan_once_a_code",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stockfinding',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['found', 'missing', 'unexpected'])), name='stock_finding_known'),
+            model_name="stockfinding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["found", "missing", "unexpected"])), name="stock_finding_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stockfinding',
-            constraint=models.UniqueConstraint(fields=('stock_take', 'device'), name='stock_finding_once_a_device'),
+            model_name="stockfinding",
+            constraint=models.UniqueConstraint(fields=("stock_take", "device"), name="stock_finding_once_a_device"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='stockfinding',
-            trigger=pgtrigger.compiler.Trigger(name='stock_finding_never_dropped', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='092e59e720ac541b201aa5ce08f554ceaf498221', operation='DELETE', pgid='pgtrigger_stock_finding_never_dropped_777e9', table='rentals_stockfinding', when='BEFORE')),
+            model_name="stockfinding",
+            trigger=pgtrigger.compiler.Trigger(
+                name="stock_finding_never_dropped",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="092e59e720ac541b201aa5ce08f554ceaf498221",
+                    operation="DELETE",
+                    pgid="pgtrigger_stock_finding_never_dropped_777e9",
+                    table="rentals_stockfinding",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='stockfinding',
-            trigger=pgtrigger.compiler.Trigger(name='stock_finding_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."device_id" IS DISTINCT FROM (NEW."device_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."stock_take_id" IS DISTINCT FROM (NEW."stock_take_id") OR OLD."why" IS DISTINCT FROM (NEW."why"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='557b9b6b9be06b4b00c37bad2fef15c149109e0c', operation='UPDATE', pgid='pgtrigger_stock_finding_stays_46d1e', table='rentals_stockfinding', when='BEFORE')),
+            model_name="stockfinding",
+            trigger=pgtrigger.compiler.Trigger(
+                name="stock_finding_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."device_id" IS DISTINCT FROM (NEW."device_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."stock_take_id" IS DISTINCT FROM (NEW."stock_take_id") OR OLD."why" IS DISTINCT FROM (NEW."why"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="557b9b6b9be06b4b00c37bad2fef15c149109e0c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_stock_finding_stays_46d1e",
+                    table="rentals_stockfinding",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
