@@ -8,60 +8,166 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('devices', '0002_turnaround_dates_and_transfers'),
+        ("devices", "0002_turnaround_dates_and_transfers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Expense',
+            name="Expense",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('purchase', 'Purchase'), ('card', 'Treatment card'), ('repair', 'Repair'), ('service', 'Service')], max_length=8)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=9)),
-                ('spent_on', models.DateField(help_text='Local day of the clinic.')),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('at', models.DateTimeField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('device', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='expenses', to='devices.device')),
-                ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='devices.expense')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("purchase", "Purchase"),
+                            ("card", "Treatment card"),
+                            ("repair", "Repair"),
+                            ("service", "Service"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=9)),
+                ("spent_on", models.DateField(help_text="Local day of the clinic.")),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="expenses", to="devices.device"
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversed_by",
+                        to="devices.expense",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('spent_on', 'pk'),
+                "ordering": ("spent_on", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='ConditionChange',
+            name="ConditionChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('before', models.CharField(choices=[('ready', 'Ready'), ('quarantine', 'Quarantine'), ('repair', 'Repair'), ('recalled', 'Recalled'), ('lost', 'Lost'), ('sold', 'Sold'), ('retired', 'Retired')], max_length=10)),
-                ('after', models.CharField(choices=[('ready', 'Ready'), ('quarantine', 'Quarantine'), ('repair', 'Repair'), ('recalled', 'Recalled'), ('lost', 'Lost'), ('sold', 'Sold'), ('retired', 'Retired')], max_length=10)),
-                ('reason', models.TextField()),
-                ('at', models.DateTimeField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('device', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='condition_changes', to='devices.device')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "before",
+                    models.CharField(
+                        choices=[
+                            ("ready", "Ready"),
+                            ("quarantine", "Quarantine"),
+                            ("repair", "Repair"),
+                            ("recalled", "Recalled"),
+                            ("lost", "Lost"),
+                            ("sold", "Sold"),
+                            ("retired", "Retired"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "after",
+                    models.CharField(
+                        choices=[
+                            ("ready", "Ready"),
+                            ("quarantine", "Quarantine"),
+                            ("repair", "Repair"),
+                            ("recalled", "Recalled"),
+                            ("lost", "Lost"),
+                            ("sold", "Sold"),
+                            ("retired", "Retired"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.TextField()),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="condition_changes",
+                        to="devices.device",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at', '-pk'),
-                'constraints': [models.CheckConstraint(condition=models.Q(('before', models.F('after')), _negated=True), name='condition_change_changes'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='condition_change_has_reason')],
+                "ordering": ("-at", "-pk"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("before", models.F("after")), _negated=True),
+                        name="condition_change_changes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="condition_change_has_reason"
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='conditionchange',
-            trigger=pgtrigger.compiler.Trigger(name='condition_change_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='c590f577a7bb70181b2cad7bac8b3c54d7411d15', operation='UPDATE OR DELETE', pgid='pgtrigger_condition_change_append_only_6f555', table='devices_conditionchange', when='BEFORE')),
+            model_name="conditionchange",
+            trigger=pgtrigger.compiler.Trigger(
+                name="condition_change_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="c590f577a7bb70181b2cad7bac8b3c54d7411d15",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_condition_change_append_only_6f555",
+                    table="devices_conditionchange",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='expense',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['purchase', 'card', 'repair', 'service'])), name='expense_kind_known'),
+            model_name="expense",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["purchase", "card", "repair", "service"])), name="expense_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='expense',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('reverses__isnull', True)), models.Q(('amount__lt', 0), ('reverses__isnull', False)), _connector='OR'), name='expense_sign_fits'),
+            model_name="expense",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount__gt", 0), ("reverses__isnull", True)),
+                    models.Q(("amount__lt", 0), ("reverses__isnull", False)),
+                    _connector="OR",
+                ),
+                name="expense_sign_fits",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='expense',
-            trigger=pgtrigger.compiler.Trigger(name='expense_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='dfee320031374e31be2c49a4abfe6a708aded378', operation='UPDATE OR DELETE', pgid='pgtrigger_expense_append_only_15424', table='devices_expense', when='BEFORE')),
+            model_name="expense",
+            trigger=pgtrigger.compiler.Trigger(
+                name="expense_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="dfee320031374e31be2c49a4abfe6a708aded378",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_expense_append_only_15424",
+                    table="devices_expense",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
