@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from rentals.desk.settings_urls import settings_patterns
 from rentals.desk.views import (
     booking,
     care,
@@ -133,10 +134,5 @@ urlpatterns = [
     path("settings/closures/add/", settings.AddClosure.as_view(), name="add-closure"),
     path("settings/closures/<int:pk>/remove/", settings.RemoveClosure.as_view(), name="remove-closure"),
     path("settings/mail/", settings.MailWays.as_view(), name="mail-ways"),
-    path("settings/models/", device_models.DeviceModels.as_view(), name="device-models"),
-    path("settings/models/add/", device_models.AddModel.as_view(), name="add-device-model"),
-    path("settings/models/<int:pk>/", device_models.OneModel.as_view(), name="device-model"),
-    path("settings/models/<int:pk>/change/", device_models.ChangeModel.as_view(), name="change-device-model"),
-    path("settings/models/<int:pk>/sign/", device_models.SignReuse.as_view(), name="sign-reuse"),
-    path("settings/models/<int:pk>/withdraw/", device_models.WithdrawReuse.as_view(), name="withdraw-reuse"),
+    *settings_patterns,
 ]
