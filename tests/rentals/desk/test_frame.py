@@ -49,8 +49,11 @@ pytestmark = pytest.mark.django_db
 
 NAMES = [str(pattern.name) for pattern in urlpatterns]
 # A source of usage data is no site's own; what has a number or a reference is.
+OF_ALL_SITES = re.compile("settings/models/")
 OF_ONE_THING = [
-    str(pattern.name) for pattern in urlpatterns if re.search("<(int:|slug:reference)", str(pattern.pattern))
+    str(pattern.name)
+    for pattern in urlpatterns
+    if re.search("<(int:|slug:reference)", str(pattern.pattern)) and not OF_ALL_SITES.match(str(pattern.pattern))
 ]
 
 OURS = ("config", "devices", "patients", "rentals")
@@ -121,6 +124,7 @@ class Things:
             "discrepancies": self.discrepancy,
             "feeds": self.feed,
             "settings/closures": self.closure,
+            "settings/models": self.device.model,
             "devices/recalls": self.recall,
             "receipts": self.rental.ledger.first(),
             "papers": self.paper,
