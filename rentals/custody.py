@@ -296,12 +296,7 @@ def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at:
             lock_sites([device.clinic])
         refuse_moved(device)
         device = lock_devices([device.pk])[device.pk]
-        if device.condition not in TO_INSPECT:
-            raise Refusal(
-                "nothing_to_inspect",
-                f"Device {device.serial} is {device.get_condition_display().lower()}; only a device in quarantine "
-                "or repair is inspected.",
-            )
+        refuse_nothing_to_inspect(device)
         waiting = Rental.objects.filter(state=State.RETURNED, holdings__device=device).order_by("-returned_at").first()
         if waiting and returned_device(waiting) == device:
             raise Refusal(
@@ -310,6 +305,16 @@ def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at:
                 conflict={"reference": waiting.reference},
             )
         return inspect_device(device, passed=passed, checks=checks, at=at, actor=actor)
+
+
+def refuse_nothing_to_inspect(device: Device) -> None:
+    """Only what came back, is new or was repaired is inspected."""
+    if device.condition not in TO_INSPECT:
+        raise Refusal(
+            "nothing_to_inspect",
+            f"Device {device.serial} is {device.get_condition_display().lower()}; only a device in quarantine "
+            "or repair is inspected.",
+        )
 
 
 def report_lost(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
