@@ -1,4 +1,4 @@
-"""Hand-over, return and inspection step by step: begun, interrupted, gone on with by anybody, finished with the verb."""
+"""Hand-over, return and inspection step by step: begun, interrupted, gone on with by anybody, finished by its verb."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Kept:
 
 
 def going_on() -> QuerySet[Checklist]:
-    """The open checklists whose end is still to come: nobody has handed over, taken back or inspected by another way."""
+    """The open checklists whose end is still to come: nothing was handed over, taken back or inspected otherwise."""
     inspected = Inspection.objects.filter(device=OuterRef("device"), at__gte=OuterRef("changed_at"))
     return Checklist.objects.filter(
         Q(kind=Kind.HAND_OVER, rental__state=State.RESERVED, rental__offer_expires_at=None)
@@ -68,10 +68,10 @@ def whose(about: Rental | Device) -> dict[str, Rental | Device]:
 
 def is_about_another(checklist: Checklist) -> bool:
     """Whether the rental was given another device since the checklist was filled in."""
-    filled_in_for = str(checklist.answers.get(DEVICE, ""))
-    return bool(checklist.rental and filled_in_for) and filled_in_for != str(
-        device_of(checklist.kind, checklist.rental)
-    )
+    filled_in_for = checklist.answers.get(DEVICE)
+    if checklist.rental is None or not filled_in_for:
+        return False
+    return filled_in_for != str(device_of(checklist.kind, checklist.rental))
 
 
 def device_of(kind: str, rental: Rental) -> int | None:
@@ -133,7 +133,7 @@ def refuse_another_device(kind: Kind, about: Rental | Device, answers: Answers) 
 def begun(kind: Kind, about: Rental | Device, *, at: datetime, actor: User) -> Checklist:
     """The open checklist, locked; made where there is none. One that was overtaken is closed as it is."""
     found = lock_open(kind, about, at=at, actor=actor)
-    if found.started_at == at or (going_on().filter(pk=found.pk).exists() and not is_about_another(found)):
+    if going_on().filter(pk=found.pk).exists() and not is_about_another(found):
         return found
     return begun_anew(found, at=at, actor=actor)
 
