@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Max
 from django.urls import reverse
 
+from config.models import Clinic
 from devices.models import Reading
 from rentals.desk.told import Told
 from rentals.models import LedgerEntry, Paper, Reminder, Rental, StaffTask
@@ -50,8 +51,13 @@ def story_of(rental: "RentalInView", told: Sequence[Told], papers: Iterable[Pape
     """
     of_the_rental = (moves, money, findings, tasks, readings, read_outs)
     found = [*mails(told), *files(papers), *(happening for part in of_the_rental for happening in part(rental))]
-    here = [replace(happening, at=happening.at.astimezone(rental.clinic.zone)) for happening in found]
-    return sorted(here, key=lambda happening: happening.at)[::-1]  # of one moment, too, what came last first
+    return latest_first(found, rental.clinic)
+
+
+def latest_first(found: Iterable[Happening], clinic: Clinic) -> list[Happening]:
+    """`found` by the clock of `clinic`; of one moment, too, what came last stands first."""
+    here = [replace(happening, at=happening.at.astimezone(clinic.zone)) for happening in found]
+    return sorted(here, key=lambda happening: happening.at)[::-1]
 
 
 def moves(rental: Rental) -> Iterator[Happening]:

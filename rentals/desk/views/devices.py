@@ -17,8 +17,10 @@ from patients.models import Access
 from rentals.booking.capacity import AVAILABILITIES, with_availability, with_capacity
 from rentals.booking.offers import poke_offers
 from rentals.custody import TO_INSPECT, inspect_unit
+from rentals.desk.device_story import device_story
 from rentals.desk.forms.custody import InspectionForm
 from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
+from rentals.desk.life import life_of
 from rentals.desk.outlook import picture
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.tables import DeviceTable
@@ -90,6 +92,8 @@ class BaseDevicePage(BasePage):
         self.record(had_by | named, Access.Action.LISTED)
         forecast = forecasts_of([device.pk], self.now).get(device.pk)
         return {
+            "life": life_of(device, self.now),
+            "story": device_story(device),
             "picture": picture(forecast, device, device.clinic.day_of(self.now)) if forecast else None,
             "forecast": forecast,
             "rulings": device.discrepancies.filter(

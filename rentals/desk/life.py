@@ -1,0 +1,189 @@
+"""A device's life in one picture: who had it, when nobody could, what it delivered and what was used up of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from config.models import Clinic
+from devices.models import Allowance, Device, Reading
+from rentals.models import Holding, Move
+from rentals.reconciliation.sql import rows
+
+LEFT, RIGHT = 8, 952  # of the picture, in its own units
+WEEKS_TOP, WEEKS_BOTTOM = 76, 126
+USED_TOP, USED_BOTTOM = 150, 226
+SHORTEST = timedelta(weeks=8)
+MOST_TICKS = 8
+WEEK = timedelta(weeks=1)
+Condition = Device.Condition
+ENDED_AS = {"report_lost": Condition.LOST, "report_kept": Condition.SOLD}
+
+WEEKLY = """
+    SELECT date_bin('7 days', started_corrected, %(begins)s) AS week, count(*) FROM rentals_treatment
+    WHERE device_id = %(device)s AND seconds > 0 AND started_corrected >= %(begins)s GROUP BY week ORDER BY week"""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A span of the picture: where, in which tone of the styles, and the words for it."""
+
+    x: float
+    width: float
+    words: str
+    tone: str = ""
+    reference: str = ""
+    y: float = 0
+    height: float = 0
+
+
+@dataclass(frozen=True)
+class Life:
+    """The picture, in the units of an SVG, and the words beside it."""
+
+    first_day: date
+    ticks: list[tuple[float, str]]
+    out: list[Bar]
+    unready: list[Bar]
+    weeks: list[Bar]
+    most_a_week: int
+    used: list[str]  # points of a line for each allowance
+    nominal: list[str]
+    most_used: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From moments to places in the picture."""
+
+    begins: datetime
+    ends: datetime
+
+    def x(self, moment: datetime) -> float:
+        share = (min(max(moment, self.begins), self.ends) - self.begins) / (self.ends - self.begins)
+        return round(LEFT + (RIGHT - LEFT) * share, 1)
+
+    def bar(self, first: datetime, last: datetime | None, words: str, **more: Any) -> Bar:
+        """From `first` to `last` (None: still), wide enough to be seen."""
+        x = self.x(first)
+        return Bar(x=x, width=max(round(self.x(last or self.ends) - x, 1), 2), words=words, **more)
+
+
+def life_of(device: Device, at: datetime) -> Life:
+    """The picture of `device` (with its clinic) from its first sign of life to the moment `at`, in seven queries."""
+    clinic = device.clinic
+    holdings = list(device.holdings.exclude(out=None).select_related("rental").order_by("out"))
+    allowances = list(device.allowances.order_by("number"))
+    begins = min([device.created_at, at - SHORTEST, *(holding.out.lower for holding in holdings)])
+    scale = Scale(begins, at)
+    weeks = rows(WEEKLY, {"device": device.pk, "begins": begins})
+    most_a_week = max((count for _, count in weeks), default=0)
+    used = used_lines(device, allowances, scale)
+    return Life(
+        first_day=clinic.day_of(begins),
+        ticks=ticks(scale, clinic),
+        out=[out_bar(holding, scale, clinic) for holding in holdings],
+        unready=list(unready_bars(device, holdings, scale, clinic)),
+        weeks=[week_bar(week, count, most_a_week, scale, clinic) for week, count in weeks],
+        most_a_week=most_a_week,
+        used=used.lines,
+        nominal=used.nominal,
+        most_used=used.most,
+        words=in_words(holdings, sum(count for _, count in weeks), allowances),
+    )
+
+
+def in_words(holdings: Sequence[Holding], treatments: int, allowances: Sequence[Allowance]) -> str:
+    hires = len({holding.rental_id for holding in holdings})
+    said = f"{hires} hire{'' if hires == 1 else 's'}, {treatments} logged treatment{'' if treatments == 1 else 's'}"
+    return f"{said}, {len(allowances)} allowance{'' if len(allowances) == 1 else 's'}."
+
+
+def ticks(scale: Scale, clinic: Clinic) -> list[tuple[float, str]]:
+    """The first days of so many months that their names fit."""
+    first, last = clinic.day_of(scale.begins), clinic.day_of(scale.ends)
+    months = (last.year - first.year) * 12 + last.month - first.month
+    step = max(1, -(-months // MOST_TICKS))
+    named = [month_after(first, number) for number in range(1, months + 1, step)]
+    return [(scale.x(clinic.start_of(day)), f"{day:%b %Y}") for day in named]
+
+
+def month_after(day: date, number: int) -> date:
+    month = day.month - 1 + number
+    return date(day.year + month // 12, month % 12 + 1, 1)
+
+
+def out_bar(holding: Holding, scale: Scale, clinic: Clinic) -> Bar:
+    first, back = holding.out.lower, holding.out.upper
+    until = f"{clinic.day_of(back):%-d %B %Y}" if back else "now"
+    words = f"{holding.rental.reference}: {clinic.day_of(first):%-d %B %Y} to {until}"
+    return scale.bar(first, back, words, tone="out", reference=holding.rental.reference)
+
+
+def unready_bars(device: Device, holdings: Iterable[Holding], scale: Scale, clinic: Clinic) -> Iterator[Bar]:
+    """When it was not ready, and why: what each event left it as, until the next one."""
+    events = sorted(conditions(device, holdings), key=lambda event: event[0])
+    for (at, condition), (until, _) in zip(events, [*events[1:], (None, "")], strict=False):
+        if condition != Condition.READY:
+            label = Condition(condition).label
+            yield scale.bar(at, until, f"{label} from {clinic.day_of(at):%-d %B %Y}", tone=condition)
+
+
+def conditions(device: Device, holdings: Iterable[Holding]) -> Iterator[tuple[datetime, str]]:
+    """Each moment at which its condition was said or follows, with the condition."""
+    for holding in holdings:
+        if holding.out.upper:
+            yield holding.out.upper, Condition.QUARANTINE
+    for inspection in device.inspections.all():
+        yield inspection.at, Condition.READY if inspection.passed else Condition.REPAIR
+    for change in device.condition_changes.all():
+        yield change.at, change.after
+    ended = Move.objects.filter(rental__in=[holding.rental_id for holding in holdings], verb__in=ENDED_AS)
+    last = {holding.rental_id: holding.out.upper for holding in holdings}
+    for move in ended:
+        if last[move.rental_id]:
+            yield max(move.at, last[move.rental_id]), ENDED_AS[move.verb]
+
+
+def week_bar(week: datetime, count: int, most: int, scale: Scale, clinic: Clinic) -> Bar:
+    height = round((WEEKS_BOTTOM - WEEKS_TOP) * count / most, 1)
+    words = f"Week from {clinic.day_of(week):%-d %B %Y}: {count} treatment{'' if count == 1 else 's'}"
+    return scale.bar(week, week + WEEK, words, y=WEEKS_BOTTOM - height, height=height)
+
+
+@dataclass(frozen=True)
+class Used:
+    """Lines of what was used of each allowance, and of what each may deliver; the highest number among them."""
+
+    lines: list[str]
+    nominal: list[str]
+    most: int
+
+
+def used_lines(device: Device, allowances: Sequence[Allowance], scale: Scale) -> Used:
+    readings = list(device.readings.filter(trusted=True).order_by("read_at", "pk"))
+    places = {allowance.pk: used_of(allowance, readings) for allowance in allowances}
+    seen = [used for points in places.values() for _, used in points]
+    most = max([*seen, *(allowance.nominal_treatments or 0 for allowance in allowances), 1])
+
+    def y(used: float) -> float:
+        return round(USED_BOTTOM - (USED_BOTTOM - USED_TOP) * max(used, 0) / most, 1)
+
+    def points(line: Iterable[tuple[datetime, int]]) -> str:
+        return " ".join(f"{scale.x(at)},{y(used)}" for at, used in line)
+
+    ends = [allowance.began_at for allowance in allowances[1:]] + [scale.ends]
+    limits = [
+        [(allowance.began_at, allowance.nominal_treatments), (end, allowance.nominal_treatments)]
+        for allowance, end in zip(allowances, ends, strict=True)
+        if allowance.nominal_treatments
+    ]
+    return Used([points(line) for line in places.values()], [points(line) for line in limits], most)
+
+
+def used_of(allowance: Allowance, readings: Iterable[Reading]) -> list[tuple[datetime, int]]:
+    """What was used of `allowance` when it began and at each trusted reading of it."""
+    seen = [reading for reading in readings if reading.allowance_id == allowance.pk]
+    before = allowance.carried_over - allowance.counter_at_start
+    return [(allowance.began_at, allowance.carried_over), *((one.read_at, one.counter + before) for one in seen)]
