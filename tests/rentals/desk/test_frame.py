@@ -91,6 +91,7 @@ class Things:
         days = {"first_day": self.clinic.day_of(make.NOW), "last_day": self.clinic.day_of(make.NOW)}
         self.closure = add_closure(self.clinic, **days, reason="Stocktake")
         spent = {"kind": "purchase", "amount": Decimal(4000), "spent_on": days["first_day"]}
+        self.colleague = make.reception(self.clinic)
         self.expense = spend(self.device, **spent, at=make.NOW, actor=make.manager())
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
@@ -125,6 +126,7 @@ class Things:
             "feeds": self.feed,
             "settings/closures": self.closure,
             "settings/models": self.device.model,
+            "settings/staff": self.colleague,
             "devices/recalls": self.recall,
             "receipts": self.rental.ledger.first(),
             "papers": self.paper,
