@@ -166,6 +166,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "revoke-feed": CalendarFeed.objects.get(),
         "remove-closure": site.closures.get(),
         "recall": Recall.objects.get(),
+        **dict.fromkeys(("change-work", "staff-link", "switch-staff-off", "switch-staff-on"), make.reception(site)),
         **dict.fromkeys(("device-model", "change-device-model", "sign-reuse", "withdraw-reuse"), held.device.model),
     }
     found = {}
