@@ -21,6 +21,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "patients.search":      frozenset({R,        C,         M,       A}),
     "patients.register":    frozenset({R,        C,         M}),
     "patients.contact":     frozenset({R,        C,         M}),  # contact persons, payers, preferences
+    "patients.watch":       frozenset({                     M,       A}),  # who looked at a record
     "patients.silence":     frozenset({R,        C,         M}),  # withdrawn or died: nothing is sent any more
     "rentals.read":         frozenset({R,        C,         M,       A}),
     "rentals.book":         frozenset({R,        C,         M}),

@@ -22,9 +22,9 @@ from rentals.desk.forms.patients import (
     UnsilenceForm,
 )
 from rentals.desk.page import BaseFormPage, BasePage, explain
+from rentals.desk.patient_page import about
 from rentals.desk.told import not_told, stopped_addresses, told
-from rentals.models import Reminder, Rental
-from rentals.overview import with_overview
+from rentals.models import Reminder
 from rentals.silence import silence, unsilence
 
 ASKED = "patients asked for"
@@ -179,11 +179,10 @@ class OnePatient(BasePage):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         patient = patient_seen(self, pk)
         self.record([patient.pk])
-        rentals = with_overview(Rental.objects.filter(patient=patient), self.now).select_related("clinic")
         reminders = Reminder.objects.filter(rental__patient=patient).select_related("message", "staff_task")
         return self.show(
             patient=patient,
-            rentals=rentals,
+            **about(patient, self.now),
             told=told(patient, self.actor),
             not_told=not_told(reminders),
             stopped=stopped_addresses(patient),

@@ -88,18 +88,6 @@ def test_a_patients_page_shows_all_their_rentals_and_is_recorded_as_a_read():
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_patients_page_makes_the_same_number_of_queries(number, django_assert_num_queries):
-    site = make.clinic()
-    patient = make.patient(site)
-    for _ in range(number):
-        make.rental(State.CLOSED, site, patient=patient)
-    desk = Desk(make.reception(site))
-    with django_assert_num_queries(15):
-        desk.see(f"/patients/{patient.pk}/")
-    assert desk.page.count('class="mono"') == number
-
-
-@pytest.mark.parametrize("number", [1, 3])
 def test_a_search_makes_the_same_number_of_queries(number, django_assert_num_queries):
     site = make.clinic()
     for _ in range(number):
