@@ -23,8 +23,8 @@ def test_a_manager_may_do_all_that_reception_and_clinicians_may():
 
 def test_an_auditor_looks_and_changes_nothing():
     assert actions_of("auditor") == {
-        "clinics.read", "devices.read", "patients.search", "rentals.read", "usage.read", "recalls.read", "reports.read",
-        "tasks.read", "messages.watch", "settings.read", "stock.read",
+        "clinics.read", "devices.read", "patients.search", "patients.watch", "rentals.read", "usage.read",
+        "recalls.read", "reports.read", "tasks.read", "messages.watch", "settings.read", "stock.read",
     }  # fmt: skip
 
 
