@@ -4,12 +4,14 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from config import health, mail_service, pages
+from config.welcome import Welcome
 
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
     path("sign-out/", login_not_required(LogoutView.as_view()), name="sign-out"),
+    path("welcome/<str:key>/", Welcome.as_view(), name="welcome"),
     path("mail/", include(mail_service.webhooks(settings.EMAIL_SERVICE if settings.WEBHOOK_SECRET else ""))),
     path("api/v1/", include("rentals.api.urls")),
     path("", include("rentals.desk.keyed_urls")),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rentals.desk.views import device_models
+from rentals.desk.views import device_models, staff
 
 settings_patterns = [
     path("settings/models/", device_models.DeviceModels.as_view(), name="device-models"),
@@ -11,4 +11,10 @@ settings_patterns = [
     path("settings/models/<int:pk>/change/", device_models.ChangeModel.as_view(), name="change-device-model"),
     path("settings/models/<int:pk>/sign/", device_models.SignReuse.as_view(), name="sign-reuse"),
     path("settings/models/<int:pk>/withdraw/", device_models.WithdrawReuse.as_view(), name="withdraw-reuse"),
+    path("settings/staff/", staff.Staff.as_view(), name="staff"),
+    path("settings/staff/invite/", staff.Invite.as_view(), name="invite-staff"),
+    path("settings/staff/<int:pk>/change/", staff.ChangeWork.as_view(), name="change-work"),
+    path("settings/staff/<int:pk>/link/", staff.NewLink.as_view(), name="staff-link"),
+    path("settings/staff/<int:pk>/off/", staff.SwitchOff.as_view(), name="switch-staff-off"),
+    path("settings/staff/<int:pk>/on/", staff.SwitchOn.as_view(), name="switch-staff-on"),
 ]
