@@ -45,13 +45,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found. `only`: the one thing that the words mean exactly, a device or a rental."""
+    """What was found; `code` says what a scanned code means."""
 
     patients: Group = field(default_factory=Group)
     rentals: Group = field(default_factory=Group)
     devices: Group = field(default_factory=Group)
     code: Meant | None = None
-    only: Device | Rental | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -63,19 +62,35 @@ def search(words: str, *, today: date, at: datetime, actor: User) -> Found:
 
     Raises `invalid` for fewer than two signs, for more than a code can have, and for a code that was read wrongly.
     """
+    words = checked(words)
+    meant = look_up(words, actor)
+    if meant and (meant.device or not is_number(words)):
+        return of_code(meant, actor)
+    devices = units_of(meant.model, actor) if meant and meant.model else with_serial_like(words, actor)
+    patients, rentals = patients_like(words, today, actor), rentals_like(words, at, actor)
+    return recorded(Found(patients, rentals, group(devices)), at, actor)
+
+
+def meant_exactly(words: str, actor: User) -> Device | Rental | None:
+    """The one thing that a code, the reference of a rental or the serial of a device means; None for anything else.
+
+    Raises what `search` does.
+    """
+    words = checked(words)
+    if (meant := look_up(words, actor)) and meant.device:
+        return meant.device
+    rental = Rental.objects.visible_to(actor).filter(reference=words.upper()).first()
+    return rental or only_one(with_serial(words, actor))
+
+
+def checked(words: str) -> str:
+    """`words` without what nobody types."""
     words = words.replace("\x00", "").strip()
     if len(words) < FEWEST_SIGNS:
         raise invalid("words", "Write at least two signs: of a name, a telephone number, a reference or a serial.")
     if len(words) > LONGEST:
         raise invalid("words", f"Write at most {LONGEST} signs.")
-    meant = look_up(words, actor)
-    if meant and (meant.device or not is_number(words)):
-        return of_code(meant, actor)
-    if only := meant_exactly(words, actor):
-        return Found(only=only, devices=Group([only] if isinstance(only, Device) else []))
-    devices = units_of(meant.model, actor) if meant and meant.model else with_serial_like(words, actor)
-    patients, rentals = patients_like(words, today, actor), rentals_like(words, at, actor)
-    return recorded(Found(patients, rentals, group(devices)), at, actor)
+    return words
 
 
 def is_number(words: str) -> bool:
@@ -86,7 +101,7 @@ def is_number(words: str) -> bool:
 def of_code(meant: Meant, actor: User) -> Found:
     """What is shown of a code: the one device, or what comes near it."""
     if meant.device:
-        return Found(only=meant.device, code=meant, devices=Group([meant.device]))
+        return Found(code=meant, devices=Group([meant.device]))
     near = with_serial(meant.serial, actor) if meant.serial else units_of(meant.model, actor)
     return Found(code=meant, devices=group(near))
 
@@ -107,12 +122,6 @@ def group(rows: QuerySet[Any]) -> Group:
 
 def with_serial_like(words: str, actor: User) -> DeviceQuerySet:
     return devices_seen(actor).filter(serial__icontains=words)
-
-
-def meant_exactly(words: str, actor: User) -> Device | Rental | None:
-    """The one rental of this reference, or the one device of this serial."""
-    rental = Rental.objects.visible_to(actor).filter(reference=words.upper()).first()
-    return rental or only_one(with_serial(words, actor))
 
 
 def rentals_like(words: str, at: datetime, actor: User) -> Group:

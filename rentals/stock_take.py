@@ -23,10 +23,11 @@ GONE = (Condition.LOST, Condition.SOLD, Condition.RETIRED)
 
 @dataclass(frozen=True)
 class Scanned:
-    """What one scan came to: its row, whether it was there before, and a sentence for whoever scans."""
+    """What one scan came to: its row, whether it was there before or is unexpected, and a sentence for who scans."""
 
     scan: StockScan
     again: bool
+    is_unexpected: bool
     words: str
 
 
@@ -71,7 +72,8 @@ def scan(stock_take: StockTake, text: str, *, at: datetime, actor: User) -> Scan
         row, is_new = StockScan.objects.select_related("device__model", "by").get_or_create(
             stock_take=locked, **about, defaults={"code": code, "at": at, "by": actor}
         )
-    return Scanned(row, not is_new, in_words(row, locked, again=not is_new))
+        odd = row.device is None or not expected_at(locked.clinic, at).filter(pk=row.device.pk).exists()
+    return Scanned(row, not is_new, odd, in_words(row, locked, again=not is_new, odd=odd))
 
 
 def read(text: str, actor: User) -> tuple[Device | None, str]:
@@ -87,16 +89,16 @@ def read(text: str, actor: User) -> tuple[Device | None, str]:
     return device, text if device or not (meant and meant.serial) else meant.serial
 
 
-def in_words(row: StockScan, stock_take: StockTake, *, again: bool) -> str:
+def in_words(row: StockScan, stock_take: StockTake, *, again: bool, odd: bool) -> str:
     """What the person with the scanner is told."""
     if again:
         when = f"{row.at.astimezone(stock_take.clinic.zone):%H:%M}"
         return f"{row.device or row.code} was scanned already, at {when} by {row.by}; nothing changed."
     if row.device is None:
         return f"{row.code} is a device that none of your sites has; it is noted as unexpected. Put it aside."
-    if expected_at(stock_take.clinic, row.at).filter(pk=row.device.pk).exists():
-        return f"{row.device} is here: {row.device.model}."
-    return f"{row.device} should not be here by the books; it is noted as unexpected. Put it aside."
+    if odd:
+        return f"{row.device} should not be here by the books; it is noted as unexpected. Put it aside."
+    return f"{row.device} is here: {row.device.model}."
 
 
 def undo(row: StockScan) -> None:
