@@ -1,15 +1,19 @@
 """Hand-over, return and inspection, as checklists."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
+from rentals.checklists import Answers, Kind, device_of
 from rentals.custody import CHECKS
 from rentals.deciding import live_holding
 from rentals.desk.forms.care import MillilitresField, gel_of
 from rentals.desk.forms.fields import AmountField, CounterField, DayField, MomentField, NoteField
 from rentals.desk.forms.rental import BaseRentalForm
+from rentals.missing_parts import expected_back, missing_after_return
 from rentals.models.holdings import Delivery, Part
 
 PARTS = [
@@ -22,8 +26,75 @@ PARTS = [
     (Part.CAP, "Cap (stays with the patient)"),
     (Part.GEL, "Gel (stays with the patient)"),
 ]
-STAYS_WITH_PATIENT = {Part.STRAP, Part.CAP, Part.GEL}
 FEE_LINES = 3
+CLEANING = ("cleaned", "single_patient_parts")  # of `CHECKS`; the others are about what the device does
+
+
+@dataclass(frozen=True)
+class Section:
+    """One step of a checklist: its name in the page's address, its heading, its fields, those without which it is not
+    done, and a template for what stands before the fields."""
+
+    name: str
+    title: str
+    fields: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A section as a form fills it: None where it needs nothing and has nothing."""
+
+    section: Section
+    fields: list[forms.BoundField]
+    is_done: bool | None
+
+
+PHOTOS = Section("photos", "Photos", before="rentals/desk/checklist_photos.html")
+
+
+class BaseChecklistForm(forms.Form):
+    """A form that is filled in step by step, and kept in between as it is."""
+
+    sections: ClassVar[tuple[Section, ...]]
+
+    def steps(self) -> Iterator[Step]:
+        for section in self.sections:
+            yield Step(section, [self[name] for name in section.fields if name in self.fields], self.is_done(section))
+
+    def is_done(self, section: Section) -> bool | None:
+        if section.needed:
+            return all(is_answered(self[name]) for name in section.needed)
+        return any(is_answered(self[name]) for name in section.fields if name in self.fields) or None
+
+    def entered(self) -> Answers:
+        """What stands in the fields, as the browser sends it."""
+        return {name: as_sent(self[name].value()) for name in self.fields}
+
+
+def is_answered(field: forms.BoundField) -> bool:
+    """Whether something stands in the field; of a list of checks, whether each is ticked."""
+    value = field.value()
+    if isinstance(field.field, ChecklistField):
+        return set(value or ()) >= set(CHECKS)
+    return as_sent(value) not in ("", [])
+
+
+def as_sent(value: Any) -> str | list[str]:
+    """A value of a field as the browser sends it."""
+    if isinstance(value, list | tuple):
+        return [str(one) for one in value]
+    if value is None or value is False:
+        return ""
+    return "on" if value is True else str(value)
+
+
+class DeviceSeenField(forms.CharField):
+    """The id of the device that the page was about when it was opened: another one by now is not what was read off."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=20, widget=forms.HiddenInput)
 
 
 class PartsField(forms.MultipleChoiceField):
@@ -33,22 +104,48 @@ class PartsField(forms.MultipleChoiceField):
         super().__init__(choices=PARTS, **kwargs)
 
 
-class HandOverForm(BaseRentalForm):
+class HandOverForm(BaseChecklistForm, BaseRentalForm):
+    sections = (
+        Section("reading", "Device and screen", ("counter",), ("counter",), "rentals/desk/checklist_reading.html"),
+        Section("parts", "Parts", ("parts", "gel_millilitres", "gel_expires_on"), ("parts",)),
+        PHOTOS,
+        Section("delivery", "Delivery", ("delivery", "tracking"), ("delivery",)),
+        Section("use", "How to use it", ("shown_use", "shown_to"), ("shown_use",)),
+        Section("confirm", "Confirm", ("at",)),
+    )
+
+    device = DeviceSeenField()
     counter = CounterField(label="Counter on the screen", help_text="Switch the device on and read it off.")
     parts = PartsField(label="Parts given to the patient")
     delivery = forms.ChoiceField(choices=Delivery.choices, initial=Delivery.DESK)
     tracking = forms.CharField(required=False, max_length=80, label="Tracking number", help_text="For a courier.")
     gel_millilitres = MillilitresField(required=False, help_text="Where gel is among the parts.")
     gel_expires_on = DayField(required=False, label="Gel good until", help_text="Where the bottle says so.")
+    shown_use = forms.BooleanField(required=False, label="Whoever will use it was shown how")
+    shown_to = forms.CharField(required=False, max_length=120, label="Who was shown it, where not the patient")
     at = MomentField()
 
+    def proposed(self) -> dict[str, Any]:
+        return {"device": device_of(Kind.HAND_OVER, self.rental)}
+
     def clean(self) -> dict[str, Any]:
+        """What the verb takes; what is only for the checklist stays with it."""
         given = super().clean() or {}
         gel = gel_of(given)
-        return {**given, "gel": gel}
+        of_the_checklist = ("device", "shown_use", "shown_to")
+        return {**{name: value for name, value in given.items() if name not in of_the_checklist}, "gel": gel}
 
 
-class ReturnForm(BaseRentalForm):
+class ReturnForm(BaseChecklistForm, BaseRentalForm):
+    sections = (
+        Section("condition", "Condition", ("notes",)),
+        Section("parts", "Parts", ("parts",), ("parts",), "rentals/desk/checklist_missing.html"),
+        Section("reading", "Screen", ("counter",), ("counter",), "rentals/desk/checklist_reading.html"),
+        PHOTOS,
+        Section("confirm", "Confirm", ("at",)),
+    )
+
+    device = DeviceSeenField()
     counter = CounterField(label="Counter on the screen", help_text="Switch the device on and read it off.")
     parts = PartsField(required=False, label="Parts that came back")
     notes = NoteField(required=False, label="Condition, damage, anything missing")
@@ -56,9 +153,16 @@ class ReturnForm(BaseRentalForm):
 
     def proposed(self) -> dict[str, Any]:
         """What went out is expected back; what is missing is unticked."""
+        return {"device": device_of(Kind.TAKE_BACK, self.rental), "parts": expected_back(self.given_out())}
+
+    def given_out(self) -> list[str]:
+        """The parts that the patient was given."""
         holding = live_holding(self.rental)
-        given = holding.parts_out if holding else []
-        return {"parts": [part for part in given if part not in STAYS_WITH_PATIENT]}
+        return holding.parts_out if holding else []
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        return {name: value for name, value in given.items() if name != "device"}
 
 
 class ChecklistField(forms.MultipleChoiceField):
@@ -67,15 +171,24 @@ class ChecklistField(forms.MultipleChoiceField):
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=list(CHECKS.items()), required=False, label="Looked at and found right", **kwargs)
+        cleaning = [(check, words) for check, words in CHECKS.items() if check in CLEANING]
+        working = [(check, words) for check, words in CHECKS.items() if check not in CLEANING]
+        choices = [("Cleaning", cleaning), ("Function", working)]
+        super().__init__(choices=choices, required=False, label="Looked at and found right", **kwargs)
 
     def clean(self, value: Any) -> dict[str, bool]:
         ticked = super().clean(value)
         return {check: check in ticked for check in CHECKS}
 
 
-class InspectionForm(forms.Form):
+class InspectionForm(BaseChecklistForm):
     """The inspection of one device."""
+
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section("checks", "Cleaning and function", ("checks",), ("checks",)),
+        PHOTOS,
+        Section("verdict", "Verdict", ("passed",), ("passed",)),
+    )
 
     checks = ChecklistField()
     passed = forms.TypedChoiceField(
@@ -86,24 +199,28 @@ class InspectionForm(forms.Form):
     )
 
 
-class SettleForm(BaseRentalForm):
+class SettleForm(BaseChecklistForm, BaseRentalForm):
     """The fees that are charged before the bond is settled: a few lines of what for and how much."""
+
+    sections: ClassVar[tuple[Section, ...]] = (Section("fees", "Fees", before="rentals/desk/checklist_fees.html"),)
 
     def __init__(self, *data: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
-        for line in range(1, FEE_LINES + 1):
+        proposed = sum(1 for name in self.initial if name.startswith("fee_"))
+        self.lines = max(FEE_LINES, proposed + 1)
+        for line in range(1, self.lines + 1):
             self.fields[f"fee_{line}"] = forms.CharField(required=False, max_length=240, label=f"Fee {line}: for")
             self.fields[f"amount_{line}"] = AmountField(required=False, label=f"Amount {line} (AUD)")
 
     def fee_lines(self) -> list[tuple[Any, Any]]:
         """What for and how much, as bound fields."""
-        return [(self[f"fee_{line}"], self[f"amount_{line}"]) for line in range(1, FEE_LINES + 1)]
+        return [(self[f"fee_{line}"], self[f"amount_{line}"]) for line in range(1, self.lines + 1)]
 
     def clean(self) -> dict[str, Any]:
         """The form's entries, with the lines as `fees`."""
         given = super().clean() or {}
         fees: list[dict[str, str | Decimal]] = []
-        for line in range(1, FEE_LINES + 1):
+        for line in range(1, self.lines + 1):
             what, amount = given.pop(f"fee_{line}", ""), given.pop(f"amount_{line}", None)
             if bool(what) != bool(amount):
                 missing = f"amount_{line}" if what else f"fee_{line}"
@@ -116,4 +233,18 @@ class SettleForm(BaseRentalForm):
 class InspectAndSettleForm(SettleForm, InspectionForm):
     """For a device that came back: the inspection, the fees, then the bond."""
 
+    sections = (*InspectionForm.sections[:-1], *SettleForm.sections, InspectionForm.sections[-1])
     field_order = ("checks", "passed")
+
+    device = DeviceSeenField()
+
+    def proposed(self) -> dict[str, Any]:
+        """A fee for each part that went out and did not come back."""
+        proposed: dict[str, Any] = {"device": device_of(Kind.INSPECTION, self.rental)}
+        for line, missing in enumerate(missing_after_return(self.rental), start=1):
+            proposed |= {f"fee_{line}": missing.kind, f"amount_{line}": missing.fee}
+        return proposed
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        return {name: value for name, value in given.items() if name != "device"}

@@ -16,9 +16,8 @@ from devices.register import add_device
 from patients.models import Access
 from rentals.booking.capacity import AVAILABILITIES, with_availability, with_capacity
 from rentals.booking.offers import poke_offers
-from rentals.custody import TO_INSPECT, inspect_unit
+from rentals.custody import TO_INSPECT
 from rentals.desk.device_story import device_story
-from rentals.desk.forms.custody import InspectionForm
 from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
 from rentals.desk.life import life_of
 from rentals.desk.outlook import picture
@@ -149,22 +148,6 @@ class TakeReading(BaseDevicePage, BaseFormPage):
 
     def context(self) -> dict[str, Any]:
         return self.everything()
-
-
-class InspectUnit(BaseDevicePage, BaseFormPage):
-    """The inspection of a device that no returned rental waits for."""
-
-    action = "rentals.inspect"
-    template = "rentals/desk/inspect_unit.html"
-    form_class = InspectionForm
-
-    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        inspection = inspect_unit(self.device, **given, at=self.now, actor=self.actor)
-        verdict = "ready for the next patient" if inspection.passed else "in repair"
-        return self.go(self.address, f"The inspection is recorded; device {self.device} is {verdict}.")
-
-    def context(self) -> dict[str, Any]:
-        return {"device": self.device, "back": self.address}
 
 
 class SendDevice(BaseDevicePage, BaseFormPage):
