@@ -51,7 +51,7 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"fleet-export", "paper", "words-letter"}
+NO_PAGES = {"fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
 
 
 def busy_site() -> Clinic:
