@@ -16,10 +16,21 @@ from devices.expenses import spend
 from devices.models import Allowance, Device, ReadOut, Recall
 from patients.contacts import name_contact
 from patients.models import Patient
+from rentals import stock_take
 from rentals.care import Gel, give_gel, plan_imaging
 from rentals.desk.urls import urlpatterns
 from rentals.feeds import make_feed
-from rentals.models import CalendarFeed, ClockRuling, Discrepancy, Holding, Rental, StaffTask, UsageImport
+from rentals.models import (
+    CalendarFeed,
+    ClockRuling,
+    Discrepancy,
+    Holding,
+    Rental,
+    StaffTask,
+    StockFinding,
+    StockTake,
+    UsageImport,
+)
 from rentals.models.states import State
 from rentals.recall import start_recall
 from rentals.reminders import outbox, plan
@@ -39,6 +50,9 @@ BY_POST_ONLY = {
     "receipt",
     "statement-file",
     "choose-site",
+    "start-stock-take",
+    "scan",
+    "undo-scan",
     "offers",
     "decide",
     "preview-words",
@@ -51,7 +65,7 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
+NO_PAGES = {"device-by-label", "export-stock-take", "fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
 
 
 def busy_site() -> Clinic:
@@ -77,6 +91,7 @@ def busy_site() -> Clinic:
     add_closure(site, first_day=later, last_day=later, reason="Stocktake")
     make_feed(site, name="Front desk screen", at=now, actor=make.manager())
     words = {"why": "The counter went down.", "action": "Read the screen again."}
+    counted(site, now)
     held = Rental.objects.filter(state=State.ACTIVE).latest("pk").holdings.get()
     tasks_of(held.rental, now)
     about = {"clinic": site, "device": held.device, "rental": held.rental}
@@ -89,6 +104,17 @@ def busy_site() -> Clinic:
     restart = {"number": 2, "cause": "reset", "provisional": True, "nominal_treatments": 343}
     Allowance.objects.create(device=held.device, began_at=now, **restart)
     return site
+
+
+def counted(site: Clinic, now: datetime) -> None:
+    """A count that has ended, with something missing and something unexpected, and one under way."""
+    boss = make.manager()
+    for ends in (True, False):
+        count = stock_take.start(site, at=now, actor=boss)
+        for code in (site.devices.filter(condition="ready").latest("pk").serial, "0408017799"):
+            stock_take.scan(count, code, at=now, actor=boss)
+        if ends:
+            stock_take.end(count, missing_accepted=True, at=now, actor=boss)
 
 
 def tasks_of(rental: Rental, now: datetime) -> None:
@@ -154,6 +180,12 @@ def addresses(site: Clinic) -> dict[str, str]:
         "patient": Patient.objects.filter(clinic=site).latest("pk"),
         "device": held.device,
         "send-device": held.device,
+        "device-lost": held.device,
+        "found-again": held.device,
+        "retire-device": held.device,
+        "stock-take": StockTake.objects.get(clinic=site, ended_at=None),
+        "end-stock-take": StockTake.objects.get(clinic=site, ended_at=None),
+        "settle-finding": StockFinding.objects.filter(kind="missing")[0],
         "renew": held.device,
         "device-dates": held.device,
         "device-clock": held.device,

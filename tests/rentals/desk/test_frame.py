@@ -16,6 +16,7 @@ from config.site_settings import add_closure
 from devices.expenses import spend
 from devices.models import Allowance, Device, ReadOut
 from patients.models import Access, Contact, Patient, SuppressedAddress
+from rentals import stock_take
 from rentals.agreement import current_agreement
 from rentals.desk.actions import ACTIONS
 from rentals.desk.forms.custody import HandOverForm
@@ -93,6 +94,12 @@ class Things:
         spent = {"kind": "purchase", "amount": Decimal(4000), "spent_on": days["first_day"]}
         self.colleague = make.reception(self.clinic)
         self.expense = spend(self.device, **spent, at=make.NOW, actor=make.manager())
+        moment = {"at": make.NOW, "actor": make.manager()}
+        self.ended = stock_take.start(self.clinic, **moment)
+        stock_take.scan(self.ended, "0000000000", **moment)
+        stock_take.end(self.ended, missing_accepted=True, **moment)
+        self.stock_take = stock_take.start(self.clinic, **moment)
+        self.scan = stock_take.scan(self.stock_take, self.device.serial, **moment).scan
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
 
@@ -118,6 +125,10 @@ class Things:
             "patients": self.patient,
             "devices": self.device,
             "read-outs": self.read_out,
+            "d": self.device,
+            "stock-takes": self.stock_take,
+            "stock-takes/scans": self.scan,
+            "stock-takes/findings": self.ended.findings.first(),
             "messages": self.message,
             "suppressed": self.suppressed,
             "tasks": self.task,
@@ -146,7 +157,7 @@ def test_a_stranger_is_asked_to_sign_in_first(things):
             assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in/?next={address}")
 
 
-FILES = {"fleet-export", "paper", "words-letter"}
+FILES = {"export-stock-take", "fleet-export", "paper", "words-letter"}
 
 
 @pytest.mark.parametrize("role", User.Role.values)
