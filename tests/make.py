@@ -6,8 +6,11 @@ about. `NOW` is a Monday noon in Sydney, four weeks before daylight saving time 
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from itertools import count
 from typing import Any
+
+from PIL import Image
 
 from config.clinic_setup import add_user, open_clinic
 from config.models import Clinic, User
@@ -15,7 +18,7 @@ from devices.models import Device, DeviceModel
 from devices.register import add_device
 from patients.models import Patient, Screening
 from patients.register import register_patient
-from rentals import custody
+from rentals import checklists, custody
 from rentals.agreement import sign
 from rentals.booking import book as booking_verbs
 from rentals.booking import change, offers
@@ -23,8 +26,9 @@ from rentals.booking.capacity import with_capacity
 from rentals.booking.waiting import enquire
 from rentals.ledger import bond_due, pay
 from rentals.lifecycle import record
-from rentals.models import Holding, Rental
+from rentals.models import Checklist, Holding, Photo, Rental
 from rentals.models.states import State
+from rentals.photos import small_photo
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 ALL_PARTS = ("main_unit", "transducer", "charger")
@@ -255,6 +259,16 @@ def offer_to(rental: Rental, *, at: datetime = NOW) -> Rental:
 def passed_on(rental: Rental, *, at: datetime = NOW, actor: User | None = None) -> Rental:
     """The waiting rental, back on the waiting list after an offer was declined."""
     return offers.decline_offer(offer_to(rental, at=at), at=at, actor=actor or manager())
+
+
+def photo(about: Rental | Device, kind: str = "take_back", *, actor: User | None = None, at: datetime = NOW) -> Photo:
+    """A small photo in the checklist of `about`, begun where none is."""
+    actor, shot = actor or manager(), BytesIO()
+    Image.new("RGB", (64, 48), (next(_numbers) % 256, 90, 120)).save(shot, "PNG")
+    shot.seek(0)
+    how = {"answers": {}, "shown": {}, "at": at, "actor": actor}
+    kept = checklists.keep(Checklist.Kind(kind), about, photos=[small_photo(shot)], **how)
+    return kept.checklist.photos.latest("pk")
 
 
 def capacity_of(device: Device) -> Any:

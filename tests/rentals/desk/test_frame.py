@@ -101,6 +101,7 @@ class Things:
         self.stock_take = stock_take.start(self.clinic, **moment)
         self.scan = stock_take.scan(self.stock_take, self.device.serial, **moment).scan
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
+        self.photo = make.photo(self.rental)
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
 
     def address(self, name: str) -> str:
@@ -117,6 +118,8 @@ class Things:
             return reverse(name, args=[self.device.pk, self.expense.pk])
         if "<slug:reference>" in route:
             return reverse(name, args=[self.rental.reference])
+        if route.startswith("photos/"):
+            return reverse(name, args=[self.photo.key])
         if "<slug:route>" in route:
             return reverse(name, args=["folder"])
         if "<int:pk>" not in route:
@@ -157,7 +160,7 @@ def test_a_stranger_is_asked_to_sign_in_first(things):
             assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in/?next={address}")
 
 
-FILES = {"export-stock-take", "fleet-export", "paper", "words-letter"}
+FILES = {"export-stock-take", "fleet-export", "paper", "photo", "photo-thumbnail", "words-letter"}
 
 
 @pytest.mark.parametrize("role", User.Role.values)
