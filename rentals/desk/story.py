@@ -101,11 +101,13 @@ def findings(rental: Rental) -> Iterator[Happening]:
 
 
 def tasks(rental: Rental) -> Iterator[Happening]:
-    for task in StaffTask.objects.filter(rental=rental).select_related("done_by"):
-        yield Happening(task.opened_at, "list-todo", f"Task: {task.get_kind_display().lower()}")
+    for task in StaffTask.objects.filter(rental=rental).select_related("done_by", "reminder"):
+        about = task.reminder.get_kind_display() if task.reminder else ""
+        words = f"{task.get_kind_display().lower()}{f', {about.lower()}' if about else ''}"
+        yield Happening(task.opened_at, "list-todo", f"Task: {words}")
         if task.done_at:
-            by = task.done_by.username if task.done_by else ""
-            yield Happening(task.done_at, "list-checks", f"Done: {task.get_kind_display().lower()}", task.note, by)
+            ended, by = ("Done", task.done_by.username) if task.done_by else ("Not needed any more", "")
+            yield Happening(task.done_at, "list-checks", f"{ended}: {words}", task.note, by)
 
 
 def readings(rental: Rental) -> Iterator[Happening]:
