@@ -3,11 +3,14 @@
 import secrets
 from datetime import datetime, time
 from decimal import Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from config.models import Clinic, OpeningHours, Terms, User
 from config.public_holidays import REGION_OF_ZONE
+from config.refusals import Refusal, invalid
 
 WEEKDAY_HOURS = (time(8, 30), time(17, 30))
 SATURDAY_HOURS = (time(8, 30), time(12, 30))
@@ -31,6 +34,7 @@ def open_clinic(
     weekly_hire: Decimal = Decimal("60.00"),
     bond: Decimal = Decimal("300.00"),
     late_fee_per_day: Decimal = Decimal("10.00"),
+    actor: User | None = None,
 ) -> Clinic:
     """Open a clinic with the usual hours and its first terms (amounts in AUD); the same name is the same clinic.
 
@@ -49,12 +53,30 @@ def open_clinic(
                 clinic=clinic,
                 version=1,
                 created_at=at,
+                created_by=actor,
                 text=DEFAULT_TERMS,
                 weekly_hire=weekly_hire,
                 bond=bond,
                 late_fee_per_day=late_fee_per_day,
             )
     return clinic
+
+
+def open_another_site(name: str, *, at: datetime, actor: User, **settings: Any) -> Clinic:
+    """Open one more clinic, by what `open_clinic` is told.
+
+    Raises `not_every_site` for a manager of named sites, who would not see it; `invalid` (400) for a name that another
+    site has, and for what cannot be.
+    """
+    if actor.clinics.exists():
+        raise Refusal("not_every_site", "You work at named sites; ask a manager who sees every site to open another.")
+    if Clinic.objects.filter(name=name).exists():
+        raise invalid("name", "Another site has this name; choose one that tells them apart.")
+    try:
+        return open_clinic(name, at=at, actor=actor, **settings)
+    except ValidationError as error:
+        [(field, problems), *_] = error.message_dict.items()
+        raise invalid(field, " ".join(problems)) from error
 
 
 def usual_hours(clinic: Clinic) -> list[OpeningHours]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from config.models import Clinic, Terms
+from config.models import Clinic, Terms, User
 from config.refusals import invalid
+from config.row_history import changed_by
 from rentals.deciding import deciding
 from rentals.papers.words import counted, line, money
 
@@ -68,12 +69,15 @@ def write_terms(
     replacement_price: Decimal,
     hire_credit_percent: int,
     deemed_kept_after_days: int | None,
+    read: int | None = None,
     at: datetime,
+    actor: User | None = None,
 ) -> Terms:
     """Write the next version of the terms of `clinic` (AUD); rentals booked before keep theirs.
 
-    Raises `invalid` (400) for an empty text, a placeholder that there is none of, amounts below zero, and
-    `promises_healing` (400).
+    `read` is the version that the next one was made from. Raises `invalid` (400) for an empty text, a placeholder that
+    there is none of, amounts below zero, `promises_healing` (400), and `changed_meanwhile` where `read` is not the
+    present version any more.
     """
     check_text(text, deemed_kept_after_days)
     amounts = {
@@ -90,10 +94,14 @@ def write_terms(
     with deciding():
         # Two managers writing at once must see each other.
         Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
+        present = clinic.current_terms
+        if read not in (None, present.version):
+            raise changed_by(present.created_by.username if present.created_by else "")
         return Terms.objects.create(
             clinic=clinic,
-            version=clinic.current_terms.version + 1,
+            version=present.version + 1,
             created_at=at,
+            created_by=actor,
             text=text.strip(),
             part_weeks_as_full=part_weeks_as_full,
             minimum_weeks=minimum_weeks,

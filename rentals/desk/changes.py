@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from config.models import Clinic
-from config.row_history import Change
+from config.models import Clinic, Closure, OpeningHours
+from config.row_history import Change, changes_of
+from rentals.desk.forms.settings import PANELS, WEEKDAYS
 from rentals.reminders.texts.occasion import clock_words
 from rentals.templatetags.desk import day, local
+
+SETTINGS = {setting.name: setting.label for panel in PANELS for setting in panel.settings}
+HOURS = {"opens": "Opens at", "closes": "Closes at"}
+DAYS = {"first_day": "First day", "last_day": "Last day", "reason": "Why"}
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,28 @@ def value_in_words(value: Any, site: Clinic) -> str:
     if isinstance(value, time):
         return clock_words(value)
     return "nothing" if value in (None, "") else str(value)
+
+
+def changes_of_site(site: Clinic, most: int) -> list[ChangeInWords]:
+    """The latest `most` changes of the settings, hours and closures of `site`, the newest first."""
+    settings = changes_of(Clinic, tuple(SETTINGS), most=most, pgh_obj=site)
+    hours = changes_of(OpeningHours, tuple(HOURS), most=most, clinic=site)
+    closures = changes_of(Closure, tuple(DAYS), most=most, clinic=site)
+    told = [
+        *(in_words(one, "Site opened" if one.deed == "insert" else "Settings", SETTINGS, site) for one in settings),
+        *(in_words(one, hours_title(one), HOURS, site) for one in hours),
+        *(in_words(one, closure_title(one), DAYS, site) for one in closures),
+    ]
+    return sorted(told, key=lambda one: one.at, reverse=True)[:most]
+
+
+def hours_title(change: Change) -> str:
+    """Which weekday it is about."""
+    name = WEEKDAYS[change.row.weekday]
+    return f"{name}: closed from now on" if change.deed == "delete" else f"Hours of {name}"
+
+
+def closure_title(change: Change) -> str:
+    """Which closure it is about, and what was done with it."""
+    deed = {"insert": "Closure added", "update": "Closure changed", "delete": "Closure removed"}[change.deed]
+    return deed if change.deed == "insert" else f"{deed}: {day(change.row.first_day)}, {change.row.reason}"

@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from rentals.desk.views import device_models, staff
+from rentals.desk.views import device_models, settings, staff
 
 settings_patterns = [
+    path("settings/history/", settings.SettingsHistory.as_view(), name="settings-history"),
+    path("settings/closed-days/", settings.ClosedDays.as_view(), name="closed-days"),
+    path("settings/sites/new/", settings.OpenSite.as_view(), name="open-site"),
     path("settings/models/", device_models.DeviceModels.as_view(), name="device-models"),
     path("settings/models/add/", device_models.AddModel.as_view(), name="add-device-model"),
     path("settings/models/<int:pk>/", device_models.OneModel.as_view(), name="device-model"),

@@ -1,12 +1,14 @@
 """A site's own rules for its reminders: what may be said there, and keeping it."""
 
+import hashlib
 from collections.abc import Mapping
 
-from config.models import Clinic
+from config.models import Clinic, User
 from config.refusals import Refusal, invalid
+from config.row_history import changed_by
 from rentals.deciding import deciding
 from rentals.models import ReminderRule
-from rentals.reminders.rules import DEFAULTS, Kind, Rule
+from rentals.reminders.rules import DEFAULTS, Kind, Rule, rules_of
 
 MOST_DAYS, FURTHEST_DAY, LARGEST_THRESHOLD = 6, 60, 999
 # Kinds that are told some days before what they are about; and after it, from the first day on that makes sense.
@@ -22,19 +24,35 @@ AFTER: Mapping[str, int] = {
 }
 
 
-def set_rules(clinic: Clinic, rules: Mapping[str, Rule]) -> None:
+def version_of(rules: Mapping[str, Rule]) -> str:
+    """Stands for all of `rules` as they are: a form carries it, to see whether somebody changed them meanwhile."""
+    return hashlib.sha256(repr(sorted(rules.items())).encode()).hexdigest()[:32]
+
+
+def set_rules(clinic: Clinic, rules: Mapping[str, Rule], *, read: str | None = None) -> None:
     """Let `clinic` tell each of these kinds by its rule; one that is the default is kept as no rule of its own.
 
-    Raises `invalid`, at the field `<kind>_days`, `<kind>_at` or `<kind>_threshold`, before anything is changed.
+    `read` is the version of the rules that whoever sends all of them has read. Raises `invalid`, at the field
+    `<kind>_days`, `<kind>_at` or `<kind>_threshold`, and `changed_meanwhile`, before anything is changed.
     """
     for kind, rule in rules.items():
         refuse_impossible(clinic, kind, rule)
     own = {kind: rule for kind, rule in rules.items() if rule != DEFAULTS[kind]}
     with deciding():
+        present = Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
+        if read not in (None, version_of(rules_of(present))):
+            raise changed_by(last_changed_by(clinic))
         ReminderRule.objects.filter(clinic=clinic, kind__in=rules.keys() - own.keys()).delete()
         for kind, rule in own.items():
             columns = {**vars(rule), "days": list(rule.days)}
             ReminderRule.objects.update_or_create(clinic=clinic, kind=kind, defaults=columns)
+
+
+def last_changed_by(clinic: Clinic) -> str:
+    """Who changed a rule of `clinic` last; "" where nobody knows."""
+    history = ReminderRule.pgh_event_model.objects.filter(clinic=clinic)  # type: ignore[attr-defined]
+    user = history.order_by("-pgh_id").values_list("pgh_context__metadata__user", flat=True).first()
+    return User.objects.filter(pk=user).values_list("username", flat=True).first() or ""
 
 
 def refuse_impossible(clinic: Clinic, kind: str, rule: Rule) -> None:

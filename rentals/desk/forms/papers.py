@@ -133,5 +133,8 @@ class TermsForm(forms.Form):
         help_text="A manager is asked; nothing is charged by itself. Empty: never.",
     )
 
+    read = forms.IntegerField(widget=forms.HiddenInput)  # the version from which the next one is made
+
     def __init__(self, data: Any = None, files: Any = None, *, terms: Terms) -> None:
-        super().__init__(data, files, initial={name: getattr(terms, name) for name in self.base_fields})
+        present = {name: getattr(terms, name) for name in self.base_fields if name != "read"}
+        super().__init__(data, files, initial={**present, "read": terms.version})

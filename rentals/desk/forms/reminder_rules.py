@@ -7,7 +7,7 @@ from django import forms
 
 from rentals.models import Reminder, ReminderRule
 from rentals.reminders.rules import DEFAULTS, Kind, Rule
-from rentals.reminders.set_rules import AFTER, BEFORE, LARGEST_THRESHOLD
+from rentals.reminders.set_rules import AFTER, BEFORE, LARGEST_THRESHOLD, version_of
 
 ABOUT: Mapping[str, str] = {
     Kind.AGREEMENT_TO_SIGN: "To whoever has booked and not signed.",
@@ -51,8 +51,11 @@ class DaysField(forms.CharField):
 class ReminderRulesForm(forms.Form):
     """A switch and what can be chosen for each kind; `rules` are what counts now."""
 
+    read = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
     def __init__(self, *data: Any, rules: Mapping[str, Rule]) -> None:
         super().__init__(*data)
+        self.fields["read"].initial = version_of(rules)
         for kind, rule in rules.items():
             for name, field in fields_of(kind, rule).items():
                 self.fields[f"{kind}_{name}"] = field

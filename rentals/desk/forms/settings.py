@@ -12,7 +12,7 @@ from config.models import Clinic, OpeningHours
 from config.models.clinics import known_time_zones, validate_abn, validate_holiday_region, validate_time_zone
 from config.public_holidays import REGION_OF_ZONE
 from config.site_settings import LARGEST, LONGEST_ADDRESS, Hours
-from rentals.desk.forms.fields import DayField
+from rentals.desk.forms.fields import AmountField, DayField
 from rentals.reminders.texts.occasion import clock_words
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -317,3 +317,31 @@ class ClosureForm(BaseSiteForm):
         given = super().clean() or {}
         last_day: date | None = given.get("last_day") or given.get("first_day")
         return {**given, "last_day": last_day}
+
+
+class NewSiteForm(forms.Form):
+    """What one more site begins with; the rest of it is set on its own pages."""
+
+    name = forms.CharField(max_length=120, help_text="What staff and patients call it.")
+    time_zone = forms.CharField(
+        max_length=64, initial="Australia/Sydney", validators=[validate_time_zone], label="Time zone"
+    )
+    holiday_region = forms.CharField(
+        max_length=10,
+        required=False,
+        validators=[validate_holiday_region],
+        label="Region of public holidays",
+        help_text="AU-NSW, say. Empty: the one of the time zone, if there is one for it.",
+    )
+    weekly_hire = AmountField(label="Hire a week (AUD)", initial=60)
+    bond = AmountField(label="Bond (AUD)", initial=300)
+    late_fee_per_day = AmountField(label="Late fee a day (AUD)", initial=10)
+
+    def __init__(self, *data: Any) -> None:
+        super().__init__(*data)
+        for name in SUGGESTIONS:
+            self.fields[name].widget.attrs["list"] = f"known-{name}"
+
+    def clean_holiday_region(self) -> str | None:
+        """None: as the time zone says."""
+        return self.cleaned_data["holiday_region"] or None

@@ -23,6 +23,8 @@ from rentals.papers.keeping import papers_of, patients_of
 from rentals.papers.money import PAYMENTS, statement_facts, with_parties
 from rentals.terms import PLACEHOLDERS, terms_in_words
 
+MOST_VERSIONS = 20
+
 
 class BaseSignPage(BaseVerbPage):
     """A paper to read, and the form under it. What is signed is the very paper that was shown."""
@@ -255,7 +257,7 @@ class SiteTerms(BaseFormPage):
         return {"terms": self.site.current_terms}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        written = terms.write_terms(self.site, **given, at=self.now)
+        written = terms.write_terms(self.site, **given, at=self.now, actor=self.actor)
         said = f"Version {written.version} holds for what is booked from now on. Rentals booked before keep theirs."
         return self.go(reverse("terms"), said)
 
@@ -264,5 +266,6 @@ class SiteTerms(BaseFormPage):
         return {
             "terms": present,
             "words": terms_in_words(present),
+            "versions": self.site.terms.select_related("created_by").order_by("-version")[:MOST_VERSIONS],
             "placeholders": [(name, fill(present)) for name, fill in PLACEHOLDERS.items()],
         }

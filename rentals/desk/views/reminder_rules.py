@@ -22,5 +22,5 @@ class ReminderRules(BaseFormPage):
         return self.form
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        set_rules(self.site, self.form.rules())
+        set_rules(self.site, self.form.rules(), read=given["read"])
         return self.go(reverse("reminder-rules"), f"The reminders of {self.site} leave by these rules from now on.")

@@ -11,20 +11,41 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from config.clinic_setup import open_another_site
 from config.models import Closure
 from config.public_holidays import public_holidays
 from config.refusals import Refusal
 from config.site_settings import add_closure, remove_closure, set_hours
-from rentals.desk.forms.settings import SUGGESTIONS, WEEKDAYS, ClosureForm, HoursForm, SiteForm, panels_in_words
+from rentals.desk.changes import changes_of_site
+from rentals.desk.forms.settings import (
+    SUGGESTIONS,
+    WEEKDAYS,
+    ClosureForm,
+    HoursForm,
+    NewSiteForm,
+    SiteForm,
+    panels_in_words,
+)
 from rentals.desk.mail_ways import all_ways_to_hear, how_mail_leaves, ways_to_hear
 from rentals.desk.page import BaseFormPage, BasePage
+from rentals.desk.sites import choose_site
 from rentals.reminders.texts.writing import sender_of
 from rentals.site_settings import caught_by_closed_days, change_settings
 
 A_YEAR = timedelta(days=365)
+MOST_CAUGHT, MOST_CHANGES = 10, 50
 
 
-class Settings(BasePage):
+class BaseSitePage(BasePage):
+    """A page that may tell whom a closed day catches."""
+
+    def caught(self, most: int | None = None) -> dict[str, Any]:
+        """For the template: who is expected on a closed day, and the first `most` of them to show."""
+        caught = caught_by_closed_days(self.site, self.now)
+        return {"caught": caught, "shown_caught": caught[:most]}
+
+
+class Settings(BaseSitePage):
     """All that is set for the site, and the ways to change it."""
 
     action = "settings.read"
@@ -36,9 +57,51 @@ class Settings(BasePage):
             panels=panels_in_words(self.site),
             weekdays=[(name, hours.get(weekday)) for weekday, name in enumerate(WEEKDAYS)],
             closures=self.site.closures.filter(last_day__gte=self.today),
-            caught=caught_by_closed_days(self.site, self.now),
+            **self.caught(MOST_CAUGHT),
+            sees_all=not self.actor.clinics.exists(),
             heard_by=ways_to_hear(),
         )
+
+
+class ClosedDays(BaseSitePage):
+    """All who are expected on a closed day."""
+
+    action = "settings.read"
+    template = "rentals/desk/settings_closed_days.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(**self.caught(), back=reverse("settings"))
+
+
+class SettingsHistory(BasePage):
+    """Who changed the settings, hours and closures of the site, and when."""
+
+    action = "settings.read"
+    template = "rentals/desk/settings_history.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(changes=changes_of_site(self.site, MOST_CHANGES), most=MOST_CHANGES, back=reverse("settings"))
+
+
+class OpenSite(BaseFormPage):
+    """One more site, with the usual hours and terms to begin with."""
+
+    action = "sites.open"
+    template = "rentals/desk/settings_new_site.html"
+    form_class = NewSiteForm
+
+    def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
+        site = open_another_site(**given, at=self.now, actor=self.actor)
+        choose_site(self.request, site)
+        said = f"{site} is open, with the usual hours and terms, and is chosen at the top. Set the rest of it here."
+        return self.go(reverse("site-settings"), said)
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "sees_all": not self.actor.clinics.exists(),
+            "suggestions": {f"known-{name}": known() for name, known in SUGGESTIONS.items()},
+            "back": reverse("settings"),
+        }
 
 
 class BaseSettingsPage(BaseFormPage):
@@ -79,7 +142,7 @@ class SiteSettings(BaseSettingsPage):
         }
 
 
-class OpeningTimes(BaseSettingsPage):
+class OpeningTimes(BaseSettingsPage, BaseSitePage):
     """The hours of each weekday, the closures, the public holidays, and who is expected on a closed day."""
 
     action = "settings.write"
@@ -98,7 +161,7 @@ class OpeningTimes(BaseSettingsPage):
         return {
             "closures": self.site.closures.filter(last_day__gte=self.today),
             "holidays": self.holidays(),
-            "caught": caught_by_closed_days(self.site, self.now),
+            **self.caught(MOST_CAUGHT),
             "back": reverse("settings"),
         }
 

@@ -3,6 +3,8 @@
 from datetime import date, time, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from config.models import Clinic
 from config.site_settings import add_closure
@@ -324,3 +326,98 @@ def test_an_auditor_reads_the_settings_and_is_led_to_no_change(site):
     assert "Turnaround (days)" in desk.page
     assert "none: no invoice can be made" in desk.page
     assert SITE not in desk.page
+
+
+class TestWhoChangedWhat:
+    def test_is_told_in_words_with_what_stood_there_before(self, desk, site):
+        desk.fill_in(SITE, phone="02 9555 0100", turnaround_days=3)
+        desk.fill_in(HOURS, opens_0="09:00", closes_5="", opens_5="")
+        desk.fill_in(CLOSURE, first_day="2026-03-09", last_day="", reason="Stocktake")
+        closure = site.closures.get()
+        desk.fill_in(f"/settings/closures/{closure.pk}/remove/")
+        desk.see("/settings/history/")
+        told = desk.answer.context["changes"]
+        titles = {one.title for one in told}
+        assert {"Closure removed: Mon 9 Mar 2026, Stocktake", "Closure added", "Saturday: closed from now on"} <= titles
+        assert {"Settings", "Hours of Monday", "Site opened"} <= titles
+        lines = {line for one in told if not one.is_new for line in one.lines}
+        assert {("Turnaround (days)", "1", "3"), ("Opens at", "8:30 am", "9:00 am")} <= lines
+        manager = desk.answer.wsgi_request.user.username
+        assert {one.who for one in told} == {manager, "nobody signed in"}
+
+    def test_is_of_this_site_only_and_asks_as_much_for_ten_as_for_one(self, desk, site):
+        other = make.clinic("Elsewhere")
+        Desk(make.manager(other)).fill_in(SITE, phone="1234")
+        counts = []
+        for number in range(2):
+            desk.fill_in(SITE, phone=str(number))
+            with CaptureQueriesContext(connection) as asked:
+                desk.see("/settings/history/")
+            counts.append(len(asked))
+            for turn in range(5):
+                desk.fill_in(SITE, phone=f"{number} {turn}")
+        assert "1234" not in desk.page
+        assert counts[0] == counts[1]
+
+
+class TestTermsAndRules:
+    def test_the_next_version_of_the_terms_has_its_writer_among_the_versions(self, desk, site):
+        assert desk.fill_in("/terms/", bond="250.00") == 302
+        assert site.current_terms.created_by == desk.answer.wsgi_request.user
+        desk.see("/terms/")
+        assert "Version 2: hire $60.00 a week, bond $250.00" in desk.page
+        assert "Version 1: hire $60.00 a week, bond $300.00" in desk.page
+
+    @pytest.mark.parametrize("address", ["/terms/", "/messages/rules/"])
+    def test_a_form_opened_before_somebody_else_saved_says_who_it_was_and_saves_nothing(self, desk, site, address):
+        entries = {"/terms/": ("bond", "250.00", "200.00"), "/messages/rules/": ("overdue_days", "2", "5")}
+        name, theirs, mine = entries[address]
+        desk.see(address)
+        opened = desk.proposed()
+        other = Desk(make.manager(site))
+        assert other.fill_in(address, **{name: theirs}) == 302
+        assert desk.send(address, **opened | {name: mine}) == 409
+        assert f"{other.answer.wsgi_request.user.username} has changed this since you opened the page" in desk.page
+        assert site.current_terms.bond in (300, 250)
+        assert not ReminderRule.objects.filter(days=[5]).exists()
+
+
+class TestAnotherSite:
+    NEW = {"name": "Foreshore", "time_zone": "Australia/Perth", "bond": "200.00"}
+
+    def test_is_opened_with_usual_hours_and_terms_and_is_chosen(self, site):
+        desk = Desk(make.manager())
+        assert desk.fill_in("/settings/sites/new/", **self.NEW) == 302
+        made = Clinic.objects.get(name="Foreshore")
+        assert (made.holiday_region, made.opening_hours.count(), made.current_terms.bond) == ("AU-WA", 6, 200)
+        assert made.current_terms.created_by == desk.answer.wsgi_request.user
+        desk.see(desk.led_to)
+        assert "<h1>This site: Foreshore</h1>" in desk.page
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("name", "Harbour"), ("time_zone", "Perth"), ("holiday_region", "AU-XYZ"), ("bond", "-1")]
+    )
+    def test_says_what_is_wrong_at_its_field(self, site, field, value):
+        desk = Desk(make.manager())
+        assert desk.fill_in("/settings/sites/new/", **{**self.NEW, field: value}) in (400, 422)
+        assert field in desk.problems()
+        assert Clinic.objects.get() == site
+
+    def test_is_not_for_a_manager_of_named_sites(self, desk, site):
+        desk.see("/settings/sites/new/")
+        assert "You work at named sites" in desk.page
+        given = {"holiday_region": "", "weekly_hire": "60", "late_fee_per_day": "10", **self.NEW}
+        assert desk.send("/settings/sites/new/", **given) == 409
+        assert Clinic.objects.get() == site
+
+
+def test_of_many_whom_a_closed_day_catches_the_first_are_shown_with_a_way_to_all(desk, site):
+    boss = make.manager()
+    for _ in range(11):
+        make.book(site, device=make.device(site), starts_on=MONDAY, actor=boss, patient=make.patient(site, actor=boss))
+    add_closure(site, first_day=MONDAY, last_day=MONDAY, reason="Stocktake")
+    desk.see("/settings/")
+    assert desk.page.count("pick-up, Mon 30 Mar 2026") == 10
+    assert "All 11 who are expected on a closed day" in desk.page
+    desk.see("/settings/closed-days/")
+    assert desk.page.count("pick-up, Mon 30 Mar 2026") == 11
