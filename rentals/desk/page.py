@@ -1,5 +1,6 @@
 """What all pages of the desk have in common: who may open them, for which site, one moment, and how a no is shown."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
@@ -22,10 +24,12 @@ from config.refusals import Refusal
 from config.roles import MATRIX, may
 from patients.access import record_access
 from patients.models import Access
+from rentals.desk.counts import counts_of
 from rentals.desk.once import act_once, answered_before
 from rentals.desk.sites import chosen_site
-from rentals.desk.ways import WAYS, here
-from rentals.models import StaffTask
+from rentals.desk.ways import ON_TODAY, WAYS, Way, here
+
+PLACE_IN_ROW = re.compile(r"at-[\w-]+")  # ids of the places in the rows of a list where a page may be opened
 
 
 class DeskRequest(HttpRequest):
@@ -55,7 +59,21 @@ class BasePage(View):
             return render(request, "403.html", status=403)
         self.sites = list(self.actor.visible_clinics())
         self.site = chosen_site(request, self.sites)
-        return super().dispatch(request, *args, **kwargs)
+        answer = super().dispatch(request, *args, **kwargs)
+        # Opened in a row, there is nowhere to be led to: the row shows what would have stood on top there.
+        led_on = self.in_row and isinstance(answer, HttpResponseRedirect)
+        return self.show(template="rentals/desk/row_said.html") if led_on else answer
+
+    @property
+    def in_row(self) -> bool:
+        """Whether the page is opened inside the row of a list: the same page, without what stands around it."""
+        htmx = self.request.htmx
+        return bool(htmx) and PLACE_IN_ROW.fullmatch(htmx.target or "") is not None
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How much waits, for the menu."""
+        return counts_of(self.site, self.sites, self.now)
 
     @property
     def actor(self) -> User:
@@ -65,6 +83,14 @@ class BasePage(View):
     def today(self) -> date:
         """The chosen site's local day."""
         return self.site.day_of(self.now)
+
+    def ways(self) -> list[tuple[Way, int]]:
+        """The entries of the menu for this user, each with how much waits there."""
+        return [(way, self.counts.get(way.counted, 0)) for way in WAYS if may(self.actor, way.action)]
+
+    def pressing(self) -> list[tuple[str, str, int]]:
+        """What waits on Today's page and is told on all of them: where it stands there, its words, how much."""
+        return [(part, words, self.counts[name]) for name, part, words in ON_TODAY if self.counts[name]]
 
     def record(self, patients: Iterable[int], action: Access.Action = Access.Action.READ) -> None:
         """Write down that the page shows the records of `patients` (ids) (I10)."""
@@ -84,8 +110,8 @@ class BasePage(View):
             "now": self.now,
             "allowed": {action for action in MATRIX if may(self.actor, action)},
             "here": here(self.request.path),
-            "open_tasks": StaffTask.objects.filter(clinic__in=self.sites, due_at__lte=self.now).open().count(),
-            "ways": [way for way in WAYS if may(self.actor, way.action)],
+            "in_row": self.in_row,
+            "frame": "rentals/desk/in_row.html" if self.in_row else "rentals/desk/base.html",
         }
         return render(self.request, template or self.template, {**surroundings, **context}, status=status)
 

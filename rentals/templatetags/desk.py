@@ -1,5 +1,6 @@
 """How the desk's pages write moments, days and money, and the hidden field that makes a form count once."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -100,16 +101,31 @@ def clock(moment: datetime | time) -> str:
 
 
 @register.filter
+def clock_at(moment: datetime, clinic: Clinic) -> str:
+    """The time of day of a moment by the clinic's clock: `10:42 am`."""
+    return clock_words(moment.astimezone(clinic.zone).time())
+
+
+@register.filter
+def of(found: Mapping[int, Any], key: int) -> Any:
+    """What `found` has for `key`; None where it has nothing."""
+    return found.get(key)
+
+
+@register.filter
 def days_since(value: date, today: date) -> int:
     """Whole days from `value` to `today`."""
     return (today - value).days
 
 
-@register.filter
-def age(since: datetime, now: datetime) -> str:
-    """How long ago `since` was: `today`, `1 day ago`, `12 days ago`."""
-    days = (now - since).days
-    return f"{days} day{'' if days == 1 else 's'} ago" if days else "today"
+@register.simple_tag(takes_context=True)
+def ago(context: dict[str, Any], since: datetime, clinic: Clinic | None = None) -> SafeString:
+    """How long ago `since` was by the days of `clinic`, of the page's site unless given: `today`, `yesterday`,
+    `12 days ago`; the exact moment where the mouse rests on it."""
+    clinic = clinic or context["site"]
+    days = (clinic.day_of(context["now"]) - clinic.day_of(since)).days
+    words = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    return format_html('<time datetime="{}" title="{}">{}</time>', since.isoformat(), local(since, clinic), words)
 
 
 @register.filter

@@ -112,7 +112,7 @@ class TestTheList:
         task(make.rental(State.ACTIVE, site), due_at=make.NOW + DAY)
         task(make.rental(State.ACTIVE, make.clinic("Not theirs")))
         desk.see("/patients/")
-        assert desk.answer.context["open_tasks"] == 1
+        assert desk.answer.context["page"].counts["tasks"] == 1
 
     def test_says_of_a_patient_who_has_died_that_they_have(self, site, active):
         task(active, Kind.PROBLEM)
