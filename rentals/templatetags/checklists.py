@@ -34,7 +34,8 @@ def begun_checklists(context: dict[str, Any], about: Rental | Device) -> dict[st
 def photos_of(about: Rental | Device) -> dict[str, Any]:
     """The photos taken when a rental's device went out, came back and was looked at; or of a device by itself."""
     mine = {f"checklist__{name}": one for name, one in whose(about).items()}
-    return {"photos": Photo.objects.filter(**mine).defer("content").select_related("checklist"), "about": about}
+    photos = Photo.objects.filter(**mine).defer("content")
+    return {"photos": photos.select_related("checklist__rental__clinic", "checklist__device__clinic")}
 
 
 @register.filter

@@ -72,7 +72,7 @@ class BaseChecklistPage(BaseFormPage):
         except Refusal as refusal:
             self.refusal = refusal
         if self.request.htmx:
-            return self.show(template=self.part, form=form, refusal=self.refusal, **self.context())
+            return self.show(template=self.part, as_part=True, form=form, refusal=self.refusal, **self.context())
         return self.shown_again(form)
 
     def shown_again(self, form: Any) -> HttpResponse:
@@ -128,6 +128,7 @@ class BaseChecklistPage(BaseFormPage):
             **super().context(),
             "checklist": self.checklist,
             "is_kept": self.is_kept,
+            "site_of_it": self.about.clinic,
             "steps_of_form": list(self.form.steps()),
             AS_SHOWN: json.dumps(entered),
             "others": changed_by_others(self.form, self.checklist) if self.form.is_bound else [],
