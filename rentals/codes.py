@@ -31,6 +31,7 @@ NAMED_SEPARATOR = re.compile(r"<GS>|\{GS\}|\[GS\]|<FNC1>|\{FNC1\}|\[FNC1\]|<0x1D
 NOT_IN_VALUES = re.compile(r"""[^A-Za-z0-9!"%&'()*+,\-./_:;<=>?]+""")  # GS1 General Specifications, 7.11, set 82
 OUR_LABEL = re.compile(r"^(?:(?P<address>https?://[^/]+)/|/?)d/(?P<device>\d{1,18})/?$", re.IGNORECASE)
 GTIN_AND_SERIAL = re.compile(r"^(\d{8}|\d{12,14})\s+(\S+)$")
+RUN_TOGETHER = re.compile(r"^01(\d{14})21([^\x1d]{21,})$")  # a serial has 20 signs at most: others ran into it
 GTIN_ALONE = re.compile(r"^(\d{8}|\d{12,14})$")
 CONFIG = ParseConfig(gs1_element_strings_verify_date=False, separator_chars=(SEPARATOR,))
 
@@ -85,6 +86,8 @@ def read_link(address: str) -> Code:
 
 def read_elements(text: str, *, is_printed: bool) -> Code:
     """A GS1 element string: `is_printed` with the brackets that people read."""
+    if (whole := RUN_TOGETHER.match(text)) and is_gtin(whole[1]):
+        return Code(gtin=whole[1], serial=whole[2])
     parse = GS1Message.parse_hri if is_printed else GS1Message.parse
     try:
         return said_by(parse(text, config=CONFIG).element_strings)

@@ -39,7 +39,7 @@ def finding_of_scan(
     about["code"] = device.serial
     if device.pk in expected:
         return StockFinding(**about, kind=Kind.FOUND)
-    if device.pk in since and since[device.pk] >= scan.at:
+    if device.pk in since and since[device.pk] > scan.at:
         return StockFinding(**about, kind=Kind.FOUND, why="It left after it was scanned, while the count went on.")
     return StockFinding(**about, kind=Kind.UNEXPECTED, why=why_unexpected(device, clinic, out))
 

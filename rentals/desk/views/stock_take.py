@@ -35,7 +35,7 @@ class StockTakes(BasePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         takes = StockTake.objects.filter(clinic=self.site).select_related("started_by", "ended_by")
-        shown = Paginator(with_numbers(takes), ROWS_A_PAGE).get_page(request.GET.get("page"))
+        shown = Paginator(with_numbers(takes).order_by("-started_at", "-pk"), ROWS_A_PAGE).get_page(request.GET.get("page"))
         return self.show(takes=shown, running=counting.running_at(self.site))
 
 
