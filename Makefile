@@ -26,6 +26,7 @@ lint: .venv/installed-dev
 	$(BIN)/python -m mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py translations --check
 	@# As a deployment would be set up; the servers named here are not asked.
 	DATABASE_URL=postgresql://callus@database.example/callus REDIS_URL=rediss://queue.example/0 \
 	EMAIL_URL=smtp+tls://callus@mail.example:587 ALLOWED_HOSTS=desk.example \

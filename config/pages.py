@@ -16,7 +16,7 @@ from config.health import silences
 def surroundings(request: HttpRequest) -> dict[str, Any]:
     """For the templates: whether this is the demo, which every page says, and what staff must know is silent; asked
     where a page shows it."""
-    return {"demo": settings.DEMO, "silences": silences}
+    return {"demo": settings.DEMO, "silences": silences, "languages": [code for code, _ in settings.LANGUAGES]}
 
 
 @method_decorator(login_not_required, name="dispatch")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
+from config.days import clock_words
 from config.models import Clinic, Closure, OpeningHours
 from config.row_history import Change, changes_of
 from rentals.desk.forms.settings import PANELS, WEEKDAYS
-from rentals.reminders.texts.occasion import clock_words
 from rentals.templatetags.desk import day, local
 
 SETTINGS = {setting.name: setting.label for panel in PANELS for setting in panel.settings}

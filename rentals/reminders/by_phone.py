@@ -6,13 +6,13 @@ The words to say name days, so they are made when a call is shown (`say_today`),
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from config.days import named_day
 from config.models import Clinic
 from rentals.models import Reminder, Rental, StaffTask
 from rentals.models.reminders import ReminderQuerySet
 from rentals.reminders.rules import PHONED_KINDS, PHONED_THOUGH_OPTED_OUT, Kind, rules_of
 from rentals.reminders.schedule import steps_of
 from rentals.reminders.texts import words_of
-from rentals.reminders.texts.occasion import day_words
 
 Why = Reminder.Why
 NO_MAIL_CAN = frozenset({Why.NO_EMAIL, Why.BOUNCED, Why.COMPLAINED})
@@ -119,6 +119,6 @@ def told_by_phone(rentals: Iterable[int]) -> set[tuple[int, str]]:
 
 def words_to_chase(rental: Rental) -> str:
     return (
-        f"Rental {rental.reference} was due back on {day_words(rental.due_on)}, and reminders have not brought the "
+        f"Rental {rental.reference} was due back on {named_day(rental.due_on)}, and reminders have not brought the "
         "device back. Get in touch with the patient, agree on a day for the return, and write down what was said."
     )

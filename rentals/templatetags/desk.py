@@ -10,6 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from config.days import clock_words, exact_clock, short_day
 from config.models import Clinic, User
 from patients.models import Patient
 from rentals.desk.next_steps import NextStep
@@ -22,7 +23,6 @@ from rentals.models import Discrepancy, StaffTask
 from rentals.models.states import State
 from rentals.papers.parties import guardian_of, is_minor
 from rentals.reconciliation.forecast import Forecast
-from rentals.reminders.texts.occasion import clock_words
 from rentals.staff_tasks import may_do
 
 register = template.Library()
@@ -83,7 +83,7 @@ def local(moment: datetime | None, clinic: Clinic) -> str:
     if moment is None:
         return "–"
     there = moment.astimezone(clinic.zone)
-    return f"{day(there.date())}, {there:%-I:%M} {there:%p}".replace("AM", "am").replace("PM", "pm")
+    return f"{short_day(there.date())}, {exact_clock(there.time())}"
 
 
 @register.filter
@@ -91,7 +91,7 @@ def day(value: date | str | None) -> str:
     """A local day, as itself or as the API writes it: `Mon 2 Mar 2026`."""
     if isinstance(value, str):
         value = date.fromisoformat(value)
-    return f"{value:%a %-d %b %Y}" if value else "–"
+    return short_day(value) if value else "–"
 
 
 @register.filter(expects_localtime=True)

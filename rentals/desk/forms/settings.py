@@ -8,12 +8,12 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from config.days import clock_words
 from config.models import Clinic, OpeningHours
 from config.models.clinics import known_time_zones, validate_abn, validate_holiday_region, validate_time_zone
 from config.public_holidays import REGION_OF_ZONE
 from config.site_settings import LARGEST, LONGEST_ADDRESS, Hours
 from rentals.desk.forms.fields import AmountField, DayField
-from rentals.reminders.texts.occasion import clock_words
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MAY_BE_NONE = {"turnaround_days", "courier_days", "overdue_presumption_days"}  # 0 days

@@ -5,7 +5,7 @@ from typing import Any
 
 from csp.decorators import csp_update
 from django import forms
-from django.conf import settings
+from django.conf import global_settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -30,7 +30,7 @@ from rentals.reminders.texts.templates import (
 )
 
 DRAFT = "words-draft"  # in the session: the words that are being written, nothing of a patient
-LANGUAGES = dict(settings.LANGUAGES)
+LANGUAGES = dict(global_settings.LANGUAGES)
 # The letter shows as in a mail program: its own styles, no script, nothing fetched, framed by our page only.
 LETTER_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 
-from django.utils.formats import date_format, time_format
 from django.utils.text import get_text_list
 
+from config.days import clock_words, named_day
 from config.models import Clinic
 from rentals.arranged import arranged_return
 from rentals.ledger import METHODS
@@ -72,11 +72,11 @@ def reach_us(about: Occasion) -> str:
 
 
 def starts_on(about: Occasion) -> str:
-    return day_words(about.rental.starts_on)
+    return named_day(about.rental.starts_on)
 
 
 def due_on(about: Occasion) -> str:
-    return day_words(about.rental.due_on)
+    return named_day(about.rental.due_on)
 
 
 def collect_when(about: Occasion) -> str:
@@ -111,7 +111,7 @@ def when_to_come(about: Occasion) -> str:
     open_day = about.clinic.next_open_day(day)
     if open_day is None:
         return f"{closed}; please {reach_us(about)} so that we can find another one."
-    return f"{closed}; the next day we are open is {day_words(open_day)}, {hours_words(about.clinic, open_day)}."
+    return f"{closed}; the next day we are open is {named_day(open_day)}, {hours_words(about.clinic, open_day)}."
 
 
 def parts(about: Occasion) -> str:
@@ -166,7 +166,7 @@ def offer_until(about: Occasion) -> str:
 
 def returned_on(about: Occasion) -> str:
     returned = about.rental.returned_at
-    return f"on {day_words(about.clinic.day_of(returned))}" if returned else "safely"
+    return f"on {named_day(about.clinic.day_of(returned))}" if returned else "safely"
 
 
 def refund(about: Occasion) -> str:
@@ -180,7 +180,7 @@ def payment(about: Occasion) -> str:
     entry = entry_told(about, PAYMENTS)
     if entry is None:
         return "your payment"
-    day = day_words(about.clinic.day_of(entry.at))
+    day = named_day(about.clinic.day_of(entry.at))
     return f"{money(-entry.amount)} {PAYMENTS[entry.kind]}, {METHODS[entry.method]}, on {day}"
 
 
@@ -199,19 +199,10 @@ def entry_told(about: Occasion, kinds: Collection[str]) -> LedgerEntry | None:
     return max(entries, key=lambda entry: entry.pk, default=None)
 
 
-def day_words(day: date) -> str:
-    return date_format(day, "l j F Y")
-
-
-def clock_words(clock: time) -> str:
-    """`5:30 pm`: without points, which would double the one at a sentence's end."""
-    return "noon" if clock == time(12) else f"{time_format(clock, 'g:i')} {time_format(clock, 'A').lower()}"
-
-
 def moment_words(at: datetime, clinic: Clinic) -> str:
     """`Tuesday 3 March 2026, noon`, by the clinic's clock."""
     there = at.astimezone(clinic.zone)
-    return f"{day_words(there.date())}, {clock_words(there.time())}"
+    return f"{named_day(there.date())}, {clock_words(there.time())}"
 
 
 def hours_words(clinic: Clinic, day: date) -> str:
@@ -224,7 +215,7 @@ def when(day: date, today: date) -> str:
     """`today, Monday 9 March 2026`, `in 3 days, on …`: as somebody says it on the day `today`."""
     days = (day - today).days
     near = {0: "today, ", 1: "tomorrow, "}.get(days, f"in {days} days, on " if days > 0 else "on ")
-    return near + day_words(day)
+    return near + named_day(day)
 
 
 def money(amount: Decimal) -> str:
