@@ -75,7 +75,7 @@ def write(language: str, kept: Catalog) -> None:
     """Write the catalogue and its compiled form, in an order that changes little when a sentence does."""
     path = catalogue_path(language)
     path.write_bytes(as_po(kept))
-    path.with_suffix(".mo").write_bytes(as_mo(kept))
+    path.with_suffix(".mo").write_bytes(as_mo(catalogue(language)))
 
 
 def as_po(kept: Catalog) -> bytes:
