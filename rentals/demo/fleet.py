@@ -13,10 +13,10 @@ from rentals.device_dates import set_dates
 
 EXOGEN_343, EXOGEN_4000, EXPRESS = "71034400", "71034101", "71034200"
 MODELS = (
-    # name, part number, nominal treatments (None: unknown), what holds the capacity
-    ("Exogen 343", EXOGEN_343, 343, DeviceModel.CapacityHolder.UNIT),
-    ("Exogen 4000+", EXOGEN_4000, 150, DeviceModel.CapacityHolder.UNIT),
-    ("Exogen Express", EXPRESS, None, DeviceModel.CapacityHolder.CARD),
+    # name, part number, GTIN (of the range for examples), nominal treatments (None: unknown), what holds the capacity
+    ("Exogen 343", EXOGEN_343, "09506000343006", 343, DeviceModel.CapacityHolder.UNIT),
+    ("Exogen 4000+", EXOGEN_4000, "09506000400006", 150, DeviceModel.CapacityHolder.UNIT),
+    ("Exogen Express", EXPRESS, "09506000420004", None, DeviceModel.CapacityHolder.CARD),
 )
 REUSE_TEXT = "Single-patient labelling noted; reuse after inspection and cleaning, with new strap, cap and gel."
 UNITS = (
@@ -74,13 +74,14 @@ def add_fleet(clinics: Mapping[str, Clinic], manager: User, at: datetime) -> dic
         part_number: DeviceModel.objects.create(
             name=name,
             part_number=part_number,
+            gtin=gtin,
             nominal_treatments=nominal,
             capacity_holder=holder,
             reuse_signed_off_by=manager.username,
             reuse_signed_off_at=at,
             reuse_text=REUSE_TEXT,
         )
-        for name, part_number, nominal, holder in MODELS
+        for name, part_number, gtin, nominal, holder in MODELS
     }
     return {
         name: Unit(

@@ -10,6 +10,7 @@ from config.clinic_setup import add_user
 from config.models import Clinic, User
 from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend
+from rentals.demo.counts import counted
 from rentals.demo.fleet import add_fleet, say_when_service_is_due
 from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall, sent_away, taken_on
 from rentals.demo.mornings import mornings, nights
@@ -73,6 +74,7 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
     yield perth, mistyped_reading(perth, fleet)
     yield sydney, copied_log(readers[SYDNEY], fleet)
     yield sydney, taken_on(sydney)
+    yield sydney, counted(sydney)
     yield sydney, healed(sydney, fleet["S12"])
     yield perth, seen_to(perth, fleet)
     yield perth, wishes(perth, fleet)
