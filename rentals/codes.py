@@ -18,6 +18,7 @@ from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 from biip.gs1_element_strings import GS1ElementStrings
 from biip.gs1_messages import GS1Message
 from biip.gtin import Gtin
+from django.http.request import validate_host
 
 from config.refusals import Refusal, invalid
 
@@ -48,8 +49,8 @@ class Code:
 def read_code(text: str, *, hosts: frozenset[str]) -> Code | None:
     """What `text` says of a device; None for what is no code: a name, a plain serial, a date.
 
-    `hosts` are the names of this desk: a label of another one names a device of its own. Raises `invalid` with what
-    to do for a code that was read wrongly.
+    `hosts` are the names of this desk, as in `ALLOWED_HOSTS`: a label of another one names a device of its own. Raises
+    `invalid` with what to do for a code that was read wrongly.
     """
     bare, is_prefixed = PREFIX.subn("", text.strip())
     if label := OUR_LABEL.match(bare):
@@ -69,7 +70,7 @@ def read_code(text: str, *, hosts: frozenset[str]) -> Code | None:
 
 def read_label(label: re.Match[str], hosts: frozenset[str]) -> Code:
     """The device on a label of ours."""
-    if label["address"] and (urlsplit(label["address"]).hostname or "") not in hosts:
+    if label["address"] and not validate_host(urlsplit(label["address"]).hostname or "", hosts):
         raise invalid("code", "This label belongs to another desk than this one; type the serial that it shows.")
     return Code(device=int(label["device"]))
 

@@ -62,6 +62,7 @@ def test_our_own_label_names_a_device_by_its_number():
 
 def test_a_label_of_another_desk_is_not_taken_for_one_of_ours():
     assert "another desk" in refused_as("invalid", read, "https://elsewhere.example/d/57/").message
+    assert read_code("https://desk.clinic.example/d/57/", hosts=frozenset({".clinic.example"})) == Code(device=57)
 
 
 @pytest.mark.parametrize(
