@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from rentals.models import PatientLink, PortalSession, Signature, StoredAnswer
+from rentals.models import PatientLink, PortalSession, Sheet, Signature, StoredAnswer
 
 ANSWERS_KEPT = timedelta(days=2)
 # After a link or a visit has ended: as long as a hire's pages stay open after its end, for so long somebody may ask who
 # came in by which link.
 LINKS_KEPT = timedelta(days=90)
+SHEETS_KEPT = timedelta(days=7)
 
 
 def forget_stored_answers(at: datetime) -> int:
@@ -35,6 +36,14 @@ def forget_links(at: datetime) -> int:
         ended = PatientLink.objects.filter(Q(revoked_at__lt=until) | Q(expires_at__lt=until), sessions=None)
         deleted, _ = ended.delete()
     return deleted
+
+
+def forget_sheets(at: datetime) -> int:
+    """Empty the spreadsheets that nobody has taken or dropped in `SHEETS_KEPT`, for they hold patients.
+
+    Returns how many.
+    """
+    return Sheet.objects.filter(uploaded_at__lt=at - SHEETS_KEPT).exclude(content=b"").update(content=b"")
 
 
 def signed_in_it() -> Exists:

@@ -113,7 +113,9 @@ def forget_stored_answers() -> None:
 
 @shared_task
 def forget_links() -> None:
-    retention.forget_links(datetime.now(UTC))
+    at = datetime.now(UTC)
+    retention.forget_links(at)
+    retention.forget_sheets(at)
 
 
 @shared_task
