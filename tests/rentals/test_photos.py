@@ -122,6 +122,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked(width, height):
         small_photo(BytesIO(png(width, height, (b"IDAT", zlib.compress(b"\x00" * 100_000)))))
 
 
+def test_a_jpeg_that_says_that_it_is_huge_is_refused_although_it_would_be_read_small():
+    data = picture()
+    place = data.index(b"\xff\xc0") + 5  # height and width stand there
+    huge = data[:place] + struct.pack(">HH", 9000, 9000) + data[place + 4 :]
+    with pytest.raises(Refusal, match="more than 64 million pixels"):
+        small_photo(BytesIO(huge))
+
+
 def test_a_large_photo_of_a_telephone_is_taken_although_as_png_it_is_not():
     assert small_photo(BytesIO(picture(7000, 5000))).width == LONGEST_SIDE
 
