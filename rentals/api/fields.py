@@ -138,8 +138,8 @@ class VisibleField(serializers.PrimaryKeyRelatedField):
 class PartNumber(serializers.SlugRelatedField):
     """The part number of a device model that is known here."""
 
-    def __init__(self) -> None:
-        super().__init__(slug_field="part_number", queryset=DeviceModel.objects.all())
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(slug_field="part_number", queryset=DeviceModel.objects.all(), **kwargs)
 
     def to_internal_value(self, data: Any) -> DeviceModel:
         return super().to_internal_value(Text(max_length=40).run_validation(data))

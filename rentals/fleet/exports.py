@@ -15,11 +15,12 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
-from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.figures import Figures
 
 TEMPLATE = Path(__file__).with_name("report.typ")
-NUMBER_FORMATS = {"AUD": "#,##0.00", "%": "0.0", "weeks": "#,##0.0"}
+NUMBER_FORMATS = {"AUD": "#,##0.00", "%": "0.0", "weeks": "#,##0.0", "days": "#,##0.0", "day": "yyyy-mm-dd"}
+CLINICS_A_TABLE = 6
 # What a spreadsheet runs as a formula; some take the full-width signs for the same.
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -81,15 +82,27 @@ def as_pdf(figures: Figures) -> bytes:
         "title": f"Fleet figures: {figures.title}",
         "period": f"Period: {written(figures.first)} to {written(figures.last)}, both days included.",
         "seen": f"As of {moment(figures)}",
-        "figures": [
-            [definition.label, shown(value), definition.unit, definition.meaning]
-            for definition, value in zip(DEFINITIONS, values(figures), strict=True)
-        ],
-        "headings": ["Clinic", *(definition.heading for definition in DEFINITIONS)],
-        "clinics": [[part.title, *map(shown, values(part))] for part in figures.by_clinic],
+        "groups": [[title, [facts(one, figures) for one in group]] for title, group in GROUPS.items()],
+        "tables": tables(figures) if len(figures.by_clinic) > 1 else [],
     }
     made_at = figures.at.replace(microsecond=0)  # a PDF keeps whole seconds
     return typst.compile(TEMPLATE, sys_inputs={"report": json.dumps(report)}, timestamp=made_at)
+
+
+def facts(definition: Definition, figures: Figures) -> list[str]:
+    return [definition.label, shown(getattr(figures, definition.name)), definition.unit, definition.meaning]
+
+
+def tables(figures: Figures) -> list[dict[str, Any]]:
+    """The figures of each clinic beside each other, a few clinics a table."""
+    parts = figures.by_clinic
+    return [
+        {
+            "headings": ["Figure", *(part.title for part in some)],
+            "rows": [[one.heading, *(shown(getattr(part, one.name)) for part in some)] for one in DEFINITIONS],
+        }
+        for some in (parts[start : start + CLINICS_A_TABLE] for start in range(0, len(parts), CLINICS_A_TABLE))
+    ]
 
 
 def moment(figures: Figures) -> str:
@@ -105,6 +118,8 @@ def written(day: date) -> str:
 
 def shown(value: Any) -> str:
     """A number with its thousands apart; a dash for what is not known."""
+    if isinstance(value, date):
+        return written(value)
     return "\u2013" if value is None else f"{value:,}"
 
 

@@ -54,6 +54,8 @@ BY_POST_ONLY = {
     "scan",
     "undo-scan",
     "offers",
+    "booking-offers",
+    "booking-patients",
     "decide",
     "preview-words",
     "resolve",
@@ -214,6 +216,8 @@ def addresses(site: Clinic) -> dict[str, str]:
             found[name] = reverse(name, args=[held.device.pk, held.device.allowances.latest("number").pk])
         elif name == "trust-reading":
             found[name] = reverse(name, args=[held.device.pk, held.device.readings.latest("pk").pk])
+        elif name == "fleet-rows":
+            found[name] = reverse(name, args=["devices"])
         elif "<slug:reference>" in str(pattern.pattern):
             one = of_offers.get(name) or rental[states.get(name, State.ACTIVE)]
             found[name] = reverse(name, args=[one.reference])

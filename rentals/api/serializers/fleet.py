@@ -1,13 +1,14 @@
 """The figures of the fleet, as they are asked for and as they go out."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from rest_framework import serializers
 
 from config.models import Clinic
 from devices.models import Device
-from rentals.api.fields import LARGEST_ID, Day, Input, VisibleField
+from rentals.api.fields import LARGEST_ID, Day, Input, PartNumber, VisibleField
 from rentals.api.serializers.rentals import Amount
 from rentals.booking.capacity import AVAILABILITIES
 from rentals.fleet.definitions import DEFINITIONS
@@ -19,7 +20,15 @@ def may_be_unknown(**details: Any) -> serializers.Field:
 
 
 # By unit; what is counted is whole.
-FIELDS: dict[str, Callable[..., serializers.Field]] = {"AUD": Amount, "%": may_be_unknown, "weeks": may_be_unknown}
+FIELDS: dict[str, Callable[..., serializers.Field]] = {
+    "AUD": partial(Amount, allow_null=True),
+    "%": may_be_unknown,
+    "weeks": may_be_unknown,
+    "days": may_be_unknown,
+    "day": partial(serializers.DateField, allow_null=True),
+    "units": partial(serializers.IntegerField, allow_null=True),
+    "cards": partial(serializers.IntegerField, allow_null=True),
+}
 
 
 class FleetQuery(Input):
@@ -29,6 +38,7 @@ class FleetQuery(Input):
         required=False,
         help_text="Left out, all the clinics you work for are counted.",
     )
+    model = PartNumber(required=False, help_text="A part number; left out, devices of every model are counted.")
     format = serializers.ChoiceField(["json", *FORMATS], default="json")
 
     def get_fields(self) -> dict[str, Any]:

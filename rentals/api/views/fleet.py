@@ -35,5 +35,5 @@ class Fleet(Endpoint):
         asked = self.read_query()
         clinics = [asked["clinic"]] if "clinic" in asked else list(self.actor.visible_clinics())
         first, last = period(clinics, asked.get("first"), asked.get("last"), self.now)
-        figures = fleet_figures(clinics, first, last, self.now)
+        figures = fleet_figures(clinics, first, last, self.now, asked.get("model"))
         return self.answer(figures) if asked["format"] == "json" else download(figures, asked["format"])

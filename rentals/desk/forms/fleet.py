@@ -1,15 +1,17 @@
-"""What the fleet's figures are asked for: which days, which sites."""
+"""What the fleet's figures are asked for: which days, which sites, which model."""
 
 from typing import Any
 
 from django import forms
 
+from devices.models import DeviceModel
+from rentals.desk.forms.devices import ModelChoice
 from rentals.desk.forms.fields import DayField
 from rentals.fleet.exports import FORMATS
 
 
 class PeriodForm(forms.Form):
-    """Days `from` and `to`, both included, and one of the sites `clinics` or all of them."""
+    """Days `from` and `to`, both included, one of the sites `clinics` or all of them, one model or all."""
 
     def __init__(self, *data: Any, clinics: Any) -> None:
         super().__init__(*data)
@@ -17,6 +19,9 @@ class PeriodForm(forms.Form):
         self.fields["to"] = DayField(required=False, label="To")
         self.fields["clinic"] = forms.ModelChoiceField(
             queryset=clinics, required=False, label="Site", empty_label="All my sites"
+        )
+        self.fields["model"] = ModelChoice(
+            queryset=DeviceModel.objects.all(), required=False, label="Model", empty_label="All models"
         )
 
 

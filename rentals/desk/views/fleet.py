@@ -1,17 +1,25 @@
 """The figures of the fleet: read on a page, taken along as a file. They show no patient, so no access is recorded."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.text import slugify
 
 from config.refusals import Refusal
 from rentals.desk.forms.fleet import ExportForm, PeriodForm
 from rentals.desk.page import BasePage, explain
-from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.exports import FORMATS, download
-from rentals.fleet.figures import Figures, fleet_figures, period
+from rentals.fleet.figures import Figures, figures_of_scope
+from rentals.fleet.rows import as_csv, headings, lines, rows_for, total
+from rentals.fleet.scope import Scope, period
+
+ROWS_A_PAGE = 50
+USUAL_PERIODS = ("Last 28 days", "Last month", "Last quarter", "Last year")
 
 
 class BaseFleetPage(BasePage):
@@ -22,37 +30,75 @@ class BaseFleetPage(BasePage):
     form_class: ClassVar[type[PeriodForm]] = PeriodForm
     answer: Callable[..., HttpResponse]
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET, clinics=self.actor.visible_clinics())
         if form.is_valid():
             try:
-                return self.answer(self.figures(form.cleaned_data), form.cleaned_data)
+                return self.answer(self.scope(form.cleaned_data), form.cleaned_data)
             except Refusal as refusal:
                 explain(form, refusal)
         return self.show(form=form, status=422)
 
-    def figures(self, given: dict[str, Any]) -> Figures:
+    def scope(self, given: dict[str, Any]) -> Scope:
         clinics = [given["clinic"]] if given["clinic"] else self.sites
         first, last = period(clinics, given["from"], given["to"], self.now)
-        return fleet_figures(clinics, first, last, self.now)
+        return Scope(tuple(clinics), first, last, self.now, given["model"])
+
+    def asked(self, scope: Scope, given: dict[str, Any]) -> dict[str, Any]:
+        """The question, as an address asks it."""
+        return {
+            "from": scope.first.isoformat(),
+            "to": scope.last.isoformat(),
+            "clinic": given["clinic"].pk if given["clinic"] else "",
+            "model": scope.model.pk if scope.model else "",
+        }
 
 
 class Fleet(BaseFleetPage):
     """Each figure with what it means, in all and by clinic."""
 
-    def answer(self, figures: Figures, given: dict[str, Any]) -> HttpResponse:
-        clinic = given["clinic"].pk if given["clinic"] else ""
-        asked = {"from": figures.first.isoformat(), "to": figures.last.isoformat(), "clinic": clinic}
+    def answer(self, scope: Scope, given: dict[str, Any]) -> HttpResponse:
+        figures = figures_of_scope(scope)
+        asked = self.asked(scope, given)
         parts = [*figures.by_clinic, figures] if len(figures.by_clinic) > 1 else []
         return self.show(
             form=PeriodForm(asked, clinics=self.actor.visible_clinics()),
             figures=figures,
-            cards=[(definition, getattr(figures, definition.name)) for definition in DEFINITIONS],
+            groups=[(title, values_of(group, figures)) for title, group in GROUPS.items()],
             parts=parts,
             lines=[(definition, [getattr(part, definition.name) for part in parts]) for definition in DEFINITIONS],
+            periods=usual_periods(scope.today, asked),
             question=urlencode(asked),
             formats=FORMATS,
         )
+
+
+def values_of(group: tuple[Definition, ...], figures: Figures) -> list[tuple[Definition, Any]]:
+    return [(definition, getattr(figures, definition.name)) for definition in group]
+
+
+def usual_periods(today: date, asked: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """Words, question and whether it is the one asked, for each period that people usually ask for."""
+    month = today.replace(day=1)
+    quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
+    year = today.replace(month=1, day=1)
+    before = timedelta(days=1)
+    ends = [
+        (today - 27 * before, today),
+        ((month - before).replace(day=1), month - before),
+        (three_months_before(quarter), quarter - before),
+        (year.replace(year=year.year - 1), year - before),
+    ]
+    days = [{"from": first.isoformat(), "to": last.isoformat()} for first, last in ends]
+    return [
+        (words, urlencode(asked | one), one.items() <= asked.items())
+        for words, one in zip(USUAL_PERIODS, days, strict=True)
+    ]
+
+
+def three_months_before(month: date) -> date:
+    """The first of the month three months before the first of `month`."""
+    return month.replace(month=month.month - 3) if month.month > 3 else date(month.year - 1, month.month + 9, 1)
 
 
 class FleetExport(BaseFleetPage):
@@ -60,5 +106,36 @@ class FleetExport(BaseFleetPage):
 
     form_class = ExportForm
 
-    def answer(self, figures: Figures, given: dict[str, Any]) -> HttpResponse:
-        return download(figures, given["format"])
+    def answer(self, scope: Scope, given: dict[str, Any]) -> HttpResponse:
+        return download(figures_of_scope(scope), given["format"])
+
+
+class FleetRows(BaseFleetPage):
+    """What one figure is made of, row by row; as a file with `?format=csv`."""
+
+    template = "rentals/desk/fleet_rows.html"
+
+    def answer(self, scope: Scope, given: dict[str, Any]) -> HttpResponse:
+        definition = next((one for one in DEFINITIONS if one.name == self.kwargs["figure"]), None)
+        if definition is None:
+            raise Http404("There is no such figure.")
+        found = rows_for(definition.name, scope)
+        if self.request.GET.get("format") == "csv":
+            return self.file(definition, as_csv(definition.name, found, scope), scope)
+        page = Paginator(found, ROWS_A_PAGE).get_page(self.request.GET.get("page"))
+        asked = self.asked(scope, given)
+        return self.show(
+            form=PeriodForm(asked, clinics=self.actor.visible_clinics()),
+            definition=definition,
+            scope=scope,
+            paged=page,
+            lines=lines(definition.name, list(page), scope),
+            headings=headings(definition.name),
+            total=total(definition.name, found),
+            question=urlencode(asked),
+        )
+
+    def file(self, definition: Definition, content: bytes, scope: Scope) -> HttpResponse:
+        name = f"fleet-{slugify(definition.name.replace('_', '-'))}-{scope.first}-to-{scope.last}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(content, content_type=FORMATS["csv"].content_type, headers=headers)

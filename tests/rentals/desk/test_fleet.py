@@ -3,16 +3,20 @@
 import csv
 import io
 from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
+from config.models import Clinic
 from patients.models import Access
-from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.definitions import DEFINITIONS, Definition
 from rentals.fleet.figures import fleet_figures
+from rentals.models import Rental
 from rentals.models.states import State
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -42,7 +46,7 @@ def test_each_figure_of_the_last_four_weeks_stands_there_with_what_it_means(site
     assert desk.see("/fleet/") == 200
     figures = fleet_figures([site], date(2026, 2, 3), date(2026, 3, 2), make.NOW)
     assert desk.answer.context["figures"] == figures
-    shown = [(definition.name, value) for definition, value in desk.answer.context["cards"]]
+    shown = [(definition.name, value) for definition, value in cards(desk)]
     assert shown == [(definition.name, getattr(figures, definition.name)) for definition in DEFINITIONS]
     assert [definition.name for definition in DEFINITIONS if definition.meaning not in unescape(desk.page)] == []
     assert desk.answer.context["form"]["from"].value() == "2026-02-03"
@@ -53,17 +57,22 @@ def test_numbers_are_written_for_people(site, desk):
     desk.see("/fleet/")
     figures = desk.answer.context["figures"]
     assert (figures.remaining, figures.income, figures.treatments_delivered) == (672, 180, 0)
-    written = {definition.name: render(desk, definition.name) for definition, _ in desk.answer.context["cards"]}
+    written = {definition.name: render(desk, definition.name) for definition, _ in cards(desk)}
     assert (written["remaining"], written["income"], written["bonds_held"]) == ("672", "$180.00", "$300.00")
     assert written["utilisation_percent"] == f"{figures.utilisation_percent} %"
-    assert (written["adherence_percent"], written["runway_weeks"]) == ("not known", "not known")
+    assert (written["adherence_percent"], written["runway_weeks"]) == ("not known", "92.0 weeks")
+
+
+def cards(desk: Desk) -> list[tuple[Definition, Any]]:
+    return [card for _, group in desk.answer.context["groups"] for card in group]
 
 
 def render(desk: Desk, name: str) -> str:
     """What the card of the figure shows, without its markup."""
     definition = next(definition for definition in DEFINITIONS if definition.name == name)
-    before, _ = desk.page.split(f"</b>{definition.label}<small>")
-    return before.rpartition("<b>")[2].replace('<span class="quiet">', "").replace("</span>", "").strip()
+    before, _ = desk.page.split(f"</a></b>{definition.label}<small>")
+    shown = before.rpartition("<b><a ")[2].partition(">")[2].partition('<span class="visually-hidden">')[0]
+    return shown.replace('<span class="quiet">', "").replace("</span>", "").strip()
 
 
 def test_several_sites_are_shown_together_and_one_by_one(site):
@@ -111,7 +120,7 @@ def test_days_that_cannot_be_asked_for_are_said_beside_their_field(site, desk, a
 def test_the_files_hold_the_same_figures_of_the_same_days(site, desk):
     assert desk.see("/fleet/", **FEBRUARY) == 200
     figures = desk.answer.context["figures"]
-    assert 'href="/fleet/export/?format=csv&amp;from=2026-02-01&amp;to=2026-02-28&amp;clinic="' in desk.page
+    assert 'href="/fleet/export/?format=csv&amp;from=2026-02-01&amp;to=2026-02-28&amp;clinic=&amp;model="' in desk.page
 
     answer = desk.client.get("/fleet/export/", {**FEBRUARY, "format": "csv"})
     assert answer.headers["Content-Disposition"] == 'attachment; filename="fleet-a-here-2026-02-01-to-2026-02-28.csv"'
@@ -162,3 +171,70 @@ def test_three_of_everything_cost_no_more_queries_than_one(site):
         make.rental(State.ACTIVE, make.clinic())
         make.rental(State.ACTIVE, site)
     assert queries() == one
+
+
+def test_each_figure_leads_to_its_rows_and_back(site, desk):
+    desk.see("/fleet/", **FEBRUARY)
+    assert 'href="/fleet/rows/income/?from=2026-02-01&amp;to=2026-02-28&amp;clinic=&amp;model="' in desk.page
+    for definition in DEFINITIONS:
+        assert desk.see(f"/fleet/rows/{definition.name}/", **FEBRUARY) == 200, definition.name
+        assert definition.label in unescape(desk.page)
+    assert desk.see("/fleet/rows/income/", **FEBRUARY) == 200
+    [line] = desk.answer.context["lines"]
+    closed = Rental.objects.get(state=State.CLOSED)
+    assert (line.reference, line.detail, line.number) == (closed.reference, "hire", Decimal("180.00"))
+    assert line.device == closed.holdings.get().device
+    assert f'href="/rentals/{closed.reference}/"' in desk.page
+    assert closed.patient.family_name not in desk.page
+    assert 'href="/fleet/?from=2026-02-01&amp;to=2026-02-28&amp;clinic=&amp;model="' in desk.page
+    assert desk.see("/fleet/rows/income/", **{**FEBRUARY, "clinic": "x"}) == 422
+    assert desk.see("/fleet/rows/happiness/") == 404
+
+
+def test_rows_are_a_file_too_in_which_nothing_runs(site, desk):
+    Clinic.objects.filter(pk=site.pk).update(name="=1+1")
+    answer = desk.client.get("/fleet/rows/income/", {**FEBRUARY, "format": "csv"})
+    assert answer.headers["Content-Disposition"] == ('attachment; filename="fleet-income-2026-02-01-to-2026-02-28.csv"')
+    [row] = csv.DictReader(io.StringIO(answer.content.decode()))
+    assert (row["site"], row["AUD"], row["detail"]) == ("'=1+1", "180.00", "hire")
+
+
+def test_many_rows_come_page_by_page_and_are_added_up_over_all(site, desk):
+    for _ in range(52):
+        make.device(site, model=site.devices.first().model)
+    assert desk.see("/fleet/rows/devices/", page=2) == 200
+    assert len(desk.answer.context["lines"]) == 5
+    assert desk.answer.context["total"] == (55, None)
+    assert "Page 2 of 2" in desk.page
+
+
+def test_a_model_is_asked_for_on_its_own(site, desk):
+    model = site.devices.filter(model__nominal_treatments=None).get().model
+    assert desk.see("/fleet/", model=model.pk) == 200
+    figures = desk.answer.context["figures"]
+    assert (figures.devices, figures.unknown_capacity, figures.income) == (1, 1, 0)
+    assert model.part_number in figures.title
+    assert desk.see("/fleet/rows/devices/", model=model.pk) == 200
+    assert desk.answer.context["total"] == (1, None)
+
+
+def test_usual_periods_are_a_click_away(site, desk):
+    desk.see("/fleet/")
+    words = {words: (asked, chosen) for words, asked, chosen in desk.answer.context["periods"]}
+    assert words["Last 28 days"] == ("from=2026-02-03&to=2026-03-02&clinic=&model=", True)
+    assert words["Last month"] == ("from=2026-02-01&to=2026-02-28&clinic=&model=", False)
+    assert words["Last quarter"][0].startswith("from=2025-10-01&to=2025-12-31")
+    assert words["Last year"][0].startswith("from=2025-01-01&to=2025-12-31")
+
+
+@pytest.mark.parametrize("figure", ["income", "out", "adherence_percent", "bonds_held"])
+def test_three_rows_cost_no_more_queries_than_one(site, desk, figure):
+    numbers = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            assert desk.see(f"/fleet/rows/{figure}/", **{"from": "2026-01-01"}) == 200
+        numbers.append(len(captured))
+        for _ in range(2):
+            make.rental(State.CLOSED, site, at=make.NOW - 28 * DAY, ended=make.NOW - 7 * DAY)
+            make.rental(State.ACTIVE, site, at=make.NOW - 7 * DAY)
+    assert numbers[0] == numbers[1]

@@ -120,6 +120,8 @@ class Things:
             return reverse(name, args=[self.rental.reference])
         if route.startswith("photos/"):
             return reverse(name, args=[self.photo.key])
+        if "<slug:figure>" in route:
+            return reverse(name, args=["income"])
         if "<slug:route>" in route:
             return reverse(name, args=["folder"])
         if "<int:pk>" not in route:

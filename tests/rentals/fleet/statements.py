@@ -139,6 +139,115 @@ MONEY = """
 """
 
 
+def in_the_period(moment: str) -> str:
+    """Whether its local day at the clinic `c` lies in the period."""
+    return f"({moment} AT TIME ZONE c.time_zone)::date BETWEEN %(first)s AND %(last)s"
+
+
+# What was booked in the period up to now and not cancelled since.
+BOOKED = f"""
+    WITH booked AS (
+        SELECT r.planned_treatments, r.due_on - r.starts_on + 1 + c.turnaround_days AS days
+        FROM rentals_rental r JOIN config_clinic c ON c.id = r.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND r.state <> 'cancelled' AND r.created_at <= %(at)s
+            AND {in_the_period("r.created_at")}
+    )
+"""
+
+# For how many weeks treatments and devices suffice at that pace, and what half a year takes beside them.
+RUNWAY = f"""
+    {LEFT}, {BOOKED.strip().removeprefix("WITH ")},
+    serving AS (
+        SELECT fleet.*, d.condition, m.nominal_treatments AS nominal, m.capacity_holder = 'card' AS by_card
+        FROM fleet JOIN devices_device d USING (id) JOIN devices_devicemodel m ON m.id = d.model_id
+        WHERE d.condition IN ('ready', 'quarantine')
+    ),
+    pace AS (
+        SELECT nullif(count(booked.days), 0)::numeric / nullif(weeks, 0) AS rentals,
+            sum(planned_treatments)::numeric / nullif(weeks, 0) AS treatments, avg(days) / 7 AS weeks_each
+        FROM (
+            SELECT greatest(max(least(%(last)s, (%(at)s AT TIME ZONE time_zone)::date)) - %(first)s + 1, 0)
+                / 7::numeric AS weeks
+            FROM config_clinic WHERE id = ANY(%(clinics)s)
+        ) period LEFT JOIN booked ON true GROUP BY weeks
+    ),
+    held AS (
+        SELECT lower(h.blocked) - (%(at)s AT TIME ZONE c.time_zone)::date AS since,
+            CASE WHEN h.out IS NOT NULL THEN greatest(upper(h.blocked) - (%(at)s AT TIME ZONE c.time_zone)::date, 1)
+                ELSE upper(h.blocked) - (%(at)s AT TIME ZONE c.time_zone)::date END AS until
+        FROM rentals_holding h JOIN rentals_rental r ON r.id = h.rental_id JOIN config_clinic c ON c.id = r.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND h.live
+            AND (h.device_id IS NULL OR h.device_id IN (
+                SELECT id FROM devices_device WHERE condition IN ('ready', 'quarantine')
+            ))
+    ),
+    wanted AS (
+        SELECT week, (SELECT count(*) FROM held WHERE since <= 7 * week AND until > 7 * week)
+            + rentals * least(week, weeks_each) AS devices
+        FROM pace, generate_series(0, 52) AS week
+    ),
+    runway AS (
+        SELECT (SELECT sum(greatest(serving.left, 0, promised) - promised)
+                FROM serving WHERE serving.left IS NOT NULL)::numeric / nullif(treatments, 0) AS treatments,
+            (SELECT min(week) FROM wanted WHERE devices > (SELECT count(*) FROM serving)) AS devices
+        FROM pace
+    ),
+    units AS (
+        SELECT ceil(greatest(max(devices) - (SELECT count(*) FROM serving), 0)) AS units
+        FROM wanted WHERE week <= 26
+    ),
+    to_buy AS (
+        SELECT units, coalesce(
+                ceil(
+                    greatest(pace.treatments * 26 - free.treatments - units * each.one, 0)
+                    / coalesce(each.card, each.one)
+                ), 0
+            ) AS more, each.card IS NOT NULL AS cards
+        FROM pace, units, (SELECT avg(nominal) AS one, avg(nominal) FILTER (WHERE by_card) AS card FROM serving) each,
+            (SELECT sum(greatest(serving.left, 0, promised) - promised) FILTER (WHERE serving.left IS NOT NULL)
+                AS treatments FROM serving) free
+        WHERE pace.rentals > 0
+    )
+"""
+
+# From the return to the first inspection passed, unless it was handed over before that; by the day of the inspection.
+READY = f"""
+    SELECT days FROM (
+        SELECT h.id, extract(epoch FROM min(i.at) - upper(h.out)) / 86400 AS days, min(i.at) AS at, d.clinic_id
+        FROM rentals_holding h JOIN devices_device d ON d.id = h.device_id
+        JOIN devices_inspection i ON i.device_id = d.id AND i.passed AND i.at >= upper(h.out)
+        GROUP BY h.id, h.out, d.clinic_id, d.id
+        HAVING min(i.at) <= coalesce((
+            SELECT min(lower(next.out)) FROM rentals_holding next
+            WHERE next.device_id = d.id AND lower(next.out) >= upper(h.out)
+        ), 'infinity')
+    ) ready JOIN config_clinic c ON c.id = ready.clinic_id
+    WHERE c.id = ANY(%(clinics)s) AND {in_the_period("ready.at")}
+"""
+
+LEFT_THE_FLEET = f"""
+    SELECT (
+        SELECT count(*) FROM rentals_move m JOIN rentals_rental r ON r.id = m.rental_id
+        JOIN config_clinic c ON c.id = r.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND m.new_state = '{{state}}' AND m.old_state = 'active'
+            AND {in_the_period("m.at")}
+    ) + (
+        SELECT count(*) FROM devices_conditionchange x JOIN devices_device d ON d.id = x.device_id
+        JOIN config_clinic c ON c.id = d.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND x.after = '{{state}}' AND {in_the_period("x.at")}
+    )
+"""
+
+# Expenses that were neither reversed nor reverse one.
+STANDS = """
+    WITH stands AS (
+        SELECT * FROM devices_expense WHERE reverses_id IS NULL AND id NOT IN (
+            SELECT reverses_id FROM devices_expense WHERE reverses_id IS NOT NULL
+        )
+    )
+"""
+
+
 def count_devices(condition: str) -> str:
     return f"SELECT count(*) FROM devices_device d WHERE clinic_id = ANY(%(clinics)s) AND {condition}"
 
@@ -191,17 +300,115 @@ STATEMENTS = {
             )
         )
     """,
-    "runway_weeks": f"""
-        {LEFT} SELECT round(
-            CASE WHEN count(fleet.left) > 0
-                THEN coalesce(sum(fleet.left - promised) FILTER (WHERE fleet.left > promised), 0)
-            END::numeric
-            / nullif(({DELIVERED}), 0)
-            * (
-                SELECT max(least(%(last)s, (%(at)s AT TIME ZONE time_zone)::date)) - %(first)s + 1
-                FROM config_clinic WHERE id = ANY(%(clinics)s)
-            ) / 7, 1)
-        FROM fleet
+    "stranded": f"""
+        {LEFT}, usual AS (
+            SELECT clinic_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY planned_treatments) AS treatments
+            FROM rentals_rental
+            WHERE state NOT IN ('cancelled') AND created_at <= %(at)s AND created_at > %(at)s - interval '365 days'
+            GROUP BY 1
+        ),
+        seen AS (
+            SELECT id AS device_id, created_at AS at FROM devices_device
+            UNION ALL SELECT device_id, at FROM devices_inspection
+            UNION ALL SELECT device_id, at FROM devices_conditionchange
+            UNION ALL SELECT device_id, lower(out) FROM rentals_holding WHERE out IS NOT NULL
+            UNION ALL SELECT device_id, upper(out) FROM rentals_holding WHERE out IS NOT NULL
+            UNION ALL
+            SELECT device_id, at FROM devices_recall JOIN devices_recall_devices ON recall_id = devices_recall.id
+        )
+        SELECT coalesce(sum(fleet.left - promised), 0)
+        FROM fleet JOIN devices_device d USING (id) LEFT JOIN usual USING (clinic_id)
+        WHERE fleet.left > promised AND (
+            fleet.left - promised < usual.treatments OR d.condition <> 'ready' AND %(at)s - interval '30 days' >= (
+                SELECT max(at) FROM seen WHERE device_id = d.id
+            )
+        )
+    """,
+    **{
+        name: f"""
+            {DAYS} SELECT count(*) FROM (
+                SELECT count(*) FILTER (WHERE status = 'done')::numeric / count(*) AS part FROM statuses
+                WHERE day BETWEEN %(first)s AND %(last)s AND status IN ('done', 'short', 'none') GROUP BY id
+            ) rental WHERE part >= {low} AND part < {high}
+        """
+        for name, low, high in (
+            ("adherence_under_50", 0, 0.5),
+            ("adherence_50_to_79", 0.5, 0.8),
+            ("adherence_80_to_89", 0.8, 0.9),
+            ("adherence_from_90", 0.9, 2),
+        )
+    },
+    "bookings": f"{BOOKED} SELECT count(*) FROM booked",
+    "treatments_booked": f"{BOOKED} SELECT coalesce(sum(planned_treatments), 0) FROM booked",
+    "runway_treatments_weeks": f"{RUNWAY} SELECT round(treatments, 1) FROM runway",
+    "runway_devices_weeks": f"{RUNWAY} SELECT devices::numeric FROM runway",
+    "runway_weeks": f"{RUNWAY} SELECT round(least(treatments, devices), 1) FROM runway",
+    "units_to_buy": f"{RUNWAY} SELECT max(units + CASE WHEN cards THEN 0 ELSE more END) FROM to_buy",
+    "cards_to_order": f"{RUNWAY} SELECT max(CASE WHEN cards THEN more ELSE 0 END) FROM to_buy",
+    "buy_by": f"""
+        {RUNWAY} SELECT max(floor(7 * least(treatments, devices)))::int + (
+                SELECT max((%(at)s AT TIME ZONE time_zone)::date) FROM config_clinic WHERE id = ANY(%(clinics)s)
+            )
+        FROM runway, to_buy WHERE units + more > 0
+    """,
+    **{
+        name: f"""
+            SELECT count(*) FROM rentals_rental r JOIN config_clinic c ON c.id = r.clinic_id
+            WHERE c.id = ANY(%(clinics)s) AND r.state = 'active'
+                AND (%(at)s AT TIME ZONE c.time_zone)::date BETWEEN r.due_on + {low} AND r.due_on + {high}
+        """
+        for name, low, high in (
+            ("overdue_1_to_3", 1, 3),
+            ("overdue_4_to_7", 4, 7),
+            ("overdue_8_to_14", 8, 14),
+            ("overdue_15_on", 15, 10000),
+        )
+    },
+    **{
+        name: f"SELECT round(percentile_cont({part}) WITHIN GROUP (ORDER BY days)::numeric, 1) FROM ({READY}) x"
+        for name, part in (("turnaround_median", 0.5), ("turnaround_ninetieth", 0.9))
+    },
+    "discrepancies_opened": f"""
+        SELECT count(*) FROM rentals_discrepancy x JOIN config_clinic c ON c.id = x.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND {in_the_period("x.opened_at")}
+    """,
+    "discrepancies_closed": f"""
+        SELECT count(*) FROM rentals_discrepancy x JOIN config_clinic c ON c.id = x.clinic_id
+        WHERE c.id = ANY(%(clinics)s) AND {in_the_period("x.closed_at")}
+    """,
+    **{name: LEFT_THE_FLEET.format(state=name) for name in ("lost", "kept", "retired")},
+    "spent": """
+        SELECT coalesce(sum(amount), 0.00) FROM devices_expense e JOIN devices_device d ON d.id = e.device_id
+        WHERE d.clinic_id = ANY(%(clinics)s) AND e.spent_on BETWEEN %(first)s AND %(last)s
+    """,
+    "cost_per_treatment": f"""
+        {STANDS} SELECT round(sum(e.amount) / nullif((
+            SELECT count(*) FROM rentals_treatment t JOIN (
+                SELECT device_id, min(spent_on) AS since FROM stands GROUP BY 1
+            ) first USING (device_id)
+            JOIN devices_device d ON d.id = t.device_id JOIN config_clinic c ON c.id = d.clinic_id
+            WHERE d.clinic_id = ANY(%(clinics)s) AND d.condition IN {FLEET} AND t.seconds > 0
+                AND t.started_corrected <= %(at)s
+                AND (t.started_corrected AT TIME ZONE c.time_zone)::date >= first.since
+        ), 0), 2)
+        FROM stands e JOIN devices_device d ON d.id = e.device_id
+        WHERE d.clinic_id = ANY(%(clinics)s) AND d.condition IN {FLEET}
+    """,
+    "hire_against_purchase_percent": f"""
+        {STANDS}, bought AS (
+            SELECT e.device_id, sum(e.amount) AS price FROM stands e JOIN devices_device d ON d.id = e.device_id
+            WHERE e.kind = 'purchase' AND d.clinic_id = ANY(%(clinics)s) AND d.condition IN {FLEET} GROUP BY 1
+        )
+        SELECT round(100 * (
+            SELECT coalesce(sum(e.amount), 0) FROM rentals_ledgerentry e
+            WHERE (
+                e.kind IN ('hire', 'hire_credit')
+                OR e.reverses_id IN (SELECT id FROM rentals_ledgerentry WHERE kind IN ('hire', 'hire_credit'))
+            ) AND (
+                SELECT h.device_id FROM rentals_holding h
+                WHERE h.rental_id = e.rental_id AND h.device_id IS NOT NULL ORDER BY h.id DESC LIMIT 1
+            ) IN (SELECT device_id FROM bought)
+        ) / (SELECT sum(price) FROM bought), 1)
     """,
 }
 

@@ -219,41 +219,6 @@ class TestCapacity:
         assert self.counted(clinic) == (0, 0, 0, 0)
 
 
-class TestRunway:
-    """Free treatments at the pace of the period, in weeks."""
-
-    def delivered(self, sessions: int, **device: object) -> Clinic:
-        clinic = make.clinic()
-        used = make.device(clinic, **device)
-        log = Log(used, make.NOW + sessions * DAY, counter=sessions)
-        import_logs(log.daily(range(1, sessions + 1), make.NOW), at=ASKED)
-        return clinic
-
-    def test_it_divides_what_is_free_by_what_was_delivered_a_week(self):
-        clinic = self.delivered(14, nominal=84)
-        assert figures(clinic, "2026-03-02", "2026-03-15").runway_weeks == 10.0
-        assert figures(clinic, "2026-03-02", "2026-03-29").runway_weeks == 20.0
-
-    def test_days_yet_to_come_do_not_slow_the_pace(self):
-        clinic = self.delivered(14, nominal=84)
-        asked = make.NOW + 13 * DAY
-        assert figures(clinic, "2026-03-02", "2026-12-31", at=asked).runway_weeks == 10.0
-
-    def test_sessions_that_a_wrong_clock_puts_ahead_are_no_pace(self):
-        clinic = self.delivered(14, nominal=84)
-        assert figures(clinic, "2026-03-02", "2026-03-15", at=make.NOW - 5 * DAY).runway_weeks is None
-
-    def test_nothing_free_lasts_for_no_time(self):
-        assert figures(self.delivered(14, nominal=10), "2026-03-02", "2026-03-15").runway_weeks == 0.0
-
-    def test_nobody_knows_it_without_a_known_capacity_or_a_pace(self):
-        assert figures(self.delivered(7, nominal=None), "2026-03-02", "2026-03-15").runway_weeks is None
-        assert figures(self.delivered(7), "2026-04-01", "2026-04-15").runway_weeks is None
-
-    def test_it_is_rounded_half_up(self):
-        assert figures(self.delivered(4, nominal=13), "2026-03-02", "2026-03-08").runway_weeks == 2.3  # 9 / 4
-
-
 class TestDefault:
     """The last 28 local days, up to today."""
 

@@ -1,12 +1,15 @@
 """Several clinics in several time zones with everything that may happen to a fleet, made through the verbs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from config.models import Clinic
+from devices.expenses import reverse_expense, spend
+from devices.models import ConditionChange, Device, Expense
 from rentals import ledger
 from rentals.booking import change
-from rentals.models import LedgerEntry, Rental
+from rentals.custody import inspect_unit, report_kept
+from rentals.models import Discrepancy, LedgerEntry, Rental
 from rentals.models.states import State
 from rentals.recall import start_recall
 from tests import make
@@ -52,6 +55,8 @@ class World:
         self.swap_and_recall()
         self.charge_and_reverse()
         self.read_out()
+        self.be_late_and_ready_again()
+        self.spend_and_lose()
 
     def let_capacity_be_exceeded_and_unknown(self) -> None:
         worn = make.device(self.sydney, nominal=150, counter=140, at=AT - 5 * WEEK)
@@ -59,6 +64,10 @@ class World:
         override = {"capacity": "Goes on until a new one comes"}
         self.rental(State.RESERVED, self.sydney, 1, device=worn, override=override, planned_treatments=21)
         self.rental(State.RESERVED, self.sydney, 1, device=past, override=override, planned_treatments=7)
+        make.device(self.sydney, nominal=150, counter=135, at=AT - 5 * WEEK)
+        make.device(self.sydney, condition="repair", at=AT - 9 * WEEK)
+        card = make.device_model(nominal=20, capacity_holder="card")
+        make.device(self.perth, model=card, at=AT - 5 * WEEK)
         unknown = make.device(self.sydney, nominal=None, at=AT - 6 * WEEK)
         self.rental(State.ACTIVE, self.sydney, 5, device=unknown, accept_unknown_capacity=True)
 
@@ -107,3 +116,47 @@ class World:
         import_logs(Log(out, AT - DAY, counter=9).daily(range(1, 10), last - 8 * DAY), at=AT)
         back = self.rental(State.RETURNED, there, 7, ended=AT - 10 * DAY)
         import_logs(Log(back.holdings.get().device, AT - 9 * DAY).daily(range(1, 15), AT - 40 * DAY), at=AT)
+
+    def be_late_and_ready_again(self) -> None:
+        """Rentals that are late by so many days, and devices that were inspected soon, late and in a second try."""
+        for days_late in (3, 5, 10, 17):
+            device = make.device(self.sydney, at=AT - 60 * DAY)
+            at = AT - (28 + days_late) * DAY
+            make.rental(State.ACTIVE, self.sydney, device=device, at=at, days=28, actor=self.manager)
+        for days in (0.5, 4, 12):
+            closed = self.rental(State.RETURNED, self.sydney, 9, ended=AT - 14 * DAY)
+            make.inspect(closed, at=AT - 14 * DAY + days * DAY, actor=self.manager)
+        twice = make.inspect(
+            self.rental(State.RETURNED, self.perth, 9, ended=AT - 20 * DAY),
+            passed=False,
+            at=AT - 18 * DAY,
+            actor=self.manager,
+        )
+        repaired = twice.holdings.get().device
+        inspect_unit(repaired, passed=True, checks={}, at=AT - 3 * DAY, actor=self.manager)
+
+    def spend_and_lose(self) -> None:
+        """Expenses that stand and that do not, devices that the clinic itself lost or retired, a patient's purchase."""
+        for clinic in (self.sydney, self.perth):
+            used = clinic.devices.filter(treatments__seconds__gt=0).distinct()
+            unused = clinic.devices.exclude(treatments__seconds__gt=0).order_by("pk")[:3]
+            for number, device in enumerate([*used.order_by("pk"), *unused]):
+                bought_on = clinic.day_of(AT) - timedelta(days=100 - number)
+                self.spend(device, "purchase", f"{3900 + number}.00", bought_on)
+                self.spend(device, "service", "80.10", clinic.day_of(AT) - timedelta(days=5))
+                wrong = self.spend(device, "repair", "55.00", clinic.day_of(AT) - timedelta(days=60))
+                if number % 2:
+                    reverse_expense(wrong, reason="Another device", at=AT - 2 * DAY, actor=self.manager)
+        for after in ("lost", "retired"):
+            device = make.device(self.sydney, condition=after, at=AT - 9 * WEEK)
+            ConditionChange.objects.create(
+                device=device, before="ready", after=after, reason="Not to be found", at=AT - 8 * DAY, by=self.manager
+            )
+        kept = self.rental(State.ACTIVE, self.sydney, 6)
+        report_kept(kept, reason="Wants it", price=Decimal("4000.00"), at=AT - 3 * DAY, actor=self.manager)
+        x = Discrepancy.objects.filter(clinic=self.sydney).first()
+        Discrepancy.objects.filter(pk=x.pk).update(state="closed", closed_at=AT - 2 * DAY, closed_as="accepted")
+
+    def spend(self, device: Device, kind: str, amount: str, spent_on: date) -> Expense:
+        details = {"kind": kind, "amount": Decimal(amount), "spent_on": spent_on}
+        return spend(device, **details, at=AT - DAY, actor=self.manager)
