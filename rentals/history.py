@@ -208,12 +208,13 @@ def without_overlaps(past: Iterable[PastRental], devices: Mapping[str, Device], 
     ids = [device.pk for device in devices.values()]
     for device_id, out in Holding.objects.filter(device__in=ids, out__isnull=False).values_list("device", "out"):
         taken[device_id].append(out)
+    held = set(Holding.objects.filter(device__in=ids, live=True).values_list("device", flat=True))
     fitting = []
     for rental in sorted(past, key=lambda rental: rental.handed_over_at):
         device = devices[rental.serial]
         if any(overlap(rental.out, out) for out in taken[device.pk]):
             why = "was with another rental for part of that time"
-        elif not rental.returned_at and not may_be_out(device):
+        elif not rental.returned_at and (device.condition != Device.Condition.READY or device.pk in held):
             why = "is not there to be out now, or is booked for somebody else"
         else:
             taken[device.pk].append(rental.out)
@@ -221,11 +222,6 @@ def without_overlaps(past: Iterable[PastRental], devices: Mapping[str, Device], 
             continue
         loaded.left_out.append(f"Rental {rental.key}: device {rental.serial} {why}.")
     return fitting
-
-
-def may_be_out(device: Device) -> bool:
-    """Whether a rental that is still running may hold `device`: it is ready and no live rental has it."""
-    return device.condition == Device.Condition.READY and not device.holdings.filter(live=True).exists()
 
 
 def overlap(one: DateTimeTZRange, other: DateTimeTZRange) -> bool:
