@@ -41,6 +41,7 @@ from rentals.models import (
 )
 from rentals.models.states import State
 from rentals.recall import start_recall
+from rentals.sheets.taking import upload
 from rentals.staff_tasks import ask_staff
 from tests import make
 from tests.rentals.desk.desk import Desk
@@ -93,6 +94,8 @@ class Things:
         self.closure = add_closure(self.clinic, **days, reason="Stocktake")
         spent = {"kind": "purchase", "amount": Decimal(4000), "spent_on": days["first_day"]}
         self.colleague = make.reception(self.clinic)
+        file = {"kind": "devices", "name": "ours.csv", "content": b"Serial,Model\n1,2\n"}
+        self.sheet = upload(self.clinic, **file, at=make.NOW, actor=make.manager())
         self.expense = spend(self.device, **spent, at=make.NOW, actor=make.manager())
         moment = {"at": make.NOW, "actor": make.manager()}
         self.ended = stock_take.start(self.clinic, **moment)
@@ -143,6 +146,7 @@ class Things:
             "settings/closures": self.closure,
             "settings/models": self.device.model,
             "settings/staff": self.colleague,
+            "settings/spreadsheet": self.sheet,
             "devices/recalls": self.recall,
             "receipts": self.rental.ledger.first(),
             "papers": self.paper,
@@ -162,7 +166,7 @@ def test_a_stranger_is_asked_to_sign_in_first(things):
             assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in/?next={address}")
 
 
-FILES = {"export-stock-take", "fleet-export", "paper", "photo", "photo-thumbnail", "words-letter"}
+FILES = {"sheet-problems", "sheet-template", "export-stock-take", "fleet-export", "paper", "photo", "photo-thumbnail", "words-letter"}
 
 
 @pytest.mark.parametrize("role", User.Role.values)
