@@ -26,6 +26,7 @@ from rentals.models import (
     Discrepancy,
     Holding,
     Rental,
+    Sheet,
     StaffTask,
     StockFinding,
     StockTake,
@@ -34,6 +35,7 @@ from rentals.models import (
 from rentals.models.states import State
 from rentals.recall import start_recall
 from rentals.reminders import outbox, plan
+from rentals.sheets.taking import upload
 from rentals.staff_tasks import ask_staff, do_task
 from tests import make
 from tests.browser.desk import Watch, open_every_day, sign_in, with_password
@@ -43,6 +45,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 BY_POST_ONLY = {
+    "take-sheet",
     "close-links",
     "lift-suppression",
     "resend",
@@ -67,7 +70,7 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"device-by-label", "export-stock-take", "fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
+NO_PAGES = {"sheet-problems", "sheet-template", "device-by-label", "export-stock-take", "fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
 
 
 def busy_site() -> Clinic:
@@ -159,6 +162,15 @@ def crowd(site: Clinic, now: datetime) -> None:
     Device.objects.filter(pk=worn.pk).update(service_due_on=today + 50 * DAY)
 
 
+def sheet_with_everything(site: Clinic) -> Sheet:
+    """A spreadsheet with a problem, a remark, somebody who is here and somebody who may be."""
+    now, boss = timezone.now(), make.manager()
+    who = make.patient(site, actor=boss, at=now)
+    lines = [f"Ada,{who.family_name},17/5/1990,,", f"Bob,Example,3/4/1990,{who.email},", "Cy,Example,soon,,"]
+    content = "\n".join(["Given name,Family name,DOB,Email,Colour", *lines]).encode()
+    return upload(site, kind="patients", name="ours.csv", content=content, at=now, actor=boss)
+
+
 def addresses(site: Clinic) -> dict[str, str]:
     """An address for each page that opens by itself; a verb's with a rental whose state allows it."""
     rental = {state: Rental.objects.filter(clinic=site, state=state).latest("pk") for state in State}
@@ -201,6 +213,7 @@ def addresses(site: Clinic) -> dict[str, str]:
         "remove-closure": site.closures.get(),
         "recall": Recall.objects.get(),
         **dict.fromkeys(("change-work", "staff-link", "switch-staff-off", "switch-staff-on"), make.reception(site)),
+        **dict.fromkeys(("sheet", "sheet-columns", "drop-sheet"), sheet_with_everything(site)),
         **dict.fromkeys(("device-model", "change-device-model", "sign-reuse", "withdraw-reuse"), held.device.model),
     }
     found = {}
