@@ -166,7 +166,16 @@ def test_a_stranger_is_asked_to_sign_in_first(things):
             assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in/?next={address}")
 
 
-FILES = {"sheet-problems", "sheet-template", "export-stock-take", "fleet-export", "paper", "photo", "photo-thumbnail", "words-letter"}
+FILES = {
+    "sheet-problems",
+    "sheet-template",
+    "export-stock-take",
+    "fleet-export",
+    "paper",
+    "photo",
+    "photo-thumbnail",
+    "words-letter",
+}
 
 
 @pytest.mark.parametrize("role", User.Role.values)
