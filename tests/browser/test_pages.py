@@ -70,7 +70,17 @@ BY_POST_ONLY = {
     "usage-again",
     "usage-fetch",
 }
-NO_PAGES = {"sheet-problems", "sheet-template", "device-by-label", "export-stock-take", "fleet-export", "paper", "words-letter", "photo", "photo-thumbnail"}
+NO_PAGES = {
+    "sheet-problems",
+    "sheet-template",
+    "device-by-label",
+    "export-stock-take",
+    "fleet-export",
+    "paper",
+    "words-letter",
+    "photo",
+    "photo-thumbnail",
+}
 
 
 def busy_site() -> Clinic:
