@@ -23,8 +23,8 @@ WHY_NOT = {
 
 
 def only_looks(request: HttpRequest) -> bool:
-    """Whether a form was sent to see what fits (`show`, or `take` with a suggestion), and not yet to be acted on."""
-    return not {"show", "take"}.isdisjoint(request.POST)
+    """Whether a form was sent to see what fits (`show`, or `take` with a suggestion) or to `find` a patient, no more."""
+    return not {"show", "take", "find"}.isdisjoint(request.POST)
 
 
 def entries_of(request: HttpRequest) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def here(path: str) -> str:
 ON_TODAY = (("at_risk", "at-risk", "At risk"), ("overdue", "overdue", "Overdue"), ("messages", "messages", "To decide"))
 WAYS = (
     Way("today", "Today", "calendar-check", "rentals.read"),
+    Way("booking", "Book", "calendar-plus", "rentals.book", key="b"),
     Way("tasks", "Tasks", "list-todo", "tasks.read", counted="tasks"),
     Way("timeline", "Timeline", "chart-gantt", "rentals.read"),
     Way("waiting", "Waiting list", "hourglass", "rentals.read"),

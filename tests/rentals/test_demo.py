@@ -192,7 +192,7 @@ class TestDemo:
             mend(at)
             sweep_offers(at)
             for clinic in Clinic.objects.all():
-                course = usual_course(Patient(clinic=clinic), clinic.day_of(at))
+                course = usual_course(clinic, clinic.day_of(at))
                 need = Need(clinic, course["starts_on"], course["due_on"], course["planned_treatments"])
                 assert len(fitting_devices(need, at)[0]) >= 2, clinic
             transaction.set_rollback(True)

@@ -1,18 +1,20 @@
 """Booking: the dates and treatments of a course, the injury, the label's warnings, the device."""
 
-from datetime import timedelta
+from copy import copy
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.db.models import TextChoices
 
-from config.models import User
+from config.models import Clinic, User
 from config.roles import may
 from devices.models import Device
 from patients.models import Injury, Patient, Screening
 from rentals.booking.availability import Need
 from rentals.booking.book import unanswered
 from rentals.desk.forms.fields import DayField, NoteField, TreatmentsField
+from rentals.desk.forms.patients import NewPatientForm
 from rentals.models.holdings import Delivery
 from rentals.templatetags.desk import spoken
 
@@ -32,6 +34,8 @@ WARNINGS = {
 ANSWERS = [("no", "No"), ("yes", "Yes")]
 DELIVERIES = [(Delivery.DESK, "Collected and brought back here"), (Delivery.COURIER, "By courier, both ways")]
 OVERRIDES = ("capacity", "pathological")
+TYPED = ("given_name", "family_name", "date_of_birth", "email", "phone")  # of somebody new; the first three at least
+NEWCOMER = (*TYPED, "email_reminders", "confirm_new")
 
 
 class CourseForm(forms.Form):
@@ -48,11 +52,11 @@ class CourseForm(forms.Form):
         required=False, label="Also a device of which nobody knows what it has left"
     )
 
-    def need(self, patient: Patient) -> Need:
-        """What the (valid) form asks of a device for `patient`."""
+    def need(self, clinic: Clinic, patient: Patient | None) -> Need:
+        """What the (valid) form asks of a device of `clinic` for `patient` (None: for somebody new)."""
         given = self.cleaned_data
         return Need(
-            patient.clinic,
+            clinic,
             given["starts_on"],
             given["due_on"],
             given["planned_treatments"],
@@ -62,10 +66,10 @@ class CourseForm(forms.Form):
         )
 
 
-def usual_course(patient: Patient, today: Any) -> dict[str, Any]:
+def usual_course(clinic: Clinic, today: date) -> dict[str, Any]:
     """Four weeks of one treatment a day, from the next open day on, to begin with."""
-    starts_on = patient.clinic.next_open_day(today) or today
-    due_on = patient.clinic.next_open_day(starts_on + USUAL_COURSE) or starts_on + USUAL_COURSE
+    starts_on = clinic.next_open_day(today) or today
+    due_on = clinic.next_open_day(starts_on + USUAL_COURSE) or starts_on + USUAL_COURSE
     return {
         "starts_on": starts_on,
         "due_on": due_on,
@@ -80,17 +84,30 @@ def in_words(codes: type[TextChoices]) -> list[tuple[str, str]]:
 
 
 class BookingForm(CourseForm):
-    """Everything that `book` wants to know. Its parts are laid out by the page's template."""
+    """Everything that `book` wants to know. Its parts are laid out by the page's template.
 
+    Without a `patient` it asks for one: somebody known is found by `words`, or the fields of `NEWCOMER` are filled in.
+    """
+
+    words = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Name, birth date or phone",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "type": "search"}),
+    )
     indication_kind = forms.ChoiceField(choices=in_words(Injury.Kind), label="Injury")
     indication_site = forms.ChoiceField(choices=in_words(Injury.Site), label="Site")
     indication_note = NoteField(required=False, label="Note on the injury")
     override_capacity = NoteField(required=False, label="Manager: book although too few treatments are left, because")
     override_pathological = NoteField(required=False, label="Clinician: treat a pathological fracture, because")
 
-    def __init__(self, *data: Any, patient: Patient, actor: User, **kwargs: Any) -> None:
+    def __init__(self, *data: Any, clinic: Clinic, patient: Patient | None, actor: User, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
-        devices = Device.objects.filter(clinic=patient.clinic)
+        self.is_for_newcomer = patient is None
+        for name in NEWCOMER if self.is_for_newcomer else ():
+            self.fields[name] = copy(NewPatientForm.base_fields[name])
+            self.fields[name].required = False
+        devices = Device.objects.filter(clinic=clinic)
         self.fields["device"] = forms.ModelChoiceField(queryset=devices, required=False)
         for name in OVERRIDES:
             if not may(actor, f"rentals.override_{name}"):
@@ -118,6 +135,23 @@ class BookingForm(CourseForm):
             for warning in WARNINGS
         }
 
+    def ask_again(self) -> None:
+        """Ask whether this is really another person than those who are known."""
+        self.fields["confirm_new"].widget = forms.CheckboxInput()
+
+    def newcomer(self) -> list[Any]:
+        """The fields of somebody new, as bound fields; none where the patient is chosen."""
+        return [self[name] for name in NEWCOMER if name in self.fields]
+
+    def refuse_nobody(self, given: dict[str, Any]) -> None:
+        """Say that a patient is missing, or what is missing of the new one."""
+        if not any(given.get(name) for name in TYPED):
+            self.add_error("words", "Choose the patient, or write down who is new.")
+            return
+        for name in TYPED[:3]:
+            if not given.get(name) and name not in self.errors:
+                self.add_error(name, "This is needed of somebody new.")
+
     def mark_unanswered(self) -> None:
         """Say at each question at once what it wants, beside what was said of the form already."""
         for warning, sentence in unanswered(self.screening()).items():
@@ -127,6 +161,8 @@ class BookingForm(CourseForm):
     def clean(self) -> dict[str, Any]:
         """What the form says, in the words of `Booking`."""
         given = super().clean() or {}
+        if self.is_for_newcomer:
+            self.refuse_nobody(given)
         if self.errors:
             return given
         plain = ("starts_on", "due_on", "planned_treatments", "prescribed_per_day", "accept_unknown_capacity")
@@ -135,5 +171,6 @@ class BookingForm(CourseForm):
             "delivery": given["delivery"] or Delivery.DESK,
             "indication": {name: given[f"indication_{name}"] for name in ("kind", "site", "note")},
             "screening": self.screening(),
+            **({"newcomer": {name: given[name] for name in NEWCOMER}} if self.is_for_newcomer else {}),
             "override": {name: given[f"override_{name}"] for name in OVERRIDES if f"override_{name}" in given},
         }
