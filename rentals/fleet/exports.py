@@ -1,24 +1,25 @@
 """The figures of the fleet as files: CSV for programs, XLSX for reckoning on, PDF for reading."""
 
 import csv
-import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, date
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import typst
 from django.http import HttpResponse
 from django.utils.text import slugify
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from rentals.fleet.charts import charts_of
 from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
-from rentals.fleet.figures import Figures
+from rentals.fleet.figures import Figures, one_line
+from rentals.papers.typesetting import typeset
 
-TEMPLATE = Path(__file__).with_name("report.typ")
+TEMPLATE = Path(__file__).with_name("report")
 NUMBER_FORMATS = {"AUD": "#,##0.00", "%": "0.0", "weeks": "#,##0.0", "days": "#,##0.0", "day": "yyyy-mm-dd"}
 CLINICS_A_TABLE = 6
 # What a spreadsheet runs as a formula; some take the full-width signs for the same.
@@ -82,11 +83,11 @@ def as_pdf(figures: Figures) -> bytes:
         "title": f"Fleet figures: {figures.title}",
         "period": f"Period: {written(figures.first)} to {written(figures.last)}, both days included.",
         "seen": f"As of {moment(figures)}",
+        "charts": [asdict(chart) for chart in charts_of(figures)],
         "groups": [[title, [facts(one, figures) for one in group]] for title, group in GROUPS.items()],
         "tables": tables(figures) if len(figures.by_clinic) > 1 else [],
     }
-    made_at = figures.at.replace(microsecond=0)  # a PDF keeps whole seconds
-    return typst.compile(TEMPLATE, sys_inputs={"report": json.dumps(report)}, timestamp=made_at)
+    return typeset(str(TEMPLATE), report, figures.at)
 
 
 def facts(definition: Definition, figures: Figures) -> list[str]:
@@ -135,7 +136,7 @@ def values(figures: Figures) -> list[Any]:
 
 def plain(text: str) -> str:
     """Free text on one line, marked as text where a spreadsheet would run it as a formula."""
-    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    line = one_line(text)
     return f"'{line}" if line.startswith(FORMULA_STARTS) else line
 
 

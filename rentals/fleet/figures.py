@@ -32,8 +32,8 @@ class Figures:
     """The figures of one clinic, or of several together: `clinic` is None then, and `by_clinic` has each.
 
     Each name of definitions.py is an attribute. So are `by_condition` (all devices there ever were), `by_availability`
-    (of the fleet), `seconds_owned` and `seconds_out`, of which the utilisation is made, and `days`, how many days of
-    the period have begun.
+    (of the fleet), `seconds_owned` and `seconds_out`, of which the utilisation is made, `days`, how many days of
+    the period have begun, and `outlook`, from which the runway follows.
     """
 
     scope: Scope
@@ -63,7 +63,13 @@ class Figures:
     def title(self) -> str:
         """Whose figures these are."""
         whose = self.clinic.name if self.clinic else f"{len(self.by_clinic)} clinics together"
-        return f"{whose}, {self.scope.model.name} ({self.scope.model.part_number})" if self.scope.model else whose
+        model = self.scope.model
+        return one_line(f"{whose}, {model.name} ({model.part_number})" if model else whose)
+
+
+def one_line(text: str) -> str:
+    """Free text without what nobody could see or would break the line."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 class Sum(NamedTuple):
@@ -139,6 +145,7 @@ def figures_of(scope: Scope, found: Found) -> Figures:
     )
     numbers = {
         "days": outlook.days,
+        "outlook": outlook,
         "seconds_out": sums["utilisation_percent"].number,
         "seconds_owned": sums["utilisation_percent"].whole,
         **{name: int(sums[name].number) for name in SUMMED},

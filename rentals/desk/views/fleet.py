@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from config.refusals import Refusal
 from rentals.desk.forms.fleet import ExportForm, PeriodForm
 from rentals.desk.page import BasePage, explain
+from rentals.fleet.charts import charts_of, drawn
 from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.exports import FORMATS, download
 from rentals.fleet.figures import Figures, figures_of_scope
@@ -60,11 +61,13 @@ class Fleet(BaseFleetPage):
     def answer(self, scope: Scope, given: dict[str, Any]) -> HttpResponse:
         figures = figures_of_scope(scope)
         asked = self.asked(scope, given)
+        charts = charts_of(figures)
         parts = [*figures.by_clinic, figures] if len(figures.by_clinic) > 1 else []
         return self.show(
             form=PeriodForm(asked, clinics=self.actor.visible_clinics()),
             figures=figures,
             groups=[(title, values_of(group, figures)) for title, group in GROUPS.items()],
+            charts=list(zip(charts, drawn(charts), strict=True)),
             parts=parts,
             lines=[(definition, [getattr(part, definition.name) for part in parts]) for definition in DEFINITIONS],
             periods=usual_periods(scope.today, asked),
