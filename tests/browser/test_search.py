@@ -60,7 +60,7 @@ def test_the_stock_is_counted_by_scanning_without_a_mouse(page: Page, live_serve
     page.emulate_media(reduced_motion="reduce")
     watch = Watch(page)
     sign_in(page, live_server.url, with_password(make.manager(site)).username)
-    page.goto(f"{live_server.url}/stock-takes/")
+    page.goto(f"{live_server.url}/devices/stock-takes/")
     keyboard = Keyboard(page)
     keyboard.use(page.get_by_role("button", name="Start counting"))
     field = page.get_by_label("Scan or type a code")

@@ -28,7 +28,7 @@ def boss(site):
 
 
 def started(desk: Desk) -> str:
-    assert desk.send("/stock-takes/start/") == 302
+    assert desk.send("/devices/stock-takes/start/") == 302
     return desk.led_to
 
 
@@ -43,7 +43,7 @@ def ended(site, *codes: str) -> StockTake:
 
 def row_of(desk: Desk, count: StockTake, code: str) -> list[tuple[str, str]]:
     """What can be done about a finding: words and addresses."""
-    desk.see(f"/stock-takes/{count.pk}/")
+    desk.see(f"/devices/stock-takes/{count.pk}/")
     rows = [row for _, group in desk.answer.context["groups"] for row in group]
     return [(step.words, step.address) for finding, steps in rows if finding.code == code for step in steps]
 
@@ -85,7 +85,7 @@ def test_a_scan_is_taken_back(site, boss):
     address = started(boss)
     boss.send(f"{address}scan/", code=device.serial)
     scan = StockTake.objects.get().scans.get()
-    assert boss.send(f"/stock-takes/scans/{scan.pk}/undo/") == 302
+    assert boss.send(f"/devices/stock-takes/scans/{scan.pk}/undo/") == 302
     boss.see(boss.led_to)
     assert "is taken off the count" in boss.page
     assert "0 of 1 scanned" in boss.page
@@ -93,7 +93,7 @@ def test_a_scan_is_taken_back(site, boss):
 
 def test_a_second_count_at_a_time_is_refused_with_what_to_do(site, boss):
     started(boss)
-    boss.send("/stock-takes/start/")
+    boss.send("/devices/stock-takes/start/")
     boss.see(boss.led_to)
     assert "A count of Here is under way" in boss.page
     assert "Go on counting" in boss.page
@@ -101,7 +101,7 @@ def test_a_second_count_at_a_time_is_refused_with_what_to_do(site, boss):
 
 def test_who_still_looks_at_a_count_that_has_ended_gets_its_result(site, boss):
     count = ended(site)
-    boss.kept(boss.client.get(f"/stock-takes/{count.pk}/", headers={"HX-Request": "true"}))
+    boss.kept(boss.client.get(f"/devices/stock-takes/{count.pk}/", headers={"HX-Request": "true"}))
     assert boss.answer.headers["HX-Refresh"] == "true"
 
 
@@ -124,7 +124,7 @@ def test_each_finding_has_something_to_do_about_it(site, boss):
 def test_a_finding_is_settled_with_a_note_by_a_manager(site, boss):
     device = make.device(site)
     finding = ended(site).findings.get()
-    address = f"/stock-takes/findings/{finding.pk}/settle/"
+    address = f"/devices/stock-takes/findings/{finding.pk}/settle/"
     assert Desk(make.reception(site)).see(address) == 403
     assert boss.fill_in(address, note=" ") == 422
     assert boss.fill_in(address, note=NOTE) == 302
@@ -137,14 +137,14 @@ def test_reporting_it_lost_from_there_settles_it(site, boss):
     device = make.device(site)
     count = ended(site)
     assert boss.fill_in(f"/devices/{device.pk}/lost/", reason="Not seen since June") == 302
-    boss.see(f"/stock-takes/{count.pk}/")
+    boss.see(f"/devices/stock-takes/{count.pk}/")
     assert "Reported lost: Not seen since June" in boss.page
 
 
 def test_the_findings_are_exported_and_no_cell_runs_as_a_formula(site, boss):
     device = make.device(site)
     count = ended(site, "=1+1")
-    assert boss.see(f"/stock-takes/{count.pk}/export/") == 200
+    assert boss.see(f"/devices/stock-takes/{count.pk}/export/") == 200
     rows = list(csv.DictReader(StringIO(boss.page)))
     assert [(row["finding"], row["code"]) for row in rows] == [("missing", device.serial), ("unexpected", "'=1+1")]
 
@@ -154,16 +154,16 @@ def test_counts_of_another_site_are_not_there(boss):
     finding = count.findings.first()
     assert finding is None
     for address in ("", "scan/", "end/", "export/"):
-        assert boss.see(f"/stock-takes/{count.pk}/{address}") in (404, 302)
-        assert boss.send(f"/stock-takes/{count.pk}/{address}", code="1") in (404, 405)
+        assert boss.see(f"/devices/stock-takes/{count.pk}/{address}") in (404, 302)
+        assert boss.send(f"/devices/stock-takes/{count.pk}/{address}", code="1") in (404, 405)
 
 
 def test_past_counts_are_listed_with_what_is_left_to_settle(site, boss):
-    boss.see("/stock-takes/")
+    boss.see("/devices/stock-takes/")
     assert "Nobody has counted yet." in boss.page
     make.device(site)
     ended(site, "0408017799")
-    boss.see("/stock-takes/")
+    boss.see("/devices/stock-takes/")
     assert "0 found, 1 missing, 1 unexpected" in boss.page
     assert "2 to settle" in boss.page
 
@@ -176,10 +176,10 @@ def test_three_rows_cost_no_more_queries_than_one(site, boss):
 
     def of_each_page(serials: list[str]) -> list[int]:
         count = ended(site, *serials)
-        return [queries(address) for address in ("/stock-takes/", f"/stock-takes/{count.pk}/", counting)]
+        return [queries(address) for address in ("/devices/stock-takes/", f"/devices/stock-takes/{count.pk}/", counting)]
 
     running = make.clinic()
-    counting = f"/stock-takes/{stock_take.start(running, at=make.NOW, actor=make.manager()).pk}/"
+    counting = f"/devices/stock-takes/{stock_take.start(running, at=make.NOW, actor=make.manager()).pk}/"
     boss = Desk(make.manager())
     make.device(site)
     make.device(running)
