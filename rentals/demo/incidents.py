@@ -3,11 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 
+from PIL import Image, ImageDraw
+
+from rentals.checklists import keep
 from rentals.demo.fleet import Unit
 from rentals.demo.sites import Site
 from rentals.demo.usage import Reader, bring_in, device_time, session_record
-from rentals.models import Discrepancy
+from rentals.models import Checklist, Discrepancy, Rental
+from rentals.models.states import State
+from rentals.photos import small_photo
 from rentals.recall import start_recall
 from rentals.reconciliation.discrepancies import resolve, take_on
 from rentals.reconciliation.readings import take_reading
@@ -66,6 +72,30 @@ def taken_on(site: Site) -> Iterator[datetime]:
     yield (at := site.at(site.day(-1), 17, 10))
     oldest = Discrepancy.objects.filter(clinic=site.clinic, state=Discrepancy.State.OPEN).earliest("opened_at", "pk")
     take_on(oldest, owner=site.staff.clinician, at=at, actor=site.staff.clinician)
+
+
+def interrupted(site: Site) -> Iterator[datetime]:
+    """An inspection was begun in the evening, with a photo, and left for whoever comes in the morning."""
+    yield (at := site.at(site.day(-1), 17, 20))
+    waiting = Rental.objects.filter(clinic=site.clinic, state=State.RETURNED).order_by("returned_at").first()
+    if waiting:
+        answers = {"checks": ["cleaned", "single_patient_parts"]}
+        photos = [small_photo(drawn_unit())]
+        keep(Checklist.Kind.INSPECTION, waiting, answers=answers, shown={}, photos=photos, at=at, actor=site.desk)
+
+
+def drawn_unit() -> BytesIO:
+    """A main unit with its cable, as somebody might draw it: photos of real ones are not ours to give away."""
+    picture, file = Image.new("RGB", (1200, 900), "#d9d4cb"), BytesIO()
+    pen = ImageDraw.Draw(picture)
+    pen.arc((640, 420, 1060, 800), 200, 20, fill="#3b3f45", width=18)
+    pen.rounded_rectangle((180, 240, 700, 620), 60, fill="#f4f5f6", outline="#8a9097", width=6)
+    pen.rounded_rectangle((250, 310, 480, 460), 16, fill="#a9bfb0")
+    pen.ellipse((560, 340, 640, 420), fill="#2f7d76")
+    pen.line((300, 540, 420, 575), fill="#b8bcc1", width=4)
+    picture.save(file, "JPEG")
+    file.seek(0)
+    return file
 
 
 def looked_into(site: Site, fleet: Mapping[str, Unit]) -> Iterator[datetime]:

@@ -12,7 +12,7 @@ from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend
 from rentals.demo.counts import counted
 from rentals.demo.fleet import add_fleet, say_when_service_is_due
-from rentals.demo.incidents import copied_log, looked_into, mistyped_reading, recall, sent_away, taken_on
+from rentals.demo.incidents import copied_log, interrupted, looked_into, mistyped_reading, recall, sent_away, taken_on
 from rentals.demo.mornings import mornings, nights
 from rentals.demo.people import people
 from rentals.demo.scenes import Scenes, Telling, ask, play
@@ -75,6 +75,7 @@ def tellings(sites: Mapping[str, Site], at: datetime) -> Iterator[tuple[Site, Sc
     yield sydney, copied_log(readers[SYDNEY], fleet)
     yield sydney, taken_on(sydney)
     yield sydney, counted(sydney)
+    yield sydney, interrupted(sydney)
     yield sydney, healed(sydney, fleet["S12"])
     yield perth, seen_to(perth, fleet)
     yield perth, wishes(perth, fleet)

@@ -26,6 +26,7 @@ from rentals.booking.availability import Need, fitting_devices
 from rentals.booking.capacity import overdue_at, with_capacity
 from rentals.booking.offers import sweep_offers
 from rentals.booking.replan import mend
+from rentals.checklists import open_checklists
 from rentals.demo import make_demo_clinic, making
 from rentals.demo.mornings import mornings
 from rentals.demo.sites import PERTH, SYDNEY, Site, open_site
@@ -90,6 +91,10 @@ class TestDemo:
         assert GelSupply.objects.exists()
         assert Rental.objects.filter(imaging_due_on__gt=MONDAY, patient__contact__receives="beside").exists()
         assert PatientDay.objects.filter(treated=True).exists()
+
+    def test_an_inspection_was_interrupted_and_waits_for_somebody_to_go_on(self):
+        begun = [one for site in Clinic.objects.all() for one in open_checklists(site)]
+        assert [(one.kind, one.rental.state, one.photos.count()) for one in begun] == [("inspection", "returned", 1)]
 
     def test_its_logins_are_said_and_kept_for_its_owner_only(self, first_start: tuple[str, bool], state: Path):
         logins, is_demo = first_start
