@@ -34,8 +34,9 @@ class StockTakes(BasePage):
     template = "rentals/desk/stock_takes.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        takes = StockTake.objects.filter(clinic=self.site).select_related("started_by", "ended_by")
-        shown = Paginator(with_numbers(takes).order_by("-started_at", "-pk"), ROWS_A_PAGE).get_page(request.GET.get("page"))
+        takes = StockTake.objects.filter(clinic=self.site).select_related("clinic", "started_by", "ended_by")
+        latest = with_numbers(takes).order_by("-started_at", "-pk")
+        shown = Paginator(latest, ROWS_A_PAGE).get_page(request.GET.get("page"))
         return self.show(takes=shown, running=counting.running_at(self.site))
 
 
