@@ -67,6 +67,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "usage.resolve":        frozenset({R,        C,         M}),
     "usage.rule_clock":     frozenset({          C,         M}),  # by how much a device's clock was off
     "reports.read":         frozenset({                     M,       A}),
+    "reports.resend":       frozenset({                     M}),  # the mail of a month to managers
 }  # fmt: skip
 
 

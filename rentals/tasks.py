@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from config.models import Clinic
 from rentals import buy_out, retention
 from rentals.booking import offers, replan
+from rentals.fleet import monthly
 from rentals.models import Rental
 from rentals.reconciliation import discrepancies, imports
 from rentals.reconciliation.routes import fetching
@@ -61,6 +62,23 @@ def sweep_messages() -> None:
     at = datetime.now(UTC)
     outbox.sweep(at)
     poke(outbox.due_messages(at))
+    see_to_reports(at)
+
+
+def see_to_reports(at: datetime) -> None:
+    """The monthly reports, by the same minute; a dead queue loses none of them either."""
+    monthly.sweep_reports(at)
+    monthly.plan_reports(at)
+    try:
+        for report in monthly.due_reports(at):
+            send_report.apply_async((report,), expires=SECONDS_TO_NEXT_SWEEP)
+    except OperationalError:
+        logger.warning("the queue does not answer; reports wait for the next sweep")
+
+
+@shared_task
+def send_report(report: int) -> None:
+    monthly.send_report(report, datetime.now(UTC))
 
 
 @shared_task

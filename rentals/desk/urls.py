@@ -151,6 +151,7 @@ urlpatterns = [
     path("feeds/", feeds.Feeds.as_view(), name="feeds"),
     path("feeds/<int:pk>/revoke/", feeds.RevokeFeed.as_view(), name="revoke-feed"),
     path("fleet/", fleet.Fleet.as_view(), name="fleet"),
+    path("fleet/reports/<int:pk>/resend/", fleet.SendReportAgain.as_view(), name="resend-report"),
     path("fleet/rows/<slug:figure>/", fleet.FleetRows.as_view(), name="fleet-rows"),
     path("fleet/export/", fleet.FleetExport.as_view(), name="fleet-export"),
     path("settings/", settings.Settings.as_view(), name="settings"),

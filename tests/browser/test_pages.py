@@ -49,6 +49,7 @@ BY_POST_ONLY = {
     "close-links",
     "lift-suppression",
     "resend",
+    "resend-report",
     "invoice",
     "receipt",
     "statement-file",

@@ -5,8 +5,11 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.text import slugify
 
 from config.refusals import Refusal
@@ -16,10 +19,12 @@ from rentals.fleet.charts import charts_of, drawn
 from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.exports import FORMATS, download
 from rentals.fleet.figures import Figures, figures_of_scope
+from rentals.fleet.monthly import reports_seen_by, send_again
 from rentals.fleet.rows import as_csv, headings, lines, rows_for, total
 from rentals.fleet.scope import Scope, period
 
 ROWS_A_PAGE = 50
+MOST_REPORTS = 6
 USUAL_PERIODS = ("Last 28 days", "Last month", "Last quarter", "Last year")
 
 
@@ -70,6 +75,7 @@ class Fleet(BaseFleetPage):
             charts=list(zip(charts, drawn(charts), strict=True)),
             parts=parts,
             lines=[(definition, [getattr(part, definition.name) for part in parts]) for definition in DEFINITIONS],
+            reports=reports_seen_by(self.actor)[:MOST_REPORTS],
             periods=usual_periods(scope.today, asked),
             question=urlencode(asked),
             formats=FORMATS,
@@ -142,3 +148,18 @@ class FleetRows(BaseFleetPage):
         name = f"fleet-{slugify(definition.name.replace('_', '-'))}-{scope.first}-to-{scope.last}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(content, content_type=FORMATS["csv"].content_type, headers=headers)
+
+
+class SendReportAgain(BasePage):
+    """The report of a month that failed, or may not have arrived, once more."""
+
+    action = "reports.resend"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        report = get_object_or_404(reports_seen_by(self.actor), pk=pk)
+        try:
+            send_again(report, self.now)
+        except Refusal as refusal:
+            messages.error(request, refusal.message)
+            return self.go(reverse("fleet"))
+        return self.go(reverse("fleet"), f"The report for {report.month:%B %Y} leaves within a minute or two.")

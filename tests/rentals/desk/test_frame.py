@@ -1,6 +1,7 @@
 """Who may open what: every address of the desk, read from the URLs themselves, so that none can be forgotten."""
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +35,7 @@ from rentals.models import (
     Holding,
     LedgerEntry,
     Message,
+    MonthlyReport,
     Rental,
     Signature,
     StaffTask,
@@ -103,6 +105,8 @@ class Things:
         stock_take.end(self.ended, missing_accepted=True, **moment)
         self.stock_take = stock_take.start(self.clinic, **moment)
         self.scan = stock_take.scan(self.stock_take, self.device.serial, **moment).scan
+        told = {"user": make.manager(self.clinic), "state": "failed", "not_before": make.NOW, "created_at": make.NOW}
+        self.report = MonthlyReport.objects.create(month=date(2026, 2, 1), **told)
         notice = {"model": self.device.model, "serials": [self.device.serial], "reason": "Heat"}
         self.photo = make.photo(self.rental)
         self.recall = start_recall(**notice, at=make.NOW, actor=make.manager()).recall
@@ -150,6 +154,7 @@ class Things:
             "devices/recalls": self.recall,
             "receipts": self.rental.ledger.first(),
             "papers": self.paper,
+            "fleet/reports": self.report,
         }
         return reverse(name, args=[things[route.partition("/<")[0]].pk])
 
