@@ -23,7 +23,7 @@ WHY_NOT = {
 
 
 def only_looks(request: HttpRequest) -> bool:
-    """Whether a form was sent to see what fits (`show`, or `take` with a suggestion) or to `find` a patient, no more."""
+    """Whether a form was sent to see what fits (`show`, or `take` with a suggestion) or to `find` a patient only."""
     return not {"show", "take", "find"}.isdisjoint(request.POST)
 
 

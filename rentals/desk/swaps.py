@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from config.models import Clinic
-from devices.models import Device
+from devices.models import Device, remaining_treatments
 from rentals.booking.availability import Need, search
 from rentals.booking.capacity import needed_treatments
 from rentals.models import Holding, Rental
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rentals.overview import RentalInView
 
 AHEAD = timedelta(days=14)
+MOST_A_DAY = 6  # treatments; no more than that are prescribed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def swap_proposals(site: Clinic, at: datetime) -> list[Proposal]:
     That is whose device may run out within the next fortnight and will probably not last until the due day.
     """
     out: Any = Holding.objects.filter(live=True, out__isnull=False, rental__clinic=site, rental__state=State.ACTIVE)
-    holdings = {holding.device_id: holding for holding in out.annotate(needed=needed_treatments())}
+    near = out.filter(pk__in=near_the_end(out, site, at))
+    holdings = {holding.device_id: holding for holding in near.annotate(needed=needed_treatments())}
     today = site.day_of(at)
     pressing = [one for one in forecasts_of(list(holdings), at).values() if is_pressing(one, today)]
     if not pressing:
@@ -45,6 +47,17 @@ def swap_proposals(site: Clinic, at: datetime) -> list[Proposal]:
     shown = {rental.pk: rental for rental in rentals.select_related("patient", "clinic")}
     instead = replacements(site, [(one, holdings[one.device]) for one in pressing], at)
     return [Proposal(shown[one.rental.pk], one, instead.get(one.device)) for one in pressing]
+
+
+def near_the_end(out: Any, site: Clinic, at: datetime) -> list[int]:
+    """Of the holdings `out` (ids) those whose device could run out soon enough at `MOST_A_DAY` since it went out.
+
+    Looked at first, for a forecast takes longer, and most devices have far more left.
+    """
+    until = at + AHEAD
+    seen = out.filter(rental__due_on__gte=site.day_of(at)).annotate(left=remaining_treatments("device"))
+    left = seen.filter(left__isnull=False).values_list("pk", "left", "out")
+    return [pk for pk, remaining, span in left if remaining <= MOST_A_DAY * (until - span.lower).days]
 
 
 def is_pressing(forecast: Forecast, today: date) -> bool:

@@ -5,9 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Case, DateTimeField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Greatest, Upper
 
 from config.models import Clinic
@@ -17,16 +31,15 @@ from rentals.desk.last_told import LastTold, last_told
 from rentals.desk.swaps import Proposal, swap_proposals
 from rentals.models import Discrepancy, Holding, Message, Rental, StaffTask
 from rentals.models.states import State
-from rentals.overview import with_open_money, with_overview
+from rentals.overview import with_open_money
 
-if TYPE_CHECKING:
-    from rentals.overview import RentalInView
-
-MOST = 12  # rows of a list; the rest is a number
+MOST = 5  # rows of a list; the rest is a number
+MOST_OF_THE_DAY = 12  # rows of what somebody comes for today, or should have come for
 MOST_OF_ONE = 100  # rows of the one list that somebody asked to see in full
 MOST_AHEAD = timedelta(days=1)  # pick-ups are shown until tomorrow evening
 WAITING_FOR_US = (State.ENQUIRY, State.RETURNED, State.LOST, State.KEPT)
 RENTALS = ("at_risk", "pick_ups", "tomorrow", "due_today", "overdue", "to_inspect", "to_settle", "waiting", "offered")
+OF_THE_DAY = ("at_risk", "pick_ups", "due_today", "overdue")
 LISTS = (*RENTALS, "open_money", "units_to_inspect", "to_swap", "messages", "tasks", "discrepancies")
 
 
@@ -50,16 +63,16 @@ class Listed(list[Row]):
 class Work:
     """One site's open work."""
 
-    at_risk: Listed["RentalInView"] = field(default_factory=Listed)
-    pick_ups: Listed["RentalInView"] = field(default_factory=Listed)
-    tomorrow: Listed["RentalInView"] = field(default_factory=Listed)
-    due_today: Listed["RentalInView"] = field(default_factory=Listed)
-    overdue: Listed["RentalInView"] = field(default_factory=Listed)
-    to_inspect: Listed["RentalInView"] = field(default_factory=Listed)
-    to_settle: Listed["RentalInView"] = field(default_factory=Listed)
-    waiting: Listed["RentalInView"] = field(default_factory=Listed)
-    offered: Listed["RentalInView"] = field(default_factory=Listed)
-    open_money: Listed["RentalInView"] = field(default_factory=Listed)
+    at_risk: Listed[Any] = field(default_factory=Listed)
+    pick_ups: Listed[Any] = field(default_factory=Listed)
+    tomorrow: Listed[Any] = field(default_factory=Listed)
+    due_today: Listed[Any] = field(default_factory=Listed)
+    overdue: Listed[Any] = field(default_factory=Listed)
+    to_inspect: Listed[Any] = field(default_factory=Listed)
+    to_settle: Listed[Any] = field(default_factory=Listed)
+    waiting: Listed[Any] = field(default_factory=Listed)
+    offered: Listed[Any] = field(default_factory=Listed)
+    open_money: Listed[Any] = field(default_factory=Listed)
     units_to_inspect: Listed[Device] = field(default_factory=Listed)
     to_swap: Listed[Proposal] = field(default_factory=Listed)
     messages: Listed[Message] = field(default_factory=Listed)
@@ -84,15 +97,15 @@ class Work:
 def work_of(site: Clinic, at: datetime, whole: str = "") -> Work:
     """What waits at `site` at the moment `at`, by its local day, in a fixed number of queries.
 
-    The list named `whole` has up to `MOST_OF_ONE` rows, the others `MOST`.
+    The list named `whole` has up to `MOST_OF_ONE` rows, those `OF_THE_DAY` `MOST_OF_THE_DAY`, the others `MOST`.
     """
-    most = dict.fromkeys(LISTS, MOST) | {whole: MOST_OF_ONE}
+    most = dict.fromkeys(LISTS, MOST) | dict.fromkeys(OF_THE_DAY, MOST_OF_THE_DAY) | {whole: MOST_OF_ONE}
     tasks = StaffTask.objects.filter(clinic=site, due_at__lte=at).open().select_related("patient")
     messages = Message.objects.to_decide().filter(patient__clinic=site).select_related("patient")
     proposals = swap_proposals(site, at)
     work = Work(
-        open_money=first_of(open_money(site, at), most["open_money"]),
-        units_to_inspect=first_of(units_to_inspect(site, at), most["units_to_inspect"]),
+        open_money=first_of(open_money(site), most["open_money"]),
+        units_to_inspect=first_of(units_to_inspect(site), most["units_to_inspect"]),
         to_swap=Listed(proposals[: most["to_swap"]], len(proposals)),
         messages=first_of(messages, most["messages"]),
         tasks=first_of(tasks, most["tasks"]),
@@ -104,9 +117,9 @@ def work_of(site: Clinic, at: datetime, whole: str = "") -> Work:
 
 
 def first_of(rows: QuerySet[Any, Any], most: int) -> Listed[Any]:
-    """The first `most` rows; they are counted only where there are more."""
-    shown = list(rows[: most + 1])
-    return Listed(shown[:most], len(shown) if len(shown) <= most else rows.count())
+    """The first `most` rows, counted with the rest in one query."""
+    shown = list(rows.annotate(in_all=Window(Count("pk")))[:most])
+    return Listed(shown, shown[0].in_all if shown else 0)
 
 
 def rentals_by_list(site: Clinic, at: datetime, most: dict[str, int]) -> dict[str, Any]:
@@ -115,9 +128,15 @@ def rentals_by_list(site: Clinic, at: datetime, most: dict[str, int]) -> dict[st
     for name, pk in open_rentals(site, at).values_list("list", "pk"):
         found[name].append(pk)
     shown = {name: ids[: most[name]] for name, ids in found.items()}
-    rentals = with_overview(Rental.objects.filter(pk__in=list(chain.from_iterable(shown.values()))), at)
-    by_id = {rental.pk: rental for rental in rentals.select_related("patient", "clinic")}
+    rentals = Rental.objects.filter(pk__in=list(chain.from_iterable(shown.values()))).annotate(device_serial=serial())
+    by_id = {rental.pk: rental for rental in rentals.select_related("patient")}
     return {name: Listed((by_id[pk] for pk in ids), len(found[name])) for name, ids in shown.items()}
+
+
+def serial() -> Case:
+    """That of the device which a rental has or had last; who waits has none, the one once offered does not count."""
+    last = Holding.objects.filter(rental=OuterRef("pk")).order_by("-pk").values("device__serial")
+    return Case(When(~Q(state=State.ENQUIRY), then=Subquery(last[:1])))
 
 
 def open_rentals(site: Clinic, at: datetime) -> QuerySet[Any, Any]:
@@ -153,10 +172,10 @@ def open_rentals(site: Clinic, at: datetime) -> QuerySet[Any, Any]:
     return rentals.order_by(urgency, since, "due_on", "starts_on", "pk")
 
 
-def open_money(site: Clinic, at: datetime) -> "QuerySet[RentalInView]":
+def open_money(site: Clinic) -> QuerySet[Any, Any]:
     """Finished rentals that are not even, the latest to end first."""
-    finished = with_open_money(with_overview(Rental.objects.filter(clinic=site), at))
-    return finished.select_related("patient", "clinic").order_by("-ended_at", "-pk")
+    finished = with_open_money(Rental.objects.filter(clinic=site))
+    return finished.select_related("patient").order_by("-ended_at", "-pk")
 
 
 def open_discrepancies(site: Clinic) -> QuerySet[Discrepancy]:
@@ -165,10 +184,11 @@ def open_discrepancies(site: Clinic) -> QuerySet[Discrepancy]:
     return found.select_related("device", "rental", "owner").order_by("-opened_at", "-pk")
 
 
-def units_to_inspect(site: Clinic, at: datetime) -> QuerySet[Any, Any]:
+def units_to_inspect(site: Clinic) -> QuerySet[Any, Any]:
     """Devices in quarantine for which no returned rental waits: swapped out, found again, new to the clinic. Each with
     the moment `since` which it waits, where that is known, the longest first."""
-    returned = with_overview(Rental.objects.filter(clinic=site, state=State.RETURNED), at)
+    last = Holding.objects.filter(rental=OuterRef("pk")).order_by("-pk").values("device")[:1]
+    returned = Rental.objects.filter(clinic=site, state=State.RETURNED).annotate(device_id=Subquery(last))
     came_back = Holding.objects.filter(device=OuterRef("pk")).order_by().values("device")
     changed = ConditionChange.objects.filter(device=OuterRef("pk"), after=Device.Condition.QUARANTINE).order_by()
     since = Greatest(

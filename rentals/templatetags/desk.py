@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from config.days import clock_words, exact_clock, short_day
 from config.models import Clinic, User
@@ -91,7 +93,13 @@ def day(value: date | str | None) -> str:
     """A local day, as itself or as the API writes it: `Mon 2 Mar 2026`."""
     if isinstance(value, str):
         value = date.fromisoformat(value)
-    return short_day(value) if value else "–"
+    return _day_in(get_language(), value) if value else "–"
+
+
+@lru_cache(maxsize=2000)
+def _day_in(language: str | None, value: date) -> str:
+    """A long list writes the same few days again and again."""
+    return short_day(value)
 
 
 @register.filter(expects_localtime=True)

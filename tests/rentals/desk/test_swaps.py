@@ -83,5 +83,5 @@ def test_the_number_of_queries_is_fixed(site, number, django_assert_num_queries)
     for _ in range(number):
         running_out(site)
         make.device(site, nominal=50)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert len(swap_proposals(site, make.NOW)) == number
