@@ -10,9 +10,10 @@ from uuid import uuid4
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import gettext as _
 
-from config.days import clock_words, exact_clock, short_day
+from config.days import clock_words, exact_clock, long_day, short_day
 from config.models import Clinic, User
 from patients.models import Patient
 from rentals.desk.next_steps import NextStep
@@ -28,45 +29,46 @@ from rentals.reconciliation.forecast import Forecast
 from rentals.staff_tasks import may_do
 
 register = template.Library()
+register.filter(long_day)
 
 DONE = {
-    "book": "Booked",
-    "enquire": "Put on the waiting list",
-    "reserve": "Given a device",
-    "prioritise": "Priority changed",
-    "offer": "Offered to the patient",
-    "offer_accepted": "Offer accepted",
-    "offer_declined": "Offer declined",
-    "offer_expired": "Offer ran out",
-    "offer_withdrawn": "Offer withdrawn, its device was taken away",
-    "offer_again": "To be offered again",
-    "sign": "Agreement signed",
-    "sign_change": "Change of the agreement signed",
-    "sign_return": "Return signed",
-    "set_payer": "Who pays changed",
-    "pay": "Payment recorded",
-    "hand_over": "Handed over",
-    "take_back": "Taken back",
-    "inspect": "Settled and closed",
-    "extend": "Due day changed",
-    "swap": "Device swapped",
-    "change_device": "Moved to another device",
-    "pin": "Pinned to its device, or let go",
-    "confirm_healed": "Healing confirmed",
-    "revoke_links": "Patient's page closed: its links open nothing any more",
-    "choose_return": "Day of the return named",
-    "give_gel": "Gel given",
-    "plan_imaging": "Imaging planned",
-    "silence": "No more messages",
-    "unsilence": "Messages again",
-    "cancel": "Cancelled",
-    "report_lost": "Reported lost",
-    "report_kept": "Kept by the patient",
-    "reverse": "Entry reversed",
-    "at_risk": "Device taken away",
-    "correct_device": "Wrong device put right",
-    "correct_patient": "Wrong patient put right",
-    "correct_details": "Name or date of birth of the patient put right",
+    "book": gettext_lazy("Booked"),
+    "enquire": gettext_lazy("Put on the waiting list"),
+    "reserve": gettext_lazy("Given a device"),
+    "prioritise": gettext_lazy("Priority changed"),
+    "offer": gettext_lazy("Offered to the patient"),
+    "offer_accepted": gettext_lazy("Offer accepted"),
+    "offer_declined": gettext_lazy("Offer declined"),
+    "offer_expired": gettext_lazy("Offer ran out"),
+    "offer_withdrawn": gettext_lazy("Offer withdrawn, its device was taken away"),
+    "offer_again": gettext_lazy("To be offered again"),
+    "sign": gettext_lazy("Agreement signed"),
+    "sign_change": gettext_lazy("Change of the agreement signed"),
+    "sign_return": gettext_lazy("Return signed"),
+    "set_payer": gettext_lazy("Who pays changed"),
+    "pay": gettext_lazy("Payment recorded"),
+    "hand_over": gettext_lazy("Handed over"),
+    "take_back": gettext_lazy("Taken back"),
+    "inspect": gettext_lazy("Settled and closed"),
+    "extend": gettext_lazy("Due day changed"),
+    "swap": gettext_lazy("Device swapped"),
+    "change_device": gettext_lazy("Moved to another device"),
+    "pin": gettext_lazy("Pinned to its device, or let go"),
+    "confirm_healed": gettext_lazy("Healing confirmed"),
+    "revoke_links": gettext_lazy("Patient's page closed: its links open nothing any more"),
+    "choose_return": gettext_lazy("Day of the return named"),
+    "give_gel": gettext_lazy("Gel given"),
+    "plan_imaging": gettext_lazy("Imaging planned"),
+    "silence": gettext_lazy("No more messages"),
+    "unsilence": gettext_lazy("Messages again"),
+    "cancel": gettext_lazy("Cancelled"),
+    "report_lost": gettext_lazy("Reported lost"),
+    "report_kept": gettext_lazy("Kept by the patient"),
+    "reverse": gettext_lazy("Entry reversed"),
+    "at_risk": gettext_lazy("Device taken away"),
+    "correct_device": gettext_lazy("Wrong device put right"),
+    "correct_patient": gettext_lazy("Wrong patient put right"),
+    "correct_details": gettext_lazy("Name or date of birth of the patient put right"),
 }
 
 TONES = {
@@ -132,7 +134,8 @@ def ago(context: dict[str, Any], since: datetime, clinic: Clinic | None = None) 
     `12 days ago`; the exact moment where the mouse rests on it."""
     clinic = clinic or context["site"]
     days = (clinic.day_of(context["now"]) - clinic.day_of(since)).days
-    words = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    words = {0: _("today"), 1: _("yesterday")}.get(days) or ngettext("%(days)s day ago", "%(days)s days ago", days)
+    words %= {"days": days}
     return format_html('<time datetime="{}" title="{}">{}</time>', since.isoformat(), local(since, clinic), words)
 
 
@@ -146,6 +149,12 @@ def aud(amount: Decimal) -> str:
 def spoken(code: str) -> str:
     """A code of ours (`stress_fatigue`) in words."""
     return str(code).replace("_", " ").capitalize()
+
+
+@register.filter
+def inside(label: str) -> str:
+    """A label in the middle of a sentence: small, but in German, whose nouns keep their capitals."""
+    return str(label) if get_language() == "de" else str(label).lower()
 
 
 @register.filter
@@ -199,7 +208,7 @@ def words(text: str) -> list[str]:
 @register.filter
 def done(verb: str) -> str:
     """What a verb of the rental's history did."""
-    return DONE.get(verb) or spoken(verb)
+    return str(DONE[verb]) if verb in DONE else spoken(verb)
 
 
 @register.filter
