@@ -40,6 +40,7 @@ def invite(
     that are not the actor's to give.
     """
     with transaction.atomic():
+        lock_managers(actor)
         refuse_sites_of_others(clinics, actor)
         if User.objects.filter(username__iexact=username).exists():
             raise invalid("username", "Somebody has this user name already; choose another one.")
@@ -159,17 +160,21 @@ def switch_on(user: User, *, at: datetime, actor: User) -> str:
 
 
 def locked(user: User, actor: User) -> User:
-    """`user` as it is now, with all managers locked, so that two who decide about each other see each other.
-
-    Raises `another_site` for one about whom `actor` may not decide (any more).
-    """
-    list(User.objects.filter(role=MANAGER).order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    found = staff_seen_by(actor).filter(pk=user.pk).values("pk")
-    if not found or not User.objects.filter(pk=actor.pk, role=MANAGER, is_active=True).exists():
+    """`user` as it is now, with all managers locked. Raises `another_site` where that is not for `actor` to decide."""
+    lock_managers(actor)
+    if not staff_seen_by(actor).filter(pk=user.pk).exists():
         raise Refusal(
             "another_site", "Whoever works at other sites, too, is for a manager of all of those.", status=403
         )
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def lock_managers(actor: User) -> None:
+    """Lock all managers, so that two who decide about each other see each other. Raises `permission_denied` where
+    `actor` is none (any more)."""
+    managers = User.objects.filter(role=MANAGER, is_active=True).order_by("pk").select_for_update(no_key=True)
+    if actor.pk not in list(managers.values_list("pk", flat=True)):
+        raise Refusal("permission_denied", "Only a manager may decide who works here.", status=403)
 
 
 def refuse_oneself(user: User, actor: User) -> None:

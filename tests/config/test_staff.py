@@ -144,7 +144,7 @@ class TestWhoDecides:
     def test_a_manager_who_was_demoted_a_moment_ago_decides_nothing_more(self):
         one, other = make.manager(), make.manager()
         change_work(other, role="reception", clinics=[], actor=one)
-        assert refused("another_site", switch_off, one, at=NOW, actor=other).status == 403
+        assert refused("permission_denied", switch_off, one, at=NOW, actor=other).status == 403
 
     def test_a_manager_for_some_sites_decides_about_who_works_at_no_other(self):
         here, there = make.clinic(), make.clinic()
