@@ -112,7 +112,7 @@ def test_the_same_drawing_is_in_the_pdf_with_its_words_and_in_a_mail_as_pixels(f
     assert reader.trailer["/Root"]["/Lang"] == "en-AU"
     assert "pdfuaid" in reader.trailer["/Root"]["/Metadata"].get_data().decode()
     image = Image.open(BytesIO(pixels(of(charts_of(figures), "treatments"))))
-    assert (image.format, image.size) == ("PNG", (960, 380))
+    assert (image.format, image.size) == ("PNG", (760, 380))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -123,6 +124,12 @@ def test_figures_of_a_model_are_those_of_its_devices_and_models_together_make_al
     [sydney] = [part for part in figures.by_clinic if part.clinic == world.sydney]
     for name in ("devices", "out", "free", "treatments_delivered", "overdue", "spent", "lost", "adherence_from_90"):
         assert sum(getattr(one, name) for one in several.values()) == getattr(sydney, name), name
+
+
+def test_the_docs_say_what_each_figure_means():
+    said = Path("docs/fleet.md").read_text()
+    rows = [f"| {one.label} (`{one.name}`) | {one.unit} | {one.meaning} |" for one in DEFINITIONS]
+    assert [row for row in rows if row not in said] == []
 
 
 def test_each_figure_with_a_meaning_has_a_statement():
