@@ -23,9 +23,19 @@ def short_day(day: date) -> str:
     return date_format(day, pgettext("a day as Mon 2 Mar 2026", "D j M Y"))
 
 
+def near_day(day: date) -> str:
+    """`Monday 2 March`, of a day so near that nobody needs its year."""
+    return date_format(day, pgettext("a day as Monday 2 March", "l j F"))
+
+
 def day_of_year(day: date) -> str:
     """`2 March`."""
     return date_format(day, pgettext("a day as 2 March", "j F"))
+
+
+def short_day_of_year(day: date) -> str:
+    """`2 Mar`."""
+    return date_format(day, pgettext("a day as 2 Mar", "j M"))
 
 
 def month_words(day: date) -> str:

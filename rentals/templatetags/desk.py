@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
@@ -13,9 +12,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from config.days import clock_words, exact_clock, long_day, short_day
+from config.days import (
+    clock_words,
+    day_of_year,
+    exact_clock,
+    long_day,
+    month_words,
+    named_day,
+    near_day,
+    short_day,
+    short_day_of_year,
+)
 from config.models import Clinic, User
+from config.words import aud, in_sentence
 from patients.models import Patient
+from rentals.desk.code_words import code_words
 from rentals.desk.next_steps import NextStep
 from rentals.desk.next_steps import next_steps as steps_of
 from rentals.desk.once import FIELD
@@ -29,7 +40,10 @@ from rentals.reconciliation.forecast import Forecast
 from rentals.staff_tasks import may_do
 
 register = template.Library()
-register.filter(long_day)
+for written in (day_of_year, long_day, month_words, named_day, near_day, short_day_of_year):
+    register.filter(written, expects_localtime=True)
+register.filter(aud)
+register.filter("inside", in_sentence)
 
 DONE = {
     "book": gettext_lazy("Booked"),
@@ -140,21 +154,9 @@ def ago(context: dict[str, Any], since: datetime, clinic: Clinic | None = None) 
 
 
 @register.filter
-def aud(amount: Decimal) -> str:
-    """An amount in AUD, a negative one with its sign before the dollar."""
-    return f"−${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
-
-
-@register.filter
 def spoken(code: str) -> str:
     """A code of ours (`stress_fatigue`) in words."""
-    return str(code).replace("_", " ").capitalize()
-
-
-@register.filter
-def inside(label: str) -> str:
-    """A label in the middle of a sentence: small, but in German, whose nouns keep their capitals."""
-    return str(label) if get_language() == "de" else str(label).lower()
+    return code_words(code)
 
 
 @register.filter
