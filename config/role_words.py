@@ -86,6 +86,7 @@ WORDS = {
     "usage.resolve": "resolve discrepancies",
     "usage.rule_clock": "say by how much a device’s clock was off",
     "reports.read": "read the fleet’s figures",
+    "reports.resend": "send the mail of a month to managers once more",
 }
 ROLES = tuple(User.Role)
 
