@@ -17,6 +17,7 @@ from openpyxl.utils import get_column_letter
 from rentals.fleet.charts import charts_of
 from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.figures import Figures, one_line
+from rentals.fleet.use import discrepancies_by_kind
 from rentals.papers.typesetting import typeset
 
 TEMPLATE = Path(__file__).with_name("report")
@@ -58,12 +59,30 @@ def as_xlsx(figures: Figures) -> bytes:
     lay_out(sheet, [headings, *table(figures)], widths=[30, 12, 12, *[13] * len(DEFINITIONS)])
     words = [[definition.label, definition.unit, definition.meaning] for definition in DEFINITIONS]
     lay_out(meanings, [["Figure", "Unit", "Meaning"], *words], widths=[26, 12, 100])
+    lay_out(book.create_sheet("Discrepancies"), [["Kind", "Opened", "Closed"], *kinds(figures)], widths=[30, 12, 12])
+    lay_out(
+        book.create_sheet("Charts"), [["Chart", "", "", "Number"], *drawn_numbers(figures)], widths=[40, 24, 24, 12]
+    )
     for cells, definition in zip(sheet.iter_cols(min_col=4, min_row=2), DEFINITIONS, strict=True):
         for cell in cells:
             cell.number_format = NUMBER_FORMATS.get(definition.unit, "#,##0")
     file = BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+def kinds(figures: Figures) -> list[list[Any]]:
+    return [[kind.replace("_", " ").capitalize(), *numbers] for kind, *numbers in discrepancies_by_kind(figures.scope)]
+
+
+def drawn_numbers(figures: Figures) -> list[list[Any]]:
+    """What the charts are drawn from, a line a number."""
+    return [
+        [f"{chart.title} ({chart.unit})", plain(label), name, numbers[place]]
+        for chart in charts_of(figures)
+        for name, numbers in chart.series
+        for place, label in enumerate(chart.labels)
+    ]
 
 
 def lay_out(sheet: Any, lines: Iterable[list[Any]], widths: Iterable[int]) -> None:
@@ -84,6 +103,7 @@ def as_pdf(figures: Figures) -> bytes:
         "period": f"Period: {written(figures.first)} to {written(figures.last)}, both days included.",
         "seen": f"As of {moment(figures)}",
         "charts": [asdict(chart) for chart in charts_of(figures)],
+        "kinds": [[str(cell) for cell in line] for line in kinds(figures)],
         "groups": [[title, [facts(one, figures) for one in group]] for title, group in GROUPS.items()],
         "tables": tables(figures) if len(figures.by_clinic) > 1 else [],
     }

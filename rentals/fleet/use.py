@@ -5,9 +5,10 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from rentals.fleet.scope import Row, Scope
+from rentals.fleet.scope import SCOPE, Row, Scope
 from rentals.models import Holding, Rental
 from rentals.reconciliation.days import days_of
+from rentals.reconciliation.sql import rows
 
 JUDGED = ("done", "short", "none")
 ONE_DAY = timedelta(days=1)
@@ -137,7 +138,16 @@ ROWS = {
     },
 }
 
-BY_KIND = " UNION ALL ".join(
-    f"SELECT '{name}', detail, count(*) FROM ({ROWS[name]}) {name} GROUP BY detail"
-    for name in ("discrepancies_opened", "discrepancies_closed")
-)
+
+def discrepancies_by_kind(scope: Scope) -> list[tuple[str, int, int]]:
+    """Each kind that was opened or closed in the period, with how many were opened and closed."""
+    found: list[tuple[str, int, int]] = rows(SCOPE + BY_KIND, scope.parameters())
+    return found
+
+
+BY_KIND = f"""
+    SELECT detail, sum(opened), sum(closed) FROM (
+        SELECT detail, 1 AS opened, 0 AS closed FROM ({ROWS["discrepancies_opened"]}) opened
+        UNION ALL SELECT detail, 0, 1 FROM ({ROWS["discrepancies_closed"]}) closed
+    ) either GROUP BY detail ORDER BY detail
+"""

@@ -22,6 +22,7 @@ from rentals.fleet.figures import Figures, figures_of_scope
 from rentals.fleet.monthly import reports_seen_by, send_again
 from rentals.fleet.rows import as_csv, headings, lines, rows_for, total
 from rentals.fleet.scope import Scope, period
+from rentals.fleet.use import discrepancies_by_kind
 
 ROWS_A_PAGE = 50
 MOST_REPORTS = 6
@@ -72,6 +73,7 @@ class Fleet(BaseFleetPage):
             form=PeriodForm(asked, clinics=self.actor.visible_clinics()),
             figures=figures,
             groups=[(title, values_of(group, figures)) for title, group in GROUPS.items()],
+            kinds=discrepancies_by_kind(scope),
             charts=list(zip(charts, drawn(charts), strict=True)),
             parts=parts,
             lines=[(definition, [getattr(part, definition.name) for part in parts]) for definition in DEFINITIONS],

@@ -17,6 +17,7 @@ from rentals.fleet.definitions import DEFINITIONS
 from rentals.fleet.figures import Figures, fleet_figures
 from rentals.fleet.rows import MADE_OF, rows_for
 from rentals.fleet.scope import Row
+from rentals.fleet.use import discrepancies_by_kind
 from rentals.models.states import State
 from tests import make
 from tests.rentals.fleet.statements import STATEMENTS, counted, stated
@@ -124,6 +125,13 @@ def test_figures_of_a_model_are_those_of_its_devices_and_models_together_make_al
     [sydney] = [part for part in figures.by_clinic if part.clinic == world.sydney]
     for name in ("devices", "out", "free", "treatments_delivered", "overdue", "spent", "lost", "adherence_from_90"):
         assert sum(getattr(one, name) for one in several.values()) == getattr(sydney, name), name
+
+
+def test_discrepancies_by_kind_add_up_to_all(found):
+    for figures in found.values():
+        kinds = discrepancies_by_kind(figures.scope)
+        assert sum(opened for _, opened, _ in kinds) == figures.discrepancies_opened
+        assert sum(closed for _, _, closed in kinds) == figures.discrepancies_closed
 
 
 def test_the_docs_say_what_each_figure_means():
