@@ -6,6 +6,8 @@ import pghistory
 import pgtrigger
 from django.db import models
 from django.db.models import F, Func, Q, Value
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import Clinic, User
 
@@ -52,9 +54,9 @@ class Patient(models.Model):
     """A person treated at one clinic. Personal columns never appear in URLs, logs or task arguments (I10)."""
 
     class State(models.TextChoices):
-        ACTIVE = "active"
-        WITHDRAWN = "withdrawn"
-        DECEASED = "deceased"
+        ACTIVE = "active", pgettext_lazy("a patient", "Active")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+        DECEASED = "deceased", _("Deceased")
 
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="patients", db_index=False)
     given_name = models.CharField(max_length=120)
@@ -109,9 +111,9 @@ class Contact(models.Model):
     """Who is told instead of, or beside, the patient: a parent, a carer. A guardian signs for a minor."""
 
     class Receives(models.TextChoices):
-        INSTEAD = "instead", "Instead of the patient"
-        BESIDE = "beside", "As well as the patient"
-        NOTHING = "nothing", "No mail"
+        INSTEAD = "instead", _("Instead of the patient")
+        BESIDE = "beside", _("As well as the patient")
+        NOTHING = "nothing", _("No mail")
 
     patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="contact")
     name = models.CharField(max_length=240)
@@ -156,8 +158,8 @@ class SuppressedAddress(models.Model):
     """An e-mail address to which nothing is sent any more: it does not exist, or its owner complained."""
 
     class Why(models.TextChoices):
-        BOUNCED = "bounced", "Mail to it came back"
-        COMPLAINED = "complained", "Its owner called our mail unwanted"
+        BOUNCED = "bounced", _("Mail to it came back")
+        COMPLAINED = "complained", _("Its owner called our mail unwanted")
 
     address = models.EmailField(help_text="In lower case.")
     why = models.CharField(max_length=10, choices=Why)
@@ -189,34 +191,34 @@ class Injury(models.Model):
     """What is to be treated, and where."""
 
     class Kind(models.TextChoices):
-        STRESS_FATIGUE = "stress_fatigue"
-        STRESS_INSUFFICIENCY = "stress_insufficiency"
-        FRESH = "fresh"
-        DELAYED_UNION = "delayed_union"
-        NON_UNION = "non_union"
-        PATHOLOGICAL = "pathological"
-        OTHER = "other"
+        STRESS_FATIGUE = "stress_fatigue", _("Stress Fatigue")
+        STRESS_INSUFFICIENCY = "stress_insufficiency", _("Stress Insufficiency")
+        FRESH = "fresh", pgettext_lazy("a fracture", "Fresh")
+        DELAYED_UNION = "delayed_union", _("Delayed Union")
+        NON_UNION = "non_union", _("Non Union")
+        PATHOLOGICAL = "pathological", _("Pathological")
+        OTHER = "other", _("Other")
 
     class Site(models.TextChoices):
-        FEMORAL_NECK = "femoral_neck"
-        ANTERIOR_TIBIA = "anterior_tibia"
-        TIBIA = "tibia"
-        FIBULA = "fibula"
-        NAVICULAR = "navicular"
-        TALUS = "talus"
-        MEDIAL_MALLEOLUS = "medial_malleolus"
-        CALCANEUS = "calcaneus"
-        METATARSAL = "metatarsal"
-        FIFTH_METATARSAL = "fifth_metatarsal"
-        SESAMOID = "sesamoid"
-        PATELLA = "patella"
-        PUBIC_RAMUS = "pubic_ramus"
-        SACRUM = "sacrum"
-        ACETABULUM = "acetabulum"
-        SPINE = "spine"
-        RADIUS = "radius"
-        HUMERUS = "humerus"
-        OTHER = "other"
+        FEMORAL_NECK = "femoral_neck", _("Femoral Neck")
+        ANTERIOR_TIBIA = "anterior_tibia", _("Anterior Tibia")
+        TIBIA = "tibia", _("Tibia")
+        FIBULA = "fibula", _("Fibula")
+        NAVICULAR = "navicular", _("Navicular")
+        TALUS = "talus", _("Talus")
+        MEDIAL_MALLEOLUS = "medial_malleolus", _("Medial Malleolus")
+        CALCANEUS = "calcaneus", _("Calcaneus")
+        METATARSAL = "metatarsal", _("Metatarsal")
+        FIFTH_METATARSAL = "fifth_metatarsal", _("Fifth Metatarsal")
+        SESAMOID = "sesamoid", _("Sesamoid")
+        PATELLA = "patella", _("Patella")
+        PUBIC_RAMUS = "pubic_ramus", _("Pubic Ramus")
+        SACRUM = "sacrum", _("Sacrum")
+        ACETABULUM = "acetabulum", _("Acetabulum")
+        SPINE = "spine", _("Spine")
+        RADIUS = "radius", _("Radius")
+        HUMERUS = "humerus", _("Humerus")
+        OTHER = "other", _("Other")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="injuries")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -236,16 +238,16 @@ class Screening(models.Model):
     """The answers to the label's warnings, one `{answer, note}` a warning, as given at one moment."""
 
     class Warning(models.TextChoices):
-        ACTIVE_IMPLANT = "active_implant"
-        PREGNANCY = "pregnancy"
-        SKELETALLY_IMMATURE = "skeletally_immature"
-        MALIGNANCY = "malignancy"
-        VERTEBRA_OR_SKULL = "vertebra_or_skull"
-        DISPLACEMENT = "displacement"
-        GAP = "gap"
-        VASCULAR = "vascular"
-        SENSATION = "sensation"
-        OPEN_WOUND = "open_wound"
+        ACTIVE_IMPLANT = "active_implant", _("Active Implant")
+        PREGNANCY = "pregnancy", _("Pregnancy")
+        SKELETALLY_IMMATURE = "skeletally_immature", _("Skeletally Immature")
+        MALIGNANCY = "malignancy", _("Malignancy")
+        VERTEBRA_OR_SKULL = "vertebra_or_skull", _("Vertebra Or Skull")
+        DISPLACEMENT = "displacement", _("Displacement")
+        GAP = "gap", _("Gap")
+        VASCULAR = "vascular", _("Vascular")
+        SENSATION = "sensation", _("Sensation")
+        OPEN_WOUND = "open_wound", _("Open Wound")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="screenings")
     answers = models.JSONField()
@@ -265,10 +267,10 @@ class Access(models.Model):
     """One look at, or change of, one patient's record by a member of staff (I10)."""
 
     class Action(models.TextChoices):
-        READ = "read"
-        LISTED = "listed"
-        SEARCHED = "searched"
-        CHANGED = "changed"
+        READ = "read", pgettext_lazy("a patient’s record", "Read")
+        LISTED = "listed", pgettext_lazy("a patient’s record", "Listed")
+        SEARCHED = "searched", pgettext_lazy("a patient’s record", "Searched")
+        CHANGED = "changed", pgettext_lazy("a patient’s record", "Changed")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="accesses")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

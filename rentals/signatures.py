@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal, invalid
+from config.words import in_english
 from patients.register import is_named
 from rentals.models import Paper, Rental, Signature
 from rentals.papers.keeping import append, digest_of
@@ -70,16 +73,22 @@ def point_from(given: Any) -> list[float]:
 
 
 def unreadable() -> Refusal:
-    return invalid("strokes", "The drawing is empty or cannot be read; clear it and draw once more, or type the name.")
+    return invalid(
+        "strokes", _("The drawing is empty or cannot be read; clear it and draw once more, or type the name.")
+    )
 
 
 def check_hand(hand: Hand, rental: Rental, at: datetime) -> Hand:
     """`hand` as it is kept. Raises `invalid` (400), and `guardian_needed` where the patient is under 18 that day."""
     name, relation = line(hand.name), line(hand.relation)
     if not name or len(name) > LONGEST_NAME:
-        raise invalid("name", f"Write the name of the one who signs, in at most {LONGEST_NAME} characters.")
+        raise invalid(
+            "name",
+            _("Write the name of the one who signs, in at most %(longest_name)s characters.")
+            % {"longest_name": LONGEST_NAME},
+        )
     if hand.method not in Signature.Method.values or hand.signer not in Signature.Signer.values:
-        raise invalid("method", "Choose how it is signed, and by whom.")
+        raise invalid("method", _("Choose how it is signed, and by whom."))
     strokes = checked_strokes(hand.strokes) if hand.method == Signature.Method.DRAWN else None
     is_guardian = hand.signer == Signature.Signer.GUARDIAN
     minor = is_minor(rental.patient, rental.clinic.day_of(at))
@@ -88,7 +97,7 @@ def check_hand(hand: Hand, rental: Rental, at: datetime) -> Hand:
     if minor:
         refuse_own_name(rental, name)
     if is_guardian and not 0 < len(relation) <= LONGEST_RELATION:
-        raise invalid("relation", "Write who the guardian is to the patient: mother, father or guardian, say.")
+        raise invalid("relation", _("Write who the guardian is to the patient: mother, father or guardian, say."))
     return Hand(name, hand.method, strokes, hand.signer, relation if is_guardian else "", hand.address, hand.witness)
 
 
@@ -97,13 +106,15 @@ def refuse_own_name(rental: Rental, name: str) -> None:
     if is_named(rental.patient, name):
         raise guardian_needed(
             "name",
-            "This is the patient’s own name. The patient is under 18, so write the name of the parent or guardian who "
-            "signs; where it is the same, add what tells them apart: a second name, or senior.",
+            _(
+                "This is the patient’s own name. The patient is under 18, so write the name of the parent or guardian "
+                "who signs; where it is the same, add what tells them apart: a second name, or senior."
+            ),
         )
 
 
 def guardian_needed(field: str, words: str = "") -> Refusal:
-    words = words or "The patient is under 18, so a parent or guardian signs; write their name and who they are."
+    words = words or _("The patient is under 18, so a parent or guardian signs; write their name and who they are.")
     return Refusal("guardian_needed", words, field=field)
 
 
@@ -136,7 +147,7 @@ def signature_facts(paper: Paper, hand: Hand, at: datetime) -> dict[str, Any]:
             ["Signed by", hand.name],
             ["As", of_patient],
             ["When", moment(at, clinic)],
-            ["How", Signature.Method(hand.method).label],
+            ["How", in_english(Signature.Method(hand.method).label)],
             ["Where", where],
             ["Internet address", hand.address or "not recorded"],
             ["Terms", f"version {paper.rental.terms.version}"],

@@ -6,6 +6,7 @@ import pghistory
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.keys import digest_of, new_key
 from config.models.clinics import Clinic
@@ -16,10 +17,10 @@ class User(AbstractUser):
     """A member of staff. Without named clinics a user sees every clinic."""
 
     class Role(models.TextChoices):
-        RECEPTION = "reception"
-        CLINICIAN = "clinician"
-        MANAGER = "manager"
-        AUDITOR = "auditor"
+        RECEPTION = "reception", _("Reception")
+        CLINICIAN = "clinician", _("Clinician")
+        MANAGER = "manager", _("Manager")
+        AUDITOR = "auditor", _("Auditor")
 
     role = models.CharField(max_length=12, choices=Role, default=Role.RECEPTION)
     clinics = models.ManyToManyField(Clinic, blank=True, related_name="staff")

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import Clinic, User
 from devices.fields import DeviceTimeField
@@ -21,8 +23,8 @@ class DeviceModel(models.Model):
     """A type of device. Capacity differs by model and market, so it is data; unknown is a value."""
 
     class CapacityHolder(models.TextChoices):
-        UNIT = "unit"
-        CARD = "card"
+        UNIT = "unit", pgettext_lazy("what holds the treatments", "Unit")
+        CARD = "card", pgettext_lazy("what holds the treatments", "Card")
 
     maker = models.CharField(max_length=80, blank=True)
     name = models.CharField(max_length=120)
@@ -116,13 +118,13 @@ class Device(models.Model):
     """One unit. Serial numbers restart, so part number and serial together identify it."""
 
     class Condition(models.TextChoices):
-        READY = "ready"
-        QUARANTINE = "quarantine"
-        REPAIR = "repair"
-        RECALLED = "recalled"
-        LOST = "lost"
-        SOLD = "sold"
-        RETIRED = "retired"
+        READY = "ready", _("Ready")
+        QUARANTINE = "quarantine", _("Quarantine")
+        REPAIR = "repair", _("Repair")
+        RECALLED = "recalled", _("Recalled")
+        LOST = "lost", _("Lost")
+        SOLD = "sold", _("Sold")
+        RETIRED = "retired", _("Retired")
 
     serial = models.CharField(max_length=40)
     model = models.ForeignKey(DeviceModel, on_delete=models.PROTECT, related_name="devices")
@@ -164,10 +166,10 @@ class Allowance(models.Model):
     """
 
     class Cause(models.TextChoices):
-        FIRST = "first"
-        CARD = "card"
-        REPLACED_UNIT = "replaced_unit"
-        RESET = "reset"
+        FIRST = "first", pgettext_lazy("a reading or an allowance", "First")
+        CARD = "card", _("Card")
+        REPLACED_UNIT = "replaced_unit", _("Replaced Unit")
+        RESET = "reset", pgettext_lazy("of a counter", "Reset")
 
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="allowances")
     number = models.PositiveSmallIntegerField()
@@ -229,16 +231,16 @@ class Reading(models.Model):
     """A counter value seen at a moment. Never edited or dropped; only whether it is trusted may change (I5)."""
 
     class Source(models.TextChoices):
-        FIRST = "first"
-        DESK = "desk"
-        HAND_OVER = "hand_over"
-        RETURN = "return"
-        READ_OUT = "read_out"
+        FIRST = "first", pgettext_lazy("a reading or an allowance", "First")
+        DESK = "desk", pgettext_lazy("where something is done", "Desk")
+        HAND_OVER = "hand_over", _("Hand Over")
+        RETURN = "return", pgettext_lazy("of a device", "Return")
+        READ_OUT = "read_out", _("Read Out")
 
     class Flag(models.TextChoices):
-        COUNTER_DOWN = "counter_down"
-        COUNTER_JUMP = "counter_jump"
-        WRONG_DEVICE = "wrong_device"  # read off another unit, as a manager found
+        COUNTER_DOWN = "counter_down", _("Counter Down")
+        COUNTER_JUMP = "counter_jump", _("Counter Jump")
+        WRONG_DEVICE = "wrong_device", _("Wrong Device")  # read off another unit, as a manager found
 
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="readings")
     allowance = models.ForeignKey(Allowance, on_delete=models.PROTECT, related_name="readings")

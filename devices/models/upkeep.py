@@ -4,6 +4,7 @@ import pgtrigger
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 from devices.models.units import Device, DeviceModel
@@ -100,10 +101,10 @@ class Expense(models.Model):
     """Money spent on a device, AUD, taxes included. Never changed or dropped; corrected by a reversal, as in I9."""
 
     class Kind(models.TextChoices):
-        PURCHASE = "purchase", "Purchase"
-        CARD = "card", "Treatment card"
-        REPAIR = "repair", "Repair"
-        SERVICE = "service", "Service"
+        PURCHASE = "purchase", _("Purchase")
+        CARD = "card", _("Treatment card")
+        REPAIR = "repair", _("Repair")
+        SERVICE = "service", _("Service")
 
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="expenses")
     kind = models.CharField(max_length=8, choices=Kind)

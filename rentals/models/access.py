@@ -1,6 +1,7 @@
 """Keys that open one small thing without a sign-in. Only their hashes are kept."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 from rentals.models.rental import Rental
@@ -40,8 +41,8 @@ class PatientLink(models.Model):
     """
 
     class Purpose(models.TextChoices):
-        OFFER = "offer", "An offer"
-        PORTAL = "portal", "The patient's page"
+        OFFER = "offer", _("An offer")
+        PORTAL = "portal", _("The patient's page")
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="links")
     purpose = models.CharField(max_length=6, choices=Purpose, default=Purpose.OFFER)

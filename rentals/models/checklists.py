@@ -3,6 +3,8 @@
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.keys import new_key
 from config.models import User
@@ -18,9 +20,9 @@ class Checklist(models.Model):
     """
 
     class Kind(models.TextChoices):
-        HAND_OVER = "hand_over", "Hand-over"
-        TAKE_BACK = "take_back", "Return"
-        INSPECTION = "inspection", "Inspection"
+        HAND_OVER = "hand_over", _("Hand-over")
+        TAKE_BACK = "take_back", pgettext_lazy("of a device", "Return")
+        INSPECTION = "inspection", _("Inspection")
 
     kind = models.CharField(max_length=10, choices=Kind)
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, null=True, related_name="checklists")

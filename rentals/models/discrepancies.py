@@ -5,6 +5,8 @@ from typing import Self
 import pghistory
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import Clinic, User
 from devices.models import Device
@@ -22,27 +24,27 @@ class Discrepancy(models.Model):
     """One disagreement, opened once: `subject` names what it is about among those of its kind."""
 
     class Kind(models.TextChoices):
-        COUNTER_DOWN = "counter_down"
-        COUNTER_JUMP = "counter_jump"
-        COUNTER_LOG_MISMATCH = "counter_log_mismatch"
-        LOG_MISSING = "log_missing"
-        USAGE_OUTSIDE_RENTAL = "usage_outside_rental"
-        OVER_PRESCRIBED = "over_prescribed"
-        CLOCK_IN_DOUBT = "clock_in_doubt"
-        CONFLICTING_DUPLICATE = "conflicting_duplicate"
-        UNKNOWN_DEVICE = "unknown_device"
-        PAST_NOMINAL = "past_nominal"
-        SILENT_DEVICE = "silent_device"
+        COUNTER_DOWN = "counter_down", _("Counter Down")
+        COUNTER_JUMP = "counter_jump", _("Counter Jump")
+        COUNTER_LOG_MISMATCH = "counter_log_mismatch", _("Counter Log Mismatch")
+        LOG_MISSING = "log_missing", _("Log Missing")
+        USAGE_OUTSIDE_RENTAL = "usage_outside_rental", _("Usage Outside Rental")
+        OVER_PRESCRIBED = "over_prescribed", _("Over Prescribed")
+        CLOCK_IN_DOUBT = "clock_in_doubt", _("Clock In Doubt")
+        CONFLICTING_DUPLICATE = "conflicting_duplicate", _("Conflicting Duplicate")
+        UNKNOWN_DEVICE = "unknown_device", _("Unknown Device")
+        PAST_NOMINAL = "past_nominal", _("Past Nominal")
+        SILENT_DEVICE = "silent_device", _("Silent Device")
 
     class State(models.TextChoices):
-        OPEN = "open"
-        CLOSED = "closed"
+        OPEN = "open", pgettext_lazy("a discrepancy", "Open")
+        CLOSED = "closed", pgettext_lazy("a discrepancy", "Closed")
 
     class ClosedAs(models.TextChoices):
-        EXPLAINED = "explained"  # by later data, without a person
-        CORRECTED = "corrected"  # what was wrong has been put right
-        ACCEPTED = "accepted"  # it is so, and there is nothing to put right
-        MISTAKEN = "mistaken"  # it was not so
+        EXPLAINED = "explained", _("Explained")  # by later data, without a person
+        CORRECTED = "corrected", _("Corrected")  # what was wrong has been put right
+        ACCEPTED = "accepted", pgettext_lazy("a discrepancy", "Accepted")  # it is so, and there is nothing to put right
+        MISTAKEN = "mistaken", _("Mistaken")  # it was not so
 
     kind = models.CharField(max_length=24, choices=Kind)
     subject = models.CharField(max_length=120)

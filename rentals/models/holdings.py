@@ -12,6 +12,8 @@ from django.contrib.postgres.fields import (
 )
 from django.db import models
 from django.db.models import Deferrable, F, Func, Q, Value
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from devices.models import Device
 from rentals.models.rental import Rental
@@ -28,19 +30,19 @@ class DeviceSpan(Func):
 
 
 class Part(models.TextChoices):
-    MAIN_UNIT = "main_unit"
-    TRANSDUCER = "transducer"
-    CHARGER = "charger"
-    CARD = "card"
-    CASE = "case"
-    STRAP = "strap"
-    CAP = "cap"
-    GEL = "gel"
+    MAIN_UNIT = "main_unit", _("Main Unit")
+    TRANSDUCER = "transducer", _("Transducer")
+    CHARGER = "charger", _("Charger")
+    CARD = "card", _("Card")
+    CASE = "case", _("Case")
+    STRAP = "strap", _("Strap")
+    CAP = "cap", _("Cap")
+    GEL = "gel", _("Gel")
 
 
 class Delivery(models.TextChoices):
-    DESK = "desk"
-    COURIER = "courier"
+    DESK = "desk", pgettext_lazy("where something is done", "Desk")
+    COURIER = "courier", _("Courier")
 
 
 @pghistory.track()

@@ -5,6 +5,8 @@ from decimal import Decimal
 import pgtrigger
 from django.db import models
 from django.db.models import Q, Sum
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import User
 from rentals.models.rental import Rental
@@ -25,25 +27,25 @@ class LedgerEntry(models.Model):
     """
 
     class Kind(models.TextChoices):
-        HIRE = "hire"
-        LATE_FEE = "late_fee"
-        FEE = "fee"
-        PURCHASE = "purchase"
-        HIRE_CREDIT = "hire_credit"
-        HIRE_PAYMENT = "hire_payment"
-        FEE_PAYMENT = "fee_payment"
-        BOND_PAYMENT = "bond_payment"
-        BOND_HELD = "bond_held"
-        BOND_APPLIED = "bond_applied"
-        REFUND_DUE = "refund_due"
-        REFUND = "refund"
-        REVERSAL = "reversal"
+        HIRE = "hire", _("Hire")
+        LATE_FEE = "late_fee", _("Late Fee")
+        FEE = "fee", _("Fee")
+        PURCHASE = "purchase", _("Purchase")
+        HIRE_CREDIT = "hire_credit", _("Hire Credit")
+        HIRE_PAYMENT = "hire_payment", _("Hire Payment")
+        FEE_PAYMENT = "fee_payment", _("Fee Payment")
+        BOND_PAYMENT = "bond_payment", _("Bond Payment")
+        BOND_HELD = "bond_held", _("Bond Held")
+        BOND_APPLIED = "bond_applied", _("Bond Applied")
+        REFUND_DUE = "refund_due", _("Refund Due")
+        REFUND = "refund", _("Refund")
+        REVERSAL = "reversal", _("Reversal")
 
     class Method(models.TextChoices):
-        CARD = "card"
-        CASH = "cash"
-        EFTPOS = "eftpos"
-        TRANSFER = "transfer"
+        CARD = "card", pgettext_lazy("a payment", "Card")
+        CASH = "cash", _("Cash")
+        EFTPOS = "eftpos", _("Eftpos")
+        TRANSFER = "transfer", pgettext_lazy("a payment", "Transfer")
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="ledger")
     kind = models.CharField(max_length=12, choices=Kind)

@@ -12,6 +12,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 from patients.models import Patient
@@ -38,28 +39,28 @@ class Message(models.Model):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waiting to be sent"
-        SENDING = "sending", "Being sent"
-        RETRY = "retry", "Will be tried again"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Could not be sent"
-        UNKNOWN = "unknown", "May not have arrived"
-        VOID = "void", "Not sent"
+        QUEUED = "queued", _("Waiting to be sent")
+        SENDING = "sending", _("Being sent")
+        RETRY = "retry", _("Will be tried again")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Could not be sent")
+        UNKNOWN = "unknown", _("May not have arrived")
+        VOID = "void", _("Not sent")
 
     class Decision(models.TextChoices):
         """What a person decided about one that did not arrive."""
 
-        TOLD = "told", "Told by phone instead"
-        RESENT = "resent", "Sent again"
-        NOT_NEEDED = "not_needed", "Not needed any more"
+        TOLD = "told", _("Told by phone instead")
+        RESENT = "resent", _("Sent again")
+        NOT_NEEDED = "not_needed", _("Not needed any more")
 
     TO_SEND = (State.QUEUED, State.RETRY)
     TO_DECIDE = (State.FAILED, State.UNKNOWN)
 
     class Recipient(models.TextChoices):
-        PATIENT = "patient", "Patient"
-        CONTACT = "contact", "Contact person"
-        PAYER = "payer", "Payer"
+        PATIENT = "patient", _("Patient")
+        CONTACT = "contact", _("Contact person")
+        PAYER = "payer", _("Payer")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="messages")
     recipient = models.CharField(max_length=10, choices=Recipient, default=Recipient.PATIENT)
@@ -166,11 +167,11 @@ class MessageReport(models.Model):
     """What was heard of a message after the mail server took it: by a webhook, a mailbox or a command. Once each."""
 
     class Kind(models.TextChoices):
-        DELIVERED = "delivered", "Delivered"
-        DEFERRED = "deferred", "Put off"
-        BOUNCED = "bounced", "Came back"
-        COMPLAINED = "complained", "Called unwanted"
-        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        DELIVERED = "delivered", _("Delivered")
+        DEFERRED = "deferred", _("Put off")
+        BOUNCED = "bounced", _("Came back")
+        COMPLAINED = "complained", _("Called unwanted")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="reports")
     kind = models.CharField(max_length=12, choices=Kind)

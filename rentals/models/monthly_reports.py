@@ -3,6 +3,7 @@
 import pghistory
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import User
 
@@ -12,12 +13,12 @@ class MonthlyReport(models.Model):
     """One mail to one manager about one month; written before it is sent, so that none is lost or sent twice (I8)."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        SENDING = "sending", "On its way"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
-        UNKNOWN = "unknown", "Unknown whether it arrived"
-        VOID = "void", "Not needed any more"
+        PENDING = "pending", _("Waiting")
+        SENDING = "sending", _("On its way")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNKNOWN = "unknown", _("Unknown whether it arrived")
+        VOID = "void", _("Not needed any more")
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="monthly_reports")
     month = models.DateField(help_text="Its first day.")

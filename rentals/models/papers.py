@@ -3,6 +3,8 @@
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import Terms, User
 from rentals.models.rental import Rental
@@ -12,11 +14,11 @@ class Paper(models.Model):
     """One PDF of a rental, kept byte by byte. A change makes a new version, never a new content."""
 
     class Kind(models.TextChoices):
-        AGREEMENT = "agreement", "Rental agreement"
-        RETURN = "return", "Return receipt"
-        STATEMENT = "statement", "Statement"
-        INVOICE = "invoice", "Tax invoice"
-        RECEIPT = "receipt", "Receipt"
+        AGREEMENT = "agreement", _("Rental agreement")
+        RETURN = "return", _("Return receipt")
+        STATEMENT = "statement", _("Statement")
+        INVOICE = "invoice", _("Tax invoice")
+        RECEIPT = "receipt", _("Receipt")
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="papers")
     kind = models.CharField(max_length=9, choices=Kind)
@@ -56,17 +58,17 @@ class Signature(models.Model):
     """
 
     class Purpose(models.TextChoices):
-        AGREEMENT = "agreement", "Agreement"
-        RETURN = "return", "Return"
+        AGREEMENT = "agreement", _("Agreement")
+        RETURN = "return", pgettext_lazy("of a device", "Return")
 
     class Method(models.TextChoices):
-        ON_PAPER = "on_paper", "On paper, at the desk"
-        TYPED = "typed", "Name typed"
-        DRAWN = "drawn", "Drawn"
+        ON_PAPER = "on_paper", _("On paper, at the desk")
+        TYPED = "typed", _("Name typed")
+        DRAWN = "drawn", _("Drawn")
 
     class Signer(models.TextChoices):
-        PATIENT = "patient", "The patient"
-        GUARDIAN = "guardian", "A parent or guardian"
+        PATIENT = "patient", _("The patient")
+        GUARDIAN = "guardian", _("A parent or guardian")
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="signatures")
     purpose = models.CharField(max_length=9, choices=Purpose, default=Purpose.AGREEMENT)

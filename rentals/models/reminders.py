@@ -10,6 +10,8 @@ import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic
 from rentals.models.holdings import Holding
@@ -36,51 +38,51 @@ class Reminder(models.Model):
     """
 
     class Kind(models.TextChoices):
-        AGREEMENT_TO_SIGN = "agreement_to_sign", "Agreement to sign"
-        COLLECT_TOMORROW = "collect_tomorrow", "Collect tomorrow"
-        FIRST_DAYS = "first_days", "How the first days went"
-        DAYS_MISSED = "days_missed", "Days without treatment"
-        TREATMENTS_LOW = "treatments_low", "Treatments running low"
-        GEL_LOW = "gel_low", "Gel running low"
-        IMAGING_DUE = "imaging_due", "Follow-up imaging due"
-        DUE_SOON = "due_soon", "Due soon"
-        DUE_TODAY = "due_today", "Due today"
-        OVERDUE = "overdue", "Overdue"
-        OFFER = "offer", "Offer from the waiting list"
-        HOW_TO_RETURN = "how_to_return", "Healed: how to return"
-        RETURNED_THANKS = "returned_thanks", "Returned, with thanks"
-        BOND_REFUNDED = "bond_refunded", "Bond refunded"
-        RECEIPT = "receipt", "Receipt"
+        AGREEMENT_TO_SIGN = "agreement_to_sign", _("Agreement to sign")
+        COLLECT_TOMORROW = "collect_tomorrow", _("Collect tomorrow")
+        FIRST_DAYS = "first_days", _("How the first days went")
+        DAYS_MISSED = "days_missed", _("Days without treatment")
+        TREATMENTS_LOW = "treatments_low", _("Treatments running low")
+        GEL_LOW = "gel_low", _("Gel running low")
+        IMAGING_DUE = "imaging_due", _("Follow-up imaging due")
+        DUE_SOON = "due_soon", _("Due soon")
+        DUE_TODAY = "due_today", _("Due today")
+        OVERDUE = "overdue", _("Overdue")
+        OFFER = "offer", _("Offer from the waiting list")
+        HOW_TO_RETURN = "how_to_return", _("Healed: how to return")
+        RETURNED_THANKS = "returned_thanks", _("Returned, with thanks")
+        BOND_REFUNDED = "bond_refunded", _("Bond refunded")
+        RECEIPT = "receipt", _("Receipt")
 
     class Channel(models.TextChoices):
-        EMAIL = "email", "E-mail"
-        PHONE = "phone", "Phone"
+        EMAIL = "email", _("E-mail")
+        PHONE = "phone", _("Phone")
 
     class Why(models.TextChoices):
         """Why a reminder will not be sent."""
 
-        SUPERSEDED = "superseded", "A later reminder of the same series replaces it"
-        DATE_CHANGED = "date_changed", "The day it was about has changed"
-        TOO_LATE = "too_late", "Its day has passed"
-        COLLECTED = "collected", "The device was handed over"
-        OFFER_OVER = "offer_over", "The offer was answered or has run out"
-        RETURNED = "returned", "The device came back"
-        CANCELLED = "cancelled", "The booking was given up"
-        ENDED = "ended", "The rental has ended"
-        WITHDRAWN = "withdrawn", "The patient has withdrawn"
-        DECEASED = "deceased", "The patient has died"
-        OPTED_OUT = "opted_out", "The patient wants no reminders by e-mail"
-        NO_EMAIL = "no_email", "There is no usable e-mail address"
-        BOUNCED = "bounced", "Mail to this address came back"
-        COMPLAINED = "complained", "The owner of this address wants no mail from us"
-        NO_ADVICE = "no_advice", "The patient wants only what is about the hire"
-        SWITCHED_OFF = "switched_off", "The clinic does not send this kind"
-        SIGNED = "signed", "The agreement is signed"
-        TREATED = "treated", "The treatments go on"
-        RENEWED = "renewed", "There is enough again"
-        IMAGED = "imaged", "The day of the imaging has changed or passed"
-        PAUSED = "paused", "The treatment is paused"
-        TASK_DONE = "task_done", "Staff have told it by phone"
+        SUPERSEDED = "superseded", _("A later reminder of the same series replaces it")
+        DATE_CHANGED = "date_changed", _("The day it was about has changed")
+        TOO_LATE = "too_late", _("Its day has passed")
+        COLLECTED = "collected", _("The device was handed over")
+        OFFER_OVER = "offer_over", _("The offer was answered or has run out")
+        RETURNED = "returned", _("The device came back")
+        CANCELLED = "cancelled", _("The booking was given up")
+        ENDED = "ended", _("The rental has ended")
+        WITHDRAWN = "withdrawn", _("The patient has withdrawn")
+        DECEASED = "deceased", _("The patient has died")
+        OPTED_OUT = "opted_out", _("The patient wants no reminders by e-mail")
+        NO_EMAIL = "no_email", _("There is no usable e-mail address")
+        BOUNCED = "bounced", _("Mail to this address came back")
+        COMPLAINED = "complained", _("The owner of this address wants no mail from us")
+        NO_ADVICE = "no_advice", _("The patient wants only what is about the hire")
+        SWITCHED_OFF = "switched_off", _("The clinic does not send this kind")
+        SIGNED = "signed", _("The agreement is signed")
+        TREATED = "treated", _("The treatments go on")
+        RENEWED = "renewed", _("There is enough again")
+        IMAGED = "imaged", _("The day of the imaging has changed or passed")
+        PAUSED = "paused", _("The treatment is paused")
+        TASK_DONE = "task_done", _("Staff have told it by phone")
 
     rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="reminders")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -131,8 +133,8 @@ class Reminder(models.Model):
     def state_label(self) -> str:
         """`state_shown` in words for staff."""
         if self.channel == self.Channel.PHONE and not self.void:
-            return "Told by phone" if self.phoned_at else "To be told by phone"
-        return "Planned" if self.state_shown == "planned" else Message.State(self.state_shown).label
+            return gettext("Told by phone") if self.phoned_at else gettext("To be told by phone")
+        return gettext("Planned") if self.state_shown == "planned" else str(Message.State(self.state_shown).label)
 
     @property
     def sent_at(self) -> datetime | None:
@@ -158,8 +160,8 @@ class ReminderRule(models.Model):
     """
 
     class Days(models.TextChoices):
-        CALENDAR = "calendar", "Calendar days"
-        OPEN = "open", "Days the doors are open"
+        CALENDAR = "calendar", _("Calendar days")
+        OPEN = "open", _("Days the doors are open")
 
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="reminder_rules")
     kind = models.CharField(max_length=20, choices=Reminder.Kind)

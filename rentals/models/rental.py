@@ -6,6 +6,7 @@ import pghistory
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, Terms, User
 from devices.models import Inspection
@@ -31,9 +32,9 @@ class RentalQuerySet(models.QuerySet["Rental"]):
 class Priority(models.IntegerChoices):
     """How soon a waiting patient needs a device, as a clinician sees it; the waiting list goes by it, then by age."""
 
-    URGENT = 1
-    SOON = 2
-    ROUTINE = 3
+    URGENT = 1, _("Urgent")
+    SOON = 2, _("Soon")
+    ROUTINE = 3, _("Routine")
 
 
 @pghistory.track()

@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 
@@ -20,9 +21,9 @@ class Sheet(models.Model):
     """
 
     class Kind(models.TextChoices):
-        DEVICES = "devices", "Devices"
-        PATIENTS = "patients", "Patients"
-        RENTALS = "rentals", "Current rentals"
+        DEVICES = "devices", _("Devices")
+        PATIENTS = "patients", _("Patients")
+        RENTALS = "rentals", _("Current rentals")
 
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind)

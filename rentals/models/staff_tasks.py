@@ -5,6 +5,7 @@ from typing import Self
 import pghistory
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 from patients.models import Patient
@@ -27,20 +28,20 @@ class StaffTask(models.Model):
     """One thing for staff to do, asked for once: `subject` names what it is about among those of its kind."""
 
     class Kind(models.TextChoices):
-        PHONE = "phone", "Phone instead of a mail"
-        ADDRESS = "address", "E-mail address to ask for"
-        CHASE = "chase", "Overdue: get in touch"
-        DEEMED_KEPT = "deemed_kept", "Overdue for long: propose a purchase"
-        EXTENSION = "extension", "Extension asked for"
-        PROBLEM = "problem", "Problem reported"
-        HEALED = "healed", "Patient reports being healed"
-        LOCKED_OUT = "locked_out", "Link locked after wrong dates of birth"
-        GEL = "gel", "Gel to hand out"
+        PHONE = "phone", _("Phone instead of a mail")
+        ADDRESS = "address", _("E-mail address to ask for")
+        CHASE = "chase", _("Overdue: get in touch")
+        DEEMED_KEPT = "deemed_kept", _("Overdue for long: propose a purchase")
+        EXTENSION = "extension", _("Extension asked for")
+        PROBLEM = "problem", _("Problem reported")
+        HEALED = "healed", _("Patient reports being healed")
+        LOCKED_OUT = "locked_out", _("Link locked after wrong dates of birth")
+        GEL = "gel", _("Gel to hand out")
 
     class For(models.TextChoices):
-        RECEPTION = "reception", "Reception"
-        CLINICIAN = "clinician", "Clinician"
-        MANAGER = "manager", "Manager"
+        RECEPTION = "reception", _("Reception")
+        CLINICIAN = "clinician", _("Clinician")
+        MANAGER = "manager", _("Manager")
 
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="staff_tasks", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="staff_tasks")

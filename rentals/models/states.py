@@ -4,17 +4,19 @@ The verbs (`rentals.lifecycle`) and the trigger in the database both read this t
 """
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class State(TextChoices):
-    ENQUIRY = "enquiry"
-    RESERVED = "reserved"
-    ACTIVE = "active"
-    RETURNED = "returned"
-    LOST = "lost"
-    KEPT = "kept"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
+    ENQUIRY = "enquiry", _("Enquiry")
+    RESERVED = "reserved", _("Reserved")
+    ACTIVE = "active", pgettext_lazy("a rental", "Active")
+    RETURNED = "returned", _("Returned")
+    LOST = "lost", _("Lost")
+    KEPT = "kept", _("Kept")
+    CLOSED = "closed", pgettext_lazy("a rental", "Closed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 MOVES: dict[State, frozenset[State]] = {

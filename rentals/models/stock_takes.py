@@ -5,6 +5,7 @@ from typing import Self
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from config.models import Clinic, User
 from devices.models import Device
@@ -76,9 +77,9 @@ class StockFinding(models.Model):
     """What one count said of one device or code when it ended, and what was done about it."""
 
     class Kind(models.TextChoices):
-        FOUND = "found", "Found"
-        MISSING = "missing", "Missing"
-        UNEXPECTED = "unexpected", "Unexpected"
+        FOUND = "found", _("Found")
+        MISSING = "missing", _("Missing")
+        UNEXPECTED = "unexpected", _("Unexpected")
 
     stock_take = models.ForeignKey(StockTake, on_delete=models.PROTECT, related_name="findings")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="stock_findings")

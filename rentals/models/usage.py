@@ -9,6 +9,7 @@ import pgtrigger
 from django.contrib.postgres.fields import DateRangeField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import pgettext_lazy
 
 from config.models import User
 from devices.fields import DeviceTimeField
@@ -29,15 +30,15 @@ class UsageImport(models.Model):
     """One delivery of usage data and what became of it. The row is the truth; a task is only a poke."""
 
     class Status(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
+        QUEUED = "queued", pgettext_lazy("an import", "Queued")
+        RUNNING = "running", pgettext_lazy("an import", "Running")
+        DONE = "done", pgettext_lazy("an import", "Done")
+        FAILED = "failed", pgettext_lazy("an import", "Failed")
 
     class Route(models.TextChoices):
-        UPLOAD = "upload"  # at the desk or over the API
-        FOLDER = "folder"
-        GATEWAY = "gateway"
+        UPLOAD = "upload", pgettext_lazy("how data came", "Upload")  # at the desk or over the API
+        FOLDER = "folder", pgettext_lazy("how data came", "Folder")
+        GATEWAY = "gateway", pgettext_lazy("how data came", "Gateway")
 
     route = models.CharField(max_length=7, choices=Route, default=Route.UPLOAD)
     file = models.FileField(upload_to="usage/")
@@ -135,16 +136,21 @@ class Treatment(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        COMPLETED = "completed"
-        STOPPED = "stopped"
-        FAULT = "fault"
+        COMPLETED = "completed", pgettext_lazy("a treatment", "Completed")
+        STOPPED = "stopped", pgettext_lazy("a treatment", "Stopped")
+        FAULT = "fault", pgettext_lazy("a treatment", "Fault")
 
     class Method(models.TextChoices):
-        NONE = "none"  # the clock was not seen; the device's time is taken for the clinic's
-        CONSTANT = "constant"  # as far off as at its read-out
-        DRIFT = "drift"  # between two read-outs, spread evenly
-        STEP = "step"  # the clock was set between two read-outs, and its log shows where
-        RULED = "ruled"  # a person said by how much
+        # The clock was not seen; the device's time is taken for the clinic's.
+        NONE = "none", pgettext_lazy("how a clock was corrected", "None")
+        # As far off as at its read-out.
+        CONSTANT = "constant", pgettext_lazy("how a clock was corrected", "Constant")
+        # Between two read-outs, spread evenly.
+        DRIFT = "drift", pgettext_lazy("how a clock was corrected", "Drift")
+        # The clock was set between two read-outs, and its log shows where.
+        STEP = "step", pgettext_lazy("how a clock was corrected", "Step")
+        # A person said by how much.
+        RULED = "ruled", pgettext_lazy("how a clock was corrected", "Ruled")
 
     device = models.ForeignKey(
         Device, on_delete=models.PROTECT, related_name="treatments", db_index=False, db_constraint=False
