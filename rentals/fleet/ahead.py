@@ -146,6 +146,7 @@ HELD = """
     FROM hired r JOIN rentals_holding h ON h.rental_id = r.id AND h.live
     LEFT JOIN devices_device d ON d.id = h.device_id
     WHERE d.id IS NULL OR d.condition = ANY(%(serving)s)
+    ORDER BY h.id
 """
 BOOKED = """
     SELECT clinic_id, NULL::bigint AS device_id, id AS rental_id, planned_treatments || ' treatments' AS detail,

@@ -324,20 +324,6 @@ STATEMENTS = {
             )
         )
     """,
-    **{
-        name: f"""
-            {DAYS} SELECT count(*) FROM (
-                SELECT count(*) FILTER (WHERE status = 'done')::numeric / count(*) AS part FROM statuses
-                WHERE day BETWEEN %(first)s AND %(last)s AND status IN ('done', 'short', 'none') GROUP BY id
-            ) rental WHERE part >= {low} AND part < {high}
-        """
-        for name, low, high in (
-            ("adherence_under_50", 0, 0.5),
-            ("adherence_50_to_79", 0.5, 0.8),
-            ("adherence_80_to_89", 0.8, 0.9),
-            ("adherence_from_90", 0.9, 2),
-        )
-    },
     "bookings": f"{BOOKED} SELECT count(*) FROM booked",
     "treatments_booked": f"{BOOKED} SELECT coalesce(sum(planned_treatments), 0) FROM booked",
     "runway_treatments_weeks": f"{RUNWAY} SELECT round(treatments, 1) FROM runway",
@@ -414,6 +400,14 @@ STATEMENTS = {
 
 
 COUNTS = {
+    "adherence_bands": f"""
+        {DAYS} SELECT CASE WHEN part < 0.5 THEN 'adherence_under_50' WHEN part < 0.8 THEN 'adherence_50_to_79'
+            WHEN part < 0.9 THEN 'adherence_80_to_89' ELSE 'adherence_from_90' END, count(*)
+        FROM (
+            SELECT count(*) FILTER (WHERE status = 'done')::numeric / count(*) AS part FROM statuses
+            WHERE day BETWEEN %(first)s AND %(last)s AND status IN ('done', 'short', 'none') GROUP BY id
+        ) rental GROUP BY 1
+    """,
     "by_condition": "SELECT condition, count(*) FROM devices_device WHERE clinic_id = ANY(%(clinics)s) GROUP BY 1",
     "by_availability": f"""
         SELECT CASE

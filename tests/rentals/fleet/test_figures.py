@@ -17,7 +17,7 @@ from rentals.fleet.definitions import DEFINITIONS
 from rentals.fleet.figures import Figures, fleet_figures
 from rentals.fleet.rows import MADE_OF, rows_for
 from rentals.fleet.scope import Row
-from rentals.fleet.use import discrepancies_by_kind
+from rentals.fleet.use import BANDS, discrepancies_by_kind
 from rentals.models.states import State
 from tests import make
 from tests.rentals.fleet.statements import STATEMENTS, counted, stated
@@ -90,6 +90,8 @@ def test_devices_are_counted_by_what_they_are(found, name):
 
 def reckoned(name: str, rows: list[Row], figures: Figures) -> Any:
     """The figure, from its rows alone."""
+    number: Any
+    whole: Any
     number, whole = (sum((part[place] or 0 for part in rows), 0) for place in (5, 6))
     days = sorted(float(row.number) for row in rows)
     if name.endswith("_percent"):
@@ -106,7 +108,7 @@ def reckoned(name: str, rows: list[Row], figures: Figures) -> Any:
     return number
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", [*STATEMENTS, *BANDS])
 def test_rows_of_a_figure_add_up_to_it(found, name):
     for when in ("the last four weeks", "one day", "a week of reversals"):
         figures = found[when]
@@ -140,9 +142,16 @@ def test_the_docs_say_what_each_figure_means():
     assert [row for row in rows if row not in said] == []
 
 
+@pytest.mark.parametrize("when", ["the last four weeks", "weeks in the past"])
+def test_rentals_are_counted_by_how_much_of_them_was_done(found, when):
+    for part in (found[when], found[when].by_clinic[1]):
+        bands = {name: getattr(part, name) for name in BANDS}
+        assert {name: number for name, number in bands.items() if number} == counted("adherence_bands", **asked(part))
+    assert sum(getattr(found[when], name) > 0 for name in BANDS) > 1
+
+
 def test_each_figure_with_a_meaning_has_a_statement():
-    assert [definition.name for definition in DEFINITIONS if definition.name not in STATEMENTS] == []
-    assert len(STATEMENTS) == len(DEFINITIONS)
+    assert {definition.name for definition in DEFINITIONS} == STATEMENTS.keys() | BANDS.keys()
 
 
 def test_clinic_without_anything_has_nothing_and_no_percentages(found):
