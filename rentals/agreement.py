@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Q
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -119,7 +120,7 @@ def sign_by_link(
     `invalid` (400) also for a pen, which leaves no mark here.
     """
     if method == ON_PAPER:
-        raise invalid("method", "Draw your signature, or type your name.")
+        raise invalid("method", _("Draw your signature, or type your name."))
     hand = check_hand(Hand(name, method, strokes, signer, relation, address), rental, at)
     return sign_with(rental, hand, paper=paper, accepted_terms_version=None, at=at)
 
@@ -128,7 +129,11 @@ def hand_on_paper(rental: Rental, name: str, at: datetime, actor: User) -> Hand:
     """Who signed the clinic's own paper. Raises `invalid` (400), and `guardian_needed` for a minor's own name."""
     name = line(name)
     if not name or len(name) > LONGEST_NAME:
-        raise invalid("name", f"Write the name of the one who signs, in at most {LONGEST_NAME} characters.")
+        raise invalid(
+            "name",
+            _("Write the name of the one who signs, in at most %(longest_name)s characters.")
+            % {"longest_name": LONGEST_NAME},
+        )
     minor = is_minor(rental.patient, rental.clinic.day_of(at))
     if minor:
         refuse_own_name(rental, name)
@@ -167,7 +172,8 @@ def verb_in(rental: Rental) -> str:
 def terms_changed(rental: Rental) -> Refusal:
     return Refusal(
         "terms_changed",
-        f"This rental was booked under version {rental.terms.version} of the terms; have that one signed.",
+        _("This rental was booked under version %(version)s of the terms; have that one signed.")
+        % {"version": rental.terms.version},
         field="accepted_terms_version",
         conflict={"terms_version": rental.terms.version},
     )
@@ -179,7 +185,7 @@ def refuse_changed(rental: Rental, paper: Paper) -> None:
     if not is_shown or paper.digest != binding_digest(rental):
         raise Refusal(
             "agreement_changed",
-            "The rental was changed since this agreement was made; read it as it stands now, and sign that.",
+            _("The rental was changed since this agreement was made; read it as it stands now, and sign that."),
             conflict={"reference": rental.reference},
         )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import DateField, Exists, ExpressionWrapper, F, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import invalid
@@ -64,7 +65,7 @@ def charge_purchase(rental: Rental, price: Decimal, *, at: datetime, actor: User
     The caller holds the transaction and the rental's lock. Raises `invalid` (400) for less than nothing.
     """
     if price < 0:
-        raise invalid("price", "A price is not below zero; write 0 where nothing is charged.")
+        raise invalid("price", _("A price is not below zero; write 0 where nothing is charged."))
     rule = buy_out(rental, at)
     if price != rule.price:
         ledger.post(

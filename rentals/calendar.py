@@ -4,20 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.translation import gettext_lazy
+
 from config.models import Clinic
 from rentals.models import PatientDay, Rental
 from rentals.reconciliation.days import Adherence, Day
 
 # Status, its sign (so that nobody needs the colour), and what it means.
 LEGEND = (
-    ("done", "✓", "done"),
-    ("short", "◐", "less than prescribed"),
-    ("none", "✕", "no treatment"),
-    ("paused", "Ⅱ", "paused"),
-    ("unknown", "?", "nothing is known"),
+    ("done", "✓", gettext_lazy("done")),
+    ("short", "◐", gettext_lazy("less than prescribed")),
+    ("none", "✕", gettext_lazy("no treatment")),
+    ("paused", "Ⅱ", gettext_lazy("paused")),
+    ("unknown", "?", gettext_lazy("nothing is known")),
 )
-SIGNS = {status: sign for status, sign, _ in LEGEND}
-MEANINGS = {status: meaning for status, _, meaning in LEGEND}
+SIGNS = {status: sign for status, sign, _meaning in LEGEND}
+MEANINGS = {status: meaning for status, _sign, meaning in LEGEND}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Cell:
 
     @property
     def meaning(self) -> str:
-        return MEANINGS[self.status]
+        return str(MEANINGS[self.status])
 
 
 @dataclass(frozen=True)

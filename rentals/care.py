@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.utils.translation import gettext as _
+
+from config.days import long_day
 from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
@@ -30,7 +33,7 @@ def give_gel(rental: Rental, gel: Gel, *, at: datetime, actor: User) -> Rental:
     """
     require(rental, "give_gel")
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "give_gel")
         write_supply(rental, gel, at=at, actor=actor)
         record(rental, "give_gel", old=rental.state, at=at, now=at, actor=actor, reason=f"{gel.millilitres} ml")
@@ -42,9 +45,12 @@ def give_gel(rental: Rental, gel: Gel, *, at: datetime, actor: User) -> Rental:
 def write_supply(rental: Rental, gel: Gel, *, at: datetime, actor: User) -> None:
     """One supply more. The caller holds the transaction. Raises `invalid` for gel past its day, or none."""
     if gel.expires_on and gel.expires_on < rental.clinic.day_of(at):
-        raise invalid("gel_expires_on", f"This gel was good until {gel.expires_on:%-d %B %Y}; give another one.")
+        raise invalid(
+            "gel_expires_on",
+            _("This gel was good until %(expires_on)s; give another one.") % {"expires_on": long_day(gel.expires_on)},
+        )
     if gel.millilitres < 1:
-        raise invalid("gel_millilitres", "Write how much gel was given, in millilitres.")
+        raise invalid("gel_millilitres", _("Write how much gel was given, in millilitres."))
     GelSupply.objects.create(
         rental=rental, given_at=at, given_by=actor, millilitres=gel.millilitres, expires_on=gel.expires_on
     )
@@ -57,9 +63,9 @@ def plan_imaging(rental: Rental, *, on: date | None, at: datetime, actor: User) 
     """
     require(rental, "plan_imaging")
     if on and on < rental.clinic.day_of(at):
-        raise invalid("on", "This day has passed; choose today or a later one.")
+        raise invalid("on", _("This day has passed; choose today or a later one."))
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "plan_imaging")
         reason = f"for {on:%-d %B %Y}" if on else "none any more"
         move(rental, "plan_imaging", at=at, now=at, actor=actor, reason=reason, imaging_due_on=on)

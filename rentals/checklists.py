@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
+from config.words import grouped
 from devices.models import Device, Inspection
 from devices.readings import allowance_at, doubt_about
 from patients.access import record_access
@@ -125,7 +127,7 @@ def refuse_another_device(kind: Kind, about: Rental | Device, answers: Answers) 
     if isinstance(about, Rental) and filled_in_for and filled_in_for != str(device_of(kind, about)):
         raise Refusal(
             "device_unavailable",
-            "The rental was given another device since this page was opened; open it anew, and look at that device.",
+            _("The rental was given another device since this page was opened; open it anew, and look at that device."),
             conflict={"reference": about.reference},
         )
 
@@ -161,7 +163,11 @@ def cleaned(name: str, sent: Any) -> Any:
     """An answer as the database can keep it. Raises `invalid` for one that is far too long."""
     texts = [sent] if isinstance(sent, str) else sent
     if sum(len(text) for text in texts) > LONGEST_ANSWER:
-        raise invalid(name, f"This is too long; write no more than {LONGEST_ANSWER:,} characters.")
+        raise invalid(
+            name,
+            _("This is too long; write no more than %(longest_answer)s characters.")
+            % {"longest_answer": grouped(LONGEST_ANSWER)},
+        )
     without_nul = [text.replace("\0", "") for text in texts]
     return without_nul[0] if isinstance(sent, str) else without_nul
 
@@ -196,7 +202,7 @@ def remove_photo(checklist: Checklist, key: str, *, at: datetime, actor: User) -
     with deciding():
         locked = Checklist.objects.select_for_update(of=("self",)).get(pk=checklist.pk)
         if locked.finished_at or not going_on().filter(pk=locked.pk).exists():
-            raise Refusal("wrong_state", "This is finished, and its photos stay with it.")
+            raise Refusal("wrong_state", _("This is finished, and its photos stay with it."))
         locked.photos.filter(key=key).delete()
         record_change(locked, at=at, actor=actor)
 

@@ -19,6 +19,7 @@ from biip.gs1_element_strings import GS1ElementStrings
 from biip.gs1_messages import GS1Message
 from biip.gtin import Gtin
 from django.http.request import validate_host
+from django.utils.translation import gettext as _
 
 from config.refusals import Refusal, invalid
 
@@ -71,7 +72,7 @@ def read_code(text: str, *, hosts: frozenset[str]) -> Code | None:
 def read_label(label: re.Match[str], hosts: frozenset[str]) -> Code:
     """The device on a label of ours."""
     if label["address"] and not validate_host(urlsplit(label["address"]).hostname or "", hosts):
-        raise invalid("code", "This label belongs to another desk than this one; type the serial that it shows.")
+        raise invalid("code", _("This label belongs to another desk than this one; type the serial that it shows."))
     return Code(device=int(label["device"]))
 
 
@@ -81,7 +82,7 @@ def read_link(address: str) -> Code:
         return said_by(GS1DigitalLinkURI.parse(address, config=CONFIG).element_strings)
     except ParseError:
         raise invalid(
-            "code", "This address is neither on a label of this desk nor a GS1 link; type the serial."
+            "code", _("This address is neither on a label of this desk nor a GS1 link; type the serial.")
         ) from None
 
 
@@ -101,12 +102,12 @@ def said_by(elements: GS1ElementStrings) -> Code:
     if gtin and not gtin.gtin:
         raise unreadable()
     if not (gtin or serial):
-        raise invalid("code", "This code names neither a GTIN nor a serial; scan the other one on the unit.")
+        raise invalid("code", _("This code names neither a GTIN nor a serial; scan the other one on the unit."))
     return Code(gtin=gtin.value if gtin else "", serial=serial.value if serial else "")
 
 
 def unreadable() -> Refusal:
-    return invalid("code", "This code was not read as a whole; scan it again, or type the serial as printed.")
+    return invalid("code", _("This code was not read as a whole; scan it again, or type the serial as printed."))
 
 
 def is_gtin(digits: str) -> bool:

@@ -6,9 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange, DateTimeTZRange
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from config.days import long_day
 from config.models import User
 from config.refusals import Refusal, invalid
+from config.words import in_sentence
 from devices.models import Device, Inspection, Reading
 from devices.readings import record_reading
 from patients.access import record_access
@@ -30,11 +34,11 @@ from rentals.staff_tasks import OF_THE_HIRE, settle_tasks
 
 TO_INSPECT = (Device.Condition.QUARANTINE, Device.Condition.REPAIR)
 CHECKS = {
-    "cleaned": "Cleaned and disinfected",
-    "output": "Gives ultrasound: the self-test passes",
-    "cable": "Cable, transducer face and charger are sound",
-    "clock": "Screen reads well, clock set to local time",
-    "single_patient_parts": "Strap, cap and gel of the last patient removed",
+    "cleaned": gettext_lazy("Cleaned and disinfected"),
+    "output": gettext_lazy("Gives ultrasound: the self-test passes"),
+    "cable": gettext_lazy("Cable, transducer face and charger are sound"),
+    "clock": gettext_lazy("Screen reads well, clock set to local time"),
+    "single_patient_parts": gettext_lazy("Strap, cap and gel of the last patient removed"),
 }
 
 
@@ -105,14 +109,19 @@ def hand_over(
 def refuse_unprepared(rental: Rental, device: Device) -> None:
     """A device goes out signed for, with its bond paid, and only when it is ready (I3)."""
     if not is_signed(rental):
-        raise Refusal("not_signed", "The agreement is not signed yet; have it signed first.")
+        raise Refusal("not_signed", _("The agreement is not signed yet; have it signed first."))
     due = ledger.bond_due(rental)
     if due:
-        raise Refusal("bond_unpaid", f"${due} of the bond is not paid yet; take it first.", conflict={"due": str(due)})
+        raise Refusal(
+            "bond_unpaid",
+            _("$%(due)s of the bond is not paid yet; take it first.") % {"due": due},
+            conflict={"due": str(due)},
+        )
     if device.condition != Device.Condition.READY:
         raise Refusal(
             "device_not_ready",
-            f"Device {device.serial} is {device.get_condition_display().lower()}; inspect it, or choose another one.",
+            _("Device %(serial)s is %(condition)s; inspect it, or choose another one.")
+            % {"serial": device.serial, "condition": in_sentence(device.get_condition_display())},
             conflict={"condition": device.condition},
         )
 
@@ -127,13 +136,16 @@ def refuse_out_since(device: Device, at: datetime) -> None:
     if back is None:
         raise Refusal(
             "device_not_ready",
-            f"Device {device.serial} is still out with rental {reference}; take it back first.",
+            _("Device %(serial)s is still out with rental %(reference)s; take it back first.")
+            % {"serial": device.serial, "reference": reference},
             conflict={"reference": reference},
         )
-    when = f"{back.astimezone(last.rental.clinic.zone):%-d %B %Y, %H:%M}"
+    there = back.astimezone(last.rental.clinic.zone)
+    when = f"{long_day(there.date())}, {there:%H:%M}"
     raise Refusal(
         "device_unavailable",
-        f"Device {device.serial} was out with rental {reference} until {when}; correct the time.",
+        _("Device %(serial)s was out with rental %(reference)s until %(when)s; correct the time.")
+        % {"serial": device.serial, "reference": reference, "when": when},
         field="at",
         conflict={"reference": reference, "out_until": back.isoformat()},
     )
@@ -146,8 +158,11 @@ def refuse_too_few(rental: Rental, device: Device, needed: int) -> None:
         return
     raise Refusal(
         "capacity_exceeded",
-        f"Device {device.serial} has {remaining} treatments left, {needed} are needed; plan fewer, "
-        "or choose another device.",
+        _(
+            "Device %(serial)s has %(remaining)s treatments left, %(needed)s are needed; plan fewer, or "
+            "choose another device."
+        )
+        % {"serial": device.serial, "remaining": remaining, "needed": needed},
         field="counter",
         conflict={"remaining_treatments": remaining},
     )
@@ -159,8 +174,16 @@ def refuse_clash(rental: Rental, device: Device, blocked: DateRange) -> None:
     if clash:
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']} "
-            f"and free from {clash['free_from']}; hand it over on other days, or change that rental first.",
+            _(
+                "Device %(serial)s is booked for rental %(reference)s from %(starts_on)s and free from "
+                "%(free_from)s; hand it over on other days, or change that rental first."
+            )
+            % {
+                "serial": device.serial,
+                "reference": clash["reference"],
+                "starts_on": clash["starts_on"],
+                "free_from": clash["free_from"],
+            },
             conflict=clash,
         )
 
@@ -217,7 +240,7 @@ def close_holding(
 ) -> None:
     """End the live holding at `at`, with the counter read then (None: the device is not there to read)."""
     if at <= holding.out.lower:
-        raise invalid("at", "This moment lies before the hand-over; correct the time.")
+        raise invalid("at", _("This moment lies before the hand-over; correct the time."))
     if counter is not None:
         record_reading(device, counter, read_at=at, now=now, source=Reading.Source.RETURN, actor=actor)
     Holding.objects.filter(pk=holding.pk).update(
@@ -275,7 +298,11 @@ def inspect_device(device: Device, *, passed: bool, checks: Mapping[str, Any], a
     """
     open_checks = [words for check, words in CHECKS.items() if checks.get(check) is False]
     if passed and open_checks:
-        raise invalid("checks", f"Not ready while this is open: {'; '.join(open_checks)}. See to it, or choose repair.")
+        raise invalid(
+            "checks",
+            _("Not ready while this is open: %(checks)s. See to it, or choose repair.")
+            % {"checks": "; ".join(map(str, open_checks))},
+        )
     verdict = Device.Condition.READY if passed else Device.Condition.REPAIR
     Device.objects.filter(pk=device.pk, condition__in=TO_INSPECT).update(condition=verdict)
     device.refresh_from_db(fields=["condition"])
@@ -301,7 +328,8 @@ def inspect_unit(device: Device, *, passed: bool, checks: Mapping[str, Any], at:
         if waiting and returned_device(waiting) == device:
             raise Refusal(
                 "wrong_state",
-                f"Rental {waiting.reference} waits for this inspection; inspect it there, so that the bond is settled.",
+                _("Rental %(reference)s waits for this inspection; inspect it there, so that the bond is settled.")
+                % {"reference": waiting.reference},
                 conflict={"reference": waiting.reference},
             )
         return inspect_device(device, passed=passed, checks=checks, at=at, actor=actor)
@@ -312,8 +340,8 @@ def refuse_nothing_to_inspect(device: Device) -> None:
     if device.condition not in TO_INSPECT:
         raise Refusal(
             "nothing_to_inspect",
-            f"Device {device.serial} is {device.get_condition_display().lower()}; only a device in quarantine "
-            "or repair is inspected.",
+            _("Device %(serial)s is %(condition)s; only a device in quarantine or repair is inspected.")
+            % {"serial": device.serial, "condition": in_sentence(device.get_condition_display())},
         )
 
 
@@ -362,7 +390,7 @@ def write_off(
     """End an active rental whose device does not come back; `inspect` settles it later."""
     require(rental, verb)
     if not reason.strip():
-        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+        raise invalid("reason", _("Write the reason; it stays in the rental's history."))
     with deciding():
         lock_sites([rental.clinic])
         rental, holding = lock_rental(rental)
@@ -375,6 +403,6 @@ def write_off(
         if price is not None:
             charge_purchase(rental, price, at=at, actor=actor)
         move(rental, verb, to=to, at=at, now=at, actor=actor, reason=reason, ended_at=at)
-        settle_tasks(rental, OF_THE_HIRE, f"The rental is recorded as {to.label.lower()}.", at)
+        settle_tasks(rental, OF_THE_HIRE, f"The rental is recorded as {to.value}.", at)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental

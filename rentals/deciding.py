@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext as _
 
 from config.refusals import Refusal
 from devices.models import Device
@@ -36,18 +37,18 @@ def refusal_for(error: DatabaseError) -> Refusal | None:
     constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
     if state == EXCLUSION_VIOLATION:
         return Refusal(
-            "device_unavailable", "This device was booked a moment ago; choose another device or other days."
+            "device_unavailable", _("This device was booked a moment ago; choose another device or other days.")
         )
     if constraint == "holding_goes_out_ready":
-        return Refusal("device_not_ready", "This device may not go out now; choose another device.")
+        return Refusal("device_not_ready", _("This device may not go out now; choose another device."))
     if constraint == "holding_not_in_transfer":
-        return Refusal("device_unavailable", "This device is on its way to another site then; choose another one.")
+        return Refusal("device_unavailable", _("This device is on its way to another site then; choose another one."))
     if constraint == "rental_external_reference_once":
-        return Refusal("duplicate_external_reference", "Another rental of this clinic has this external reference.")
+        return Refusal("duplicate_external_reference", _("Another rental of this clinic has this external reference."))
     if constraint == "device_serial_once_a_model":
-        return Refusal("duplicate_device", "A device of this model with this serial number exists already.")
+        return Refusal("duplicate_device", _("A device of this model with this serial number exists already."))
     if state in {LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, UNIQUE_VIOLATION}:
-        return Refusal("busy", "Somebody else is changing the same records just now; try again.")
+        return Refusal("busy", _("Somebody else is changing the same records just now; try again."))
     return None
 
 
@@ -61,7 +62,10 @@ def lock_devices(ids: Iterable[int]) -> dict[int, Device]:
 def refuse_moved(device: Device) -> None:
     """Raise `busy` where `device` was sent to another site since it was read: the locks are those of the old one."""
     if not Device.objects.filter(pk=device.pk, clinic=device.clinic_id).exists():
-        raise Refusal("busy", f"Device {device.serial} was sent to another site just now; look at it again.")
+        raise Refusal(
+            "busy",
+            _("Device %(serial)s was sent to another site just now; look at it again.") % {"serial": device.serial},
+        )
 
 
 MOST_TRIES = 5
@@ -73,7 +77,7 @@ def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | N
     The planner may move a reservation between the look and the lock: then the locks are let go, for id order,
     and it is looked again. That the rental ended meanwhile, or its device was taken away, is for the caller to judge.
     """
-    for _ in range(MOST_TRIES):
+    for _try in range(MOST_TRIES):
         device_id = seen_device(rental)
         before = transaction.savepoint()
         lock_devices([*more_devices, *([device_id] if device_id else [])])
@@ -86,7 +90,7 @@ def lock_rental(rental: Rental, *more_devices: int) -> tuple[Rental, Holding | N
         if holding is None or holding.device_id in (None, device_id):
             return locked, holding
         transaction.savepoint_rollback(before)
-    raise Refusal("busy", "This rental is moved from device to device just now; try again.")
+    raise Refusal("busy", _("This rental is moved from device to device just now; try again."))
 
 
 def seen_device(rental: Rental) -> int | None:
@@ -99,7 +103,7 @@ def held_device(rental: Rental, holding: Holding | None) -> tuple[Holding, Devic
     if holding is None or holding.device is None:
         raise Refusal(
             "device_not_ready",
-            "The device of this reservation was taken away; give it another one first, or cancel it.",
+            _("The device of this reservation was taken away; give it another one first, or cancel it."),
             conflict={"reference": rental.reference},
         )
     return holding, holding.device

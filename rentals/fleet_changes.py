@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal, invalid
+from config.words import in_sentence
 from devices.models import ConditionChange, Device
 from rentals.booking.offers import poke_offers
 from rentals.booking.replan import lock_sites, repair
@@ -83,7 +86,7 @@ def write_down(device: Device, after: Condition, *, reason: str, at: datetime, a
 
 def refuse_without(reason: str) -> None:
     if not reason.strip():
-        raise invalid("reason", "Write the reason; it stays in the device's history.")
+        raise invalid("reason", _("Write the reason; it stays in the device's history."))
 
 
 def refuse_out(device: Device) -> None:
@@ -93,18 +96,19 @@ def refuse_out(device: Device) -> None:
         reference = held.rental.reference
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is out with rental {reference}; take it back, or report it lost or kept there.",
+            _("Device %(serial)s is out with rental %(reference)s; take it back, or report it lost or kept there.")
+            % {"serial": device.serial, "reference": reference},
             conflict={"reference": reference, "state": held.rental.state},
         )
 
 
 def refuse_condition(device: Device, may_be: tuple[Condition, ...]) -> None:
     if device.condition not in may_be:
-        possible = " or ".join(condition.label.lower() for condition in may_be)
+        possible = _(" or ").join(in_sentence(condition.label) for condition in may_be)
         raise Refusal(
             "device_not_ready",
-            f"Device {device.serial} is {device.get_condition_display().lower()}; this is only for one that is "
-            f"{possible}.",
+            _("Device %(serial)s is %(condition)s; this is only for one that is %(possible)s.")
+            % {"serial": device.serial, "condition": in_sentence(device.get_condition_display()), "possible": possible},
             conflict={"condition": device.condition},
         )
 
@@ -115,7 +119,10 @@ def refuse_waited_for(device: Device, at: datetime) -> None:
     if waiting:
         raise Refusal(
             "wrong_state",
-            f"Rental {waiting.reference} waits for the inspection of device {device.serial}; inspect it there first, "
-            "so that the bond is settled, then retire it.",
+            _(
+                "Rental %(reference)s waits for the inspection of device %(serial)s; inspect it there first, "
+                "so that the bond is settled, then retire it."
+            )
+            % {"reference": waiting.reference, "serial": device.serial},
             conflict={"reference": waiting.reference},
         )

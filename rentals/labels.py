@@ -6,6 +6,7 @@ from typing import Any
 
 import segno
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from config.refusals import invalid
 from devices.models import Device
@@ -24,11 +25,13 @@ def label_sheets(devices: Iterable[Device], *, start: int, at: datetime) -> byte
     """
     labels = [label_of(device) for device in devices]
     if not labels:
-        raise invalid("devices", "Choose at least one device.")
+        raise invalid("devices", _("Choose at least one device."))
     if len(labels) > MOST_DEVICES:
-        raise invalid("devices", f"Choose at most {MOST_DEVICES} devices at a time.")
+        raise invalid(
+            "devices", _("Choose at most %(most_devices)s devices at a time.") % {"most_devices": MOST_DEVICES}
+        )
     if not 1 <= start <= PER_SHEET:
-        raise invalid("start", f"Choose a place from 1 to {PER_SHEET}.")
+        raise invalid("start", _("Choose a place from 1 to %(per_sheet)s.") % {"per_sheet": PER_SHEET})
     facts = {"title": "Labels for devices", "labels": [*[None] * (start - 1), *labels]}
     return typeset("labels", facts, at)
 

@@ -5,6 +5,9 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from config.models import Clinic, Terms, User
 from config.refusals import Refusal, invalid
 from patients.access import record_access
@@ -22,7 +25,12 @@ HELD_KINDS = (Kind.BOND_HELD, Kind.BOND_APPLIED, Kind.REFUND_DUE)
 BOND_PAIR: dict[str, str] = {Kind.BOND_PAYMENT: Kind.BOND_HELD, Kind.BOND_HELD: Kind.BOND_PAYMENT}
 SETTLED = (State.CLOSED, State.CANCELLED)
 # How money came, as patients read it.
-METHODS = {"card": "by card", "cash": "in cash", "eftpos": "by EFTPOS", "transfer": "by bank transfer"}
+METHODS = {
+    "card": gettext_lazy("by card"),
+    "cash": gettext_lazy("in cash"),
+    "eftpos": gettext_lazy("by EFTPOS"),
+    "transfer": gettext_lazy("by bank transfer"),
+}
 
 
 def balance(rental: Rental) -> Decimal:
@@ -81,9 +89,9 @@ def pay(rental: Rental, *, kind: str, amount: Decimal, method: str, at: datetime
     """
     require(rental, "pay")
     if amount <= 0:
-        raise invalid("amount", "Write an amount above zero; a refund is a payment of kind refund.")
+        raise invalid("amount", _("Write an amount above zero; a refund is a payment of kind refund."))
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "pay")
         PAYMENTS[kind](rental, amount, method=method, at=at, actor=actor)
         record(rental, "pay", old=rental.state, at=at, now=at, actor=actor)
@@ -94,7 +102,7 @@ def pay(rental: Rental, *, kind: str, amount: Decimal, method: str, at: datetime
 def take_bond(rental: Rental, amount: Decimal, **details: Any) -> None:
     due = bond_due(rental)
     if amount > due:
-        raise too_much(f"${due} of the bond is still to be paid; take no more than that.", due)
+        raise too_much(_("$%(due)s of the bond is still to be paid; take no more than that.") % {"due": due}, due)
     post(rental, Kind.BOND_PAYMENT, -amount, **details)
     post(rental, Kind.BOND_HELD, amount, at=details["at"], actor=details["actor"])
 
@@ -102,7 +110,7 @@ def take_bond(rental: Rental, amount: Decimal, **details: Any) -> None:
 def pay_out(rental: Rental, amount: Decimal, **details: Any) -> None:
     owed = max(-balance(rental), NOTHING)
     if amount > owed:
-        raise too_much(f"The clinic owes ${owed}; a refund can be no more than that.", owed)
+        raise too_much(_("The clinic owes $%(owed)s; a refund can be no more than that.") % {"owed": owed}, owed)
     post(rental, Kind.REFUND, amount, **details)
 
 
@@ -147,7 +155,7 @@ def charge_fees(rental: Rental, fees: Iterable[Mapping[str, Any]], *, at: dateti
     """Post each `{kind, amount}` found at the inspection. The caller holds the transaction."""
     for fee in fees:
         if fee["amount"] < 0:
-            raise invalid("fees", "A fee is never negative; leave it out instead.")
+            raise invalid("fees", _("A fee is never negative; leave it out instead."))
         post(rental, Kind.FEE, fee["amount"], note=fee["kind"], at=at, actor=actor)
 
 
@@ -166,13 +174,13 @@ def reverse(entry: LedgerEntry, *, reason: str, at: datetime, actor: User) -> Re
     refunded, the patient owes it. Raises `already_reversed`, and `invalid` for the reversal of a reversal.
     """
     if entry.kind == Kind.REVERSAL:
-        raise invalid("entry", "A reversal is not reversed; record the right entry instead.")
+        raise invalid("entry", _("A reversal is not reversed; record the right entry instead."))
     with deciding():
-        rental, _ = lock_rental(entry.rental)
+        rental = lock_rental(entry.rental)[0]
         still_held = bond_held(rental) >= abs(entry.amount)
         for wrong in (entry, *(other_half(entry) if still_held else ())):
             if LedgerEntry.objects.filter(reverses=wrong).exists():
-                raise Refusal("already_reversed", "This entry was reversed already; look at the ledger again.")
+                raise Refusal("already_reversed", _("This entry was reversed already; look at the ledger again."))
             post(rental, Kind.REVERSAL, -wrong.amount, note=reason, reverses=wrong, at=at, actor=actor)
         record(rental, "reverse", old=rental.state, at=at, now=at, actor=actor, reason=reason)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)

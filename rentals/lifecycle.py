@@ -2,9 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from config.models import User
 from config.refusals import Refusal
 from config.roles import may
+from config.words import in_sentence
 from rentals.models import Move, Rental
 from rentals.models.states import MOVES, State
 
@@ -41,14 +45,14 @@ AFTER_THE_ANSWER = frozenset({"sign", "pay", "hand_over", "extend", "correct_pat
 
 DAYS_BACK = 3
 NEXT_STEP = {
-    State.ENQUIRY: "reserve a device for it first",
-    State.RESERVED: "hand the device over or cancel it",
-    State.ACTIVE: "take the device back first",
-    State.RETURNED: "inspect the device to settle and close it",
-    State.LOST: "settle and close it",
-    State.KEPT: "settle and close it",
-    State.CLOSED: "it is finished; book a new rental",
-    State.CANCELLED: "it was cancelled; book a new rental",
+    State.ENQUIRY: gettext_lazy("reserve a device for it first"),
+    State.RESERVED: gettext_lazy("hand the device over or cancel it"),
+    State.ACTIVE: gettext_lazy("take the device back first"),
+    State.RETURNED: gettext_lazy("inspect the device to settle and close it"),
+    State.LOST: gettext_lazy("settle and close it"),
+    State.KEPT: gettext_lazy("settle and close it"),
+    State.CLOSED: gettext_lazy("it is finished; book a new rental"),
+    State.CANCELLED: gettext_lazy("it was cancelled; book a new rental"),
 }
 
 
@@ -77,10 +81,11 @@ def require(rental: Rental, verb: str) -> None:
 def wrong_state(rental: Rental) -> Refusal:
     """The 409 that says what is to be done with the rental instead."""
     state = State(rental.state)
-    step = "accept the offer for the patient, or decline it" if rental.offer_expires_at else NEXT_STEP[state]
+    step = _("accept the offer for the patient, or decline it") if rental.offer_expires_at else NEXT_STEP[state]
     return Refusal(
         "wrong_state",
-        f"Rental {rental.reference} is {state.label.lower()}, so this is not possible now: {step}.",
+        _("Rental %(reference)s is %(state)s, so this is not possible now: %(step)s.")
+        % {"reference": rental.reference, "state": in_sentence(state.label), "step": step},
         conflict={"reference": rental.reference, "state": state.value},
     )
 
@@ -88,7 +93,8 @@ def wrong_state(rental: Rental) -> Refusal:
 def offer_open(rental: Rental) -> Refusal:
     return Refusal(
         "offer_open",
-        f"Rental {rental.reference} is an offer that the patient has not answered; accept it first, or decline it.",
+        _("Rental %(reference)s is an offer that the patient has not answered; accept it first, or decline it.")
+        % {"reference": rental.reference},
         conflict={"reference": rental.reference},
     )
 
@@ -96,8 +102,11 @@ def offer_open(rental: Rental) -> Refusal:
 def offer_expired(rental: Rental) -> Refusal:
     return Refusal(
         "offer_expired",
-        f"The offer of rental {rental.reference} is over, and its device is no longer held; have it offered again from "
-        "the waiting list, or find a device for it.",
+        _(
+            "The offer of rental %(reference)s is over, and its device is no longer held; have it offered "
+            "again from the waiting list, or find a device for it."
+        )
+        % {"reference": rental.reference},
         conflict={"reference": rental.reference},
     )
 
@@ -105,12 +114,13 @@ def offer_expired(rental: Rental) -> Refusal:
 def check_moment(clinic_moment: datetime, *, now: datetime, actor: User | None) -> None:
     """Refuse a moment in the future, or further back than `actor` may record (three days, or any for a manager)."""
     if clinic_moment > now:
-        raise Refusal("in_the_future", "This moment has not come yet; correct the time.", status=400, field="at")
+        raise Refusal("in_the_future", _("This moment has not come yet; correct the time."), status=400, field="at")
     too_old = clinic_moment < now - timedelta(days=DAYS_BACK)
     if too_old and actor is not None and not may(actor, "rentals.backdate"):
         raise Refusal(
             "too_far_back",
-            f"Reception may record up to {DAYS_BACK} days back; ask a manager to enter this.",
+            _("Reception may record up to %(days_back)s days back; ask a manager to enter this.")
+            % {"days_back": DAYS_BACK},
             status=400,
             field="at",
         )
@@ -134,11 +144,15 @@ def move(
     old = State(rental.state)
     new = to or old
     if to is not None and to not in MOVES[old]:
-        raise Refusal("wrong_state", f"A rental that is {old.label.lower()} cannot become {new.label.lower()}.")
+        raise Refusal(
+            "wrong_state",
+            _("A rental that is %(old)s cannot become %(new)s.")
+            % {"old": in_sentence(old.label), "new": in_sentence(new.label)},
+        )
     # The old state in the WHERE clause is the lock: of two at once one gets 0.
     agreed = Rental.objects.filter(pk=rental.pk, state=old).update(state=new, **changes)
     if not agreed:
-        raise Refusal("wrong_state", "Somebody else changed this rental just now; look at it again.")
+        raise Refusal("wrong_state", _("Somebody else changed this rental just now; look at it again."))
     rental.state = new
     for name, value in changes.items():
         setattr(rental, name, value)

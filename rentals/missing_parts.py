@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from config.words import in_sentence
 from rentals.models import Holding, Rental
 from rentals.models.holdings import Part
 
@@ -28,12 +29,12 @@ class MissingPart:
 
     @property
     def words(self) -> str:
-        return self.part.value.replace("_", " ")
+        return in_sentence(self.part.label)
 
     @property
     def kind(self) -> str:
-        """What the fee is for, as the ledger says it."""
-        return f"Missing {self.words}"
+        """What the fee is for, as the ledger keeps it: in English."""
+        return f"Missing {self.part.value.replace('_', ' ')}"
 
 
 def expected_back(given: Iterable[str]) -> list[Part]:

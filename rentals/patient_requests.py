@@ -11,8 +11,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from config.models import Clinic, User
+from config.days import near_day
+from config.models import Clinic, OpeningHours, User
 from config.refusals import Refusal, invalid
 from patients.access import record_access
 from patients.models import Access, Patient
@@ -37,13 +40,13 @@ RETURN_SOON = timedelta(days=7)  # how far ahead a late return may still be anno
 class Problem(TextChoices):
     """What may be wrong, as a patient would say it."""
 
-    FAULT = "fault", "The device does not work as it should"
-    POWER = "power", "It does not charge or switch on"
-    PART = "part", "A part is broken or missing"
-    GEL = "gel", "I am running out of gel"
-    UNWELL = "unwell", "My skin is irritated, or I do not feel well"
-    LOST = "lost", "The device is lost or stolen"
-    OTHER = "other", "Something else"
+    FAULT = "fault", gettext_lazy("The device does not work as it should")
+    POWER = "power", gettext_lazy("It does not charge or switch on")
+    PART = "part", gettext_lazy("A part is broken or missing")
+    GEL = "gel", gettext_lazy("I am running out of gel")
+    UNWELL = "unwell", gettext_lazy("My skin is irritated, or I do not feel well")
+    LOST = "lost", gettext_lazy("The device is lost or stolen")
+    OTHER = "other", gettext_lazy("Something else")
 
 
 def ask_for_extension(rental: Rental, *, due_on: date, words: str, key: str, at: datetime) -> StaffTask:
@@ -52,7 +55,7 @@ def ask_for_extension(rental: Rental, *, due_on: date, words: str, key: str, at:
     `key` names the form, so that it counts once. Raises `invalid`, `clinic_closed`, `not_now`, `already_asked`.
     """
     if due_on <= max(rental.due_on, rental.clinic.day_of(at)):
-        raise invalid("due_on", "Please choose a day after the one on which it is due back, and after today.")
+        raise invalid("due_on", _("Please choose a day after the one on which it is due back, and after today."))
     check_span(rental.starts_on, due_on)
     refuse_closed_day(rental.clinic, "due_on", due_on, at)
     asked = {"due_on": due_on.isoformat()}
@@ -65,7 +68,7 @@ def report_problem(rental: Rental, *, problem: Problem, words: str, key: str, at
     `key` names the form, so that it counts once. Raises `invalid`, `not_now`, `already_asked`.
     """
     if not words.strip():
-        raise invalid("words", "Please write in a few words what is wrong.")
+        raise invalid("words", _("Please write in a few words what is wrong."))
     role = StaffTask.For.CLINICIAN if problem == Problem.UNWELL else StaffTask.For.RECEPTION
     asked = {"problem": problem.value}
     return ask(rental, StaffTask.Kind.PROBLEM, words=words, asked=asked, for_role=role, key=key, at=at)
@@ -77,7 +80,7 @@ def say_healed(rental: Rental, *, words: str, key: str, at: datetime) -> StaffTa
     `key` names the form, so that it counts once. Raises `not_now`, `already_asked`.
     """
     if rental.healed_on:
-        raise Refusal("already_asked", "Your clinician has written this down already; the device may come back.")
+        raise Refusal("already_asked", _("Your clinician has written this down already; the device may come back."))
     return ask(rental, StaffTask.Kind.HEALED, words=words, for_role=StaffTask.For.CLINICIAN, key=key, at=at)
 
 
@@ -88,7 +91,7 @@ def ask(rental: Rental, kind: StaffTask.Kind, *, words: str, key: str, at: datet
         tasks = StaffTask.objects.filter(rental=locked, kind=kind)
         if not tasks.filter(subject=subject).exists() and tasks.open().count() >= MOST_OPEN[kind]:
             raise Refusal(
-                "already_asked", "We have this from you already, and will answer. Please phone us to add to it."
+                "already_asked", _("We have this from you already, and will answer. Please phone us to add to it.")
             )
         return ask_staff(kind, subject, rental=locked, words=words.strip(), at=at, **about)
 
@@ -99,22 +102,24 @@ def of_hire(rental: Rental, *states: State, actor: User | None = None) -> Iterat
     `not_now`, to an `actor` of staff `wrong_state`; where it was recorded for another patient since it was read, it is
     that one's, and raises `not_now` or `busy`."""
     with deciding():
-        locked, _ = lock_rental(rental)
+        locked = lock_rental(rental)[0]
         if locked.patient_id != rental.patient_id:
             raise recorded_for_another(rental, actor)
         if locked.state not in (states or (State.ACTIVE,)):
             if actor:
                 raise wrong_state(locked)
-            raise Refusal("not_now", "This is not possible for your hire as it stands now. Please phone us.")
+            raise Refusal("not_now", _("This is not possible for your hire as it stands now. Please phone us."))
         yield locked
 
 
 def recorded_for_another(rental: Rental, actor: User | None) -> Refusal:
     if actor:
         return Refusal(
-            "busy", f"Rental {rental.reference} was recorded for another patient just now; look at it again."
+            "busy",
+            _("Rental %(reference)s was recorded for another patient just now; look at it again.")
+            % {"reference": rental.reference},
         )
-    return Refusal("not_now", "This hire was changed a moment ago, so nothing was written down. Please phone us.")
+    return Refusal("not_now", _("This hire was changed a moment ago, so nothing was written down. Please phone us."))
 
 
 def return_days(rental: Rental, at: datetime) -> list[date]:
@@ -142,7 +147,7 @@ def choose_return_slot(rental: Rental, *, day: date, clock: time, at: datetime, 
         with of_hire(rental, actor=actor) as locked:
             refuse_after_promised(locked, day, at)
             if day not in return_days(locked, at):
-                raise invalid("day", "Please choose one of the days in the list.")
+                raise invalid("day", _("Please choose one of the days in the list."))
             if locked.return_expected_at != comes_at:
                 reason = AS_TOLD if actor else BY_THE_PAGE
                 move(locked, CHOSEN_BY, at=at, now=at, actor=actor, reason=reason, return_expected_at=comes_at)
@@ -158,8 +163,11 @@ def refuse_after_promised(rental: Rental, day: date, at: datetime) -> None:
     if last and day > last:
         raise Refusal(
             "device_unavailable",
-            f"Somebody else needs this device soon after, so please choose {last:%A %-d %B} or earlier. "
-            "Where that cannot be, another device is to be found for the other patient: please phone the clinic.",
+            _(
+                "Somebody else needs this device soon after, so please choose %(last)s or earlier. Where that "
+                "cannot be, another device is to be found for the other patient: please phone the clinic."
+            )
+            % {"last": near_day(last)},
             field="day",
         )
 
@@ -167,12 +175,18 @@ def refuse_after_promised(rental: Rental, day: date, at: datetime) -> None:
 def moment_of_slot(clinic: Clinic, day: date, clock: time, at: datetime) -> datetime:
     hours = clinic.hours_on(day)
     if hours is None or not hours.opens <= clock < hours.closes:
-        words = f"from {hours.opens:%H:%M} to {hours.closes:%H:%M}" if hours else "not at all"
-        raise invalid("clock", f"On that day we are open {words}; please choose a time between.")
+        raise invalid("clock", hours_in_words(hours))
     comes_at = clinic.moment(day, clock)
     if comes_at <= at:
-        raise invalid("clock", "That time has passed; please choose a later one.")
+        raise invalid("clock", _("That time has passed; please choose a later one."))
     return comes_at
+
+
+def hours_in_words(hours: OpeningHours | None) -> str:
+    if hours is None:
+        return _("On that day we are open not at all; please choose a time between.")
+    span = {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}"}
+    return _("On that day we are open from %(opens)s to %(closes)s; please choose a time between.") % span
 
 
 def mark_day(rental: Rental, *, day: date, treated: bool, at: datetime) -> PatientDay:
@@ -182,8 +196,9 @@ def mark_day(rental: Rental, *, day: date, treated: bool, at: datetime) -> Patie
     """
     with of_hire(rental, State.ACTIVE, State.RETURNED) as locked:
         if day not in {one.date for one in day_statuses(locked, at)}:
-            raise invalid("day", "Please choose a day on which you had the device, today or before.")
-        said, _ = PatientDay.objects.get_or_create(rental=locked, day=day, defaults={"treated": treated, "said_at": at})
+            raise invalid("day", _("Please choose a day on which you had the device, today or before."))
+        first = {"treated": treated, "said_at": at}
+        said = PatientDay.objects.get_or_create(rental=locked, day=day, defaults=first)[0]
         if said.treated != treated:
             said.treated, said.said_at = treated, at
             said.save(update_fields=["treated", "said_at"])
@@ -193,11 +208,11 @@ def mark_day(rental: Rental, *, day: date, treated: bool, at: datetime) -> Patie
 def set_preferences(patient: Patient, *, email_reminders: bool, wants_advice: bool, language: str) -> Patient:
     """What the patient wants to be told, and in which language of the clinic's mails. Raises `invalid`, `not_now`."""
     if language not in languages_of(patient.clinic):
-        raise invalid("language", "Please choose one of the languages in the list.")
+        raise invalid("language", _("Please choose one of the languages in the list."))
     with deciding():
         wishes = {"email_reminders": email_reminders, "wants_advice": wants_advice, "language": language}
         if not Patient.objects.filter(pk=patient.pk, state=Patient.State.ACTIVE).update(**wishes):
-            raise Refusal("not_now", "This cannot be changed here. Please phone us.")
+            raise Refusal("not_now", _("This cannot be changed here. Please phone us."))
         patient.refresh_from_db()
     return patient
 

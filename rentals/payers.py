@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import invalid
 from patients.access import record_access
@@ -22,9 +24,9 @@ def set_payer(
     """
     details = {"name": name.strip(), "email": email.strip(), "address": address.strip(), "reference": reference.strip()}
     if not details["name"] and any(details.values()):
-        raise invalid("name", "Write who pays; leave all of it empty where the patient does.")
+        raise invalid("name", _("Write who pays; leave all of it empty where the patient does."))
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         payer = payer_like(rental, details, at) if details["name"] else None
         if payer != rental.payer:
             before, rental.payer = rental.payer, payer

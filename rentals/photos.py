@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
 from config.refusals import Refusal, invalid
@@ -31,11 +32,18 @@ def small_photo(file: BinaryIO) -> SmallPhoto:
     """What `file` shows, as we keep it. Raises `invalid` (400, field `photos`) with what to do instead."""
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise refused(f"is larger than {MOST_BYTES // 1024**2} MB; take it with a lower resolution.")
+        raise invalid(
+            "photos",
+            _("This file is larger than %(most)s MB; take it with a lower resolution.")
+            % {"most": MOST_BYTES // 1024**2},
+        )
     if data[4:8] == b"ftyp" and data[8:12] in APPLE_BRANDS:
-        raise refused(
-            "is in the format HEIC or AVIF, which cannot be read here; save it as JPEG, or set the camera to "
-            "“Most compatible”."
+        raise invalid(
+            "photos",
+            _(
+                "This file is in the format HEIC or AVIF, which cannot be read here; save it as JPEG, or set "
+                "the camera to “Most compatible”."
+            ),
         )
     return as_jpeg(upright(data))
 
@@ -63,7 +71,9 @@ def upright(data: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise too_large(MOST_PIXELS) from error
     except Exception as error:  # decoders raise whatever the bytes of a stranger lead them to
-        raise refused("cannot be read as a photo; send a JPEG, PNG or WebP that opens on this device.") from error
+        raise invalid(
+            "photos", _("This file cannot be read as a photo; send a JPEG, PNG or WebP that opens on this device.")
+        ) from error
 
 
 def on_white(image: Image.Image) -> Image.Image:
@@ -81,14 +91,14 @@ def as_jpeg(image: Image.Image) -> SmallPhoto:
     return SmallPhoto(kept.getvalue(), bare.width, bare.height)
 
 
-def refused(why: str) -> Refusal:
-    return invalid("photos", f"This file {why}")
-
-
 def refuse_too_large(image: Image.Image, most: int) -> None:
     if image.width * image.height > most:
         raise too_large(most)
 
 
 def too_large(most: int) -> Refusal:
-    return refused(f"has more than {most // 1_000_000} million pixels; take it with a lower resolution.")
+    return invalid(
+        "photos",
+        _("This file has more than %(most)s million pixels; take it with a lower resolution.")
+        % {"most": most // 1_000_000},
+    )

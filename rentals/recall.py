@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, Replace
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import invalid
@@ -93,7 +94,7 @@ def start_recall(*, model: DeviceModel, serials: Iterable[str], reason: str, at:
     are listed: their last holders must be told too. Raises `invalid` without a reason.
     """
     if not reason.strip():
-        raise invalid("reason", "Write the reason, as the notice gives it; whoever is phoned will ask for it.")
+        raise invalid("reason", _("Write the reason, as the notice gives it; whoever is phoned will ask for it."))
     wanted = sorted(set(serials))
     with deciding():
         owned = units_named(model, wanted).visible_to(actor)

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
 from patients.access import record_access
@@ -35,7 +37,11 @@ def return_receipt(rental: Rental, *, at: datetime, actor: User | None = None) -
 def refuse_without_return(rental: Rental) -> None:
     """A closed rental whose device was lost or kept has no return to sign for."""
     if rental.returned_at is None:
-        raise Refusal("wrong_state", f"The device of rental {rental.reference} did not come back; nothing is signed.")
+        raise Refusal(
+            "wrong_state",
+            _("The device of rental %(reference)s did not come back; nothing is signed.")
+            % {"reference": rental.reference},
+        )
 
 
 def sign_return(
@@ -80,5 +86,5 @@ def refuse_changed(rental: Rental, paper: Paper) -> None:
     is_shown = paper.rental_id == rental.pk and paper.kind == Paper.Kind.RETURN and not paper.facts["signature"]
     if not is_shown or paper.digest != digest_of(return_facts(rental)):
         raise Refusal(
-            "receipt_changed", "The return was corrected since this receipt was made; read it as it stands now."
+            "receipt_changed", _("The return was corrected since this receipt was made; read it as it stands now.")
         )

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import F, Value
 from django.db.models.functions import Length, LPad, Upper
+from django.utils.translation import gettext as _
 
 from config.models import User
 from devices.models import Device, DeviceModel, DeviceQuerySet
@@ -67,7 +68,7 @@ def only_one(devices: DeviceQuerySet) -> Device | None:
 
 def by_label(pk: int, actor: User) -> Meant:
     device = devices_seen(actor).filter(pk=pk).first()
-    gone = "This label belongs to a device that none of your sites has; ask a manager of all sites."
+    gone = _("This label belongs to a device that none of your sites has; ask a manager of all sites.")
     return Meant(device) if device else Meant(why=gone)
 
 
@@ -77,9 +78,13 @@ def by_serial(serial: str, actor: User) -> Meant:
     if device := only_one(found):
         return Meant(device, serial=serial)
     if found.exists():
-        return Meant(why=f"Several devices bear the serial {serial}; choose one.", serial=serial)
+        return Meant(
+            why=_("Several devices bear the serial %(serial)s; choose one.") % {"serial": serial}, serial=serial
+        )
     return Meant(
-        why=f"No device of your sites bears the serial {serial}; add it, or type it as printed.", serial=serial
+        why=_("No device of your sites bears the serial %(serial)s; add it, or type it as printed.")
+        % {"serial": serial},
+        serial=serial,
     )
 
 
@@ -89,11 +94,12 @@ def by_gtin(code: Code, actor: User) -> Meant:
     if model is None:
         return replace(said, why=unknown_gtin(code, actor))
     if not code.serial:
-        return replace(said, why=f"This is the GTIN of {model}; scan or type the serial as well, or choose a unit.")
+        why = _("This is the GTIN of %(model)s; scan or type the serial as well, or choose a unit.")
+        return replace(said, why=why % {"model": model})
     if device := unit_read(code.serial, units_of(model, actor)):
         return replace(said, device=device)
-    unknown = f"This is a {model}, but none of your sites has one with the serial {code.serial}; add the device."
-    return replace(said, why=unknown)
+    unknown = _("This is a %(model)s, but none of your sites has one with the serial %(serial)s; add the device.")
+    return replace(said, why=unknown % {"model": model, "serial": code.serial})
 
 
 def model_of(gtin: str) -> DeviceModel | None:
@@ -115,11 +121,18 @@ def unit_read(serial: str, units: DeviceQuerySet) -> Device | None:
 def unknown_gtin(code: Code, actor: User) -> str:
     """What is said of a GTIN that no model bears; a unit with the same serial may be the one."""
     if code.serial and with_serial(code.serial, actor).exists():
-        return (
-            f"No device model bears the GTIN {code.gtin}, but a device with the serial {code.serial} is known. "
-            "If it is the one in your hand, have a manager write the GTIN on the settings page of its model."
+        words = _(
+            "No device model bears the GTIN %(gtin)s, but a device with the serial %(serial)s is known. If it is the "
+            "one in your hand, have a manager write the GTIN on the settings page of its model."
         )
-    return (
-        f"No device model bears the GTIN {code.gtin}. Have a manager write it on the settings page of its model, "
-        + (f"or add the device with the serial {code.serial}." if code.serial else "then scan the serial as well.")
-    )
+    elif code.serial:
+        words = _(
+            "No device model bears the GTIN %(gtin)s. Have a manager write it on the settings page of its model, or "
+            "add the device with the serial %(serial)s."
+        )
+    else:
+        words = _(
+            "No device model bears the GTIN %(gtin)s. Have a manager write it on the settings page of its model, then "
+            "scan the serial as well."
+        )
+    return words % {"gtin": code.gtin, "serial": code.serial}

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from config.limits import FIRST_DAY
 from config.models import User
@@ -87,9 +88,9 @@ def checked(words: str) -> str:
     """`words` without what nobody types."""
     words = words.replace("\x00", "").strip()
     if len(words) < FEWEST_SIGNS:
-        raise invalid("words", "Write at least two signs: of a name, a telephone number, a reference or a serial.")
+        raise invalid("words", _("Write at least two signs: of a name, a telephone number, a reference or a serial."))
     if len(words) > LONGEST:
-        raise invalid("words", f"Write at most {LONGEST} signs.")
+        raise invalid("words", _("Write at most %(longest)s signs.") % {"longest": LONGEST})
     return words
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal, invalid
+from config.words import in_sentence
 from patients.access import record_access
 from patients.models import Access, Patient
 from rentals.deciding import deciding
@@ -25,7 +28,7 @@ def silence(patient: Patient, *, state: Patient.State, reason: str, at: datetime
     """
     require_reason(reason)
     if state == Patient.State.ACTIVE:
-        raise invalid("state", "Say whether the patient has withdrawn or died.")
+        raise invalid("state", _("Say whether the patient has withdrawn or died."))
     with deciding():
         rentals = open_or_latest(patient)
         change_state(patient, state)
@@ -33,7 +36,7 @@ def silence(patient: Patient, *, state: Patient.State, reason: str, at: datetime
         tasks.update(done_at=at, note="The patient is not to be told anything any more.")
         PatientLink.objects.filter(rental__patient=patient, revoked_at=None).update(revoked_at=at)
         PortalSession.objects.filter(link__rental__patient=patient, ended_at=None).update(ended_at=at)
-        write_down(rentals, f"{state.label.lower()}: {reason.strip()}", "silence", at=at, actor=actor)
+        write_down(rentals, f"{state.value}: {reason.strip()}", "silence", at=at, actor=actor)
         record_access(actor, [patient.pk], Access.Action.CHANGED, at)
     return patient
 
@@ -54,7 +57,7 @@ def unsilence(patient: Patient, *, reason: str, at: datetime, actor: User) -> Pa
 
 def require_reason(reason: str) -> None:
     if not reason.strip():
-        raise invalid("reason", "Write how you know, and from whom; it stays in the history.")
+        raise invalid("reason", _("Write how you know, and from whom; it stays in the history."))
 
 
 def open_or_latest(patient: Patient) -> list[Rental]:
@@ -66,7 +69,9 @@ def open_or_latest(patient: Patient) -> list[Rental]:
 def change_state(patient: Patient, state: Patient.State) -> None:
     if not Patient.objects.filter(pk=patient.pk).exclude(state=state).update(state=state):
         raise Refusal(
-            "wrong_state", f"The patient is recorded as {state.label.lower()} already; nothing is left to do."
+            "wrong_state",
+            _("The patient is recorded as %(state)s already; nothing is left to do.")
+            % {"state": in_sentence(state.label)},
         )
     patient.state = state
 

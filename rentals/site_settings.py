@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from config.models import Clinic
 from config.refusals import Refusal, invalid
@@ -37,8 +39,14 @@ def refuse_another_time_zone(site: Clinic) -> None:
         return
     raise Refusal(
         "live_rentals",
-        f"{live} rental{' is' if live == 1 else 's are'} reserved or out here, and their days and hours were agreed on "
-        f"by the clock of {site.time_zone}; the time zone can be changed when none is.",
+        ngettext(
+            "%(live)s rental is reserved or out here, and their days and hours were agreed on by the clock of "
+            "%(time_zone)s; the time zone can be changed when none is.",
+            "%(live)s rentals are reserved or out here, and their days and hours were agreed on by the clock of "
+            "%(time_zone)s; the time zone can be changed when none is.",
+            live,
+        )
+        % {"live": live, "time_zone": site.time_zone},
         field="time_zone",
     )
 
@@ -52,7 +60,8 @@ def refuse_rules_at_night(site: Clinic) -> None:
         kind = Reminder.Kind(rule.kind).label
         raise invalid(
             "reminders_from" if rule.at < site.reminders_from else "reminders_until",
-            f"“{kind}” is told from {rule.at:%H:%M} on; change the reminder rules first.",
+            _("“%(kind)s” is told from %(at)s on; change the reminder rules first.")
+            % {"kind": kind, "at": f"{rule.at:%H:%M}"},
         )
 
 
@@ -87,6 +96,6 @@ def errands_of(clinic: Clinic, today: date) -> Iterator[tuple[str, str, date]]:
     for reference, state, starts_on, due_on, return_expected_at in live.values_list(*columns):
         back_on = clinic.day_of(return_expected_at) if return_expected_at else due_on
         if state == State.RESERVED and starts_on >= today:
-            yield reference, "pick-up", starts_on
+            yield reference, _("pick-up"), starts_on
         if back_on >= today:
-            yield reference, "return", back_on
+            yield reference, _("return"), back_on

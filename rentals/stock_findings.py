@@ -24,7 +24,7 @@ def findings_of(stock_take: StockTake, missing: list[Device], expected: set[int]
 
 
 def finding_of_missing(device: Device, stock_take: StockTake, sign: tuple[datetime, str] | None) -> StockFinding:
-    why = f"In the books as here, {device.get_condition_display().lower()}. {heard(sign, stock_take.clinic)}"
+    why = f"In the books as here, {device.condition}. {heard(sign, stock_take.clinic)}"
     return StockFinding(stock_take=stock_take, device=device, code=device.serial, kind=Kind.MISSING, why=why)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
@@ -49,7 +50,10 @@ def start(clinic: Clinic, *, at: datetime, actor: User) -> StockTake:
     with deciding():
         Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
         if running_at(clinic):
-            raise Refusal("wrong_state", f"A count of {clinic} is under way; go on with that one, or end it first.")
+            raise Refusal(
+                "wrong_state",
+                _("A count of %(clinic)s is under way; go on with that one, or end it first.") % {"clinic": clinic},
+            )
         return StockTake.objects.create(clinic=clinic, started_at=at, started_by=actor)
 
 
@@ -79,13 +83,13 @@ def scan(stock_take: StockTake, text: str, *, at: datetime, actor: User) -> Scan
 def read(text: str, actor: User) -> tuple[Device | None, str]:
     """The device that `text` means, None for an unknown one, and the code as it is kept."""
     if not text or len(text) > LONGEST:
-        raise invalid("code", f"Scan a label or type a serial, at most {LONGEST} signs.")
+        raise invalid("code", _("Scan a label or type a serial, at most %(longest)s signs.") % {"longest": LONGEST})
     meant = look_up(text, actor)
     device = meant.device if meant else only_one(with_serial(text, actor))
     if device is None and with_serial(meant.serial if meant else text, actor).count() > 1:
-        raise invalid("code", "Several devices bear this serial; scan the UDI or our own label of this one.")
+        raise invalid("code", _("Several devices bear this serial; scan the UDI or our own label of this one."))
     if device is None and not any(sign.isdigit() for sign in text):
-        raise invalid("code", "This is no code of a device; scan its label, or type its serial.")
+        raise invalid("code", _("This is no code of a device; scan its label, or type its serial."))
     return device, text if device or not (meant and meant.serial) else meant.serial
 
 
@@ -93,12 +97,15 @@ def in_words(row: StockScan, stock_take: StockTake, *, again: bool, odd: bool) -
     """What the person with the scanner is told."""
     if again:
         when = f"{row.at.astimezone(stock_take.clinic.zone):%H:%M}"
-        return f"{row.device or row.code} was scanned already, at {when} by {row.by}; nothing changed."
+        words = _("%(what)s was scanned already, at %(when)s by %(who)s; nothing changed.")
+        return words % {"what": row.device or row.code, "when": when, "who": row.by}
     if row.device is None:
-        return f"{row.code} is a device that none of your sites has; it is noted as unexpected. Put it aside."
+        words = _("%(code)s is a device that none of your sites has; it is noted as unexpected. Put it aside.")
+        return words % {"code": row.code}
     if odd:
-        return f"{row.device} should not be here by the books; it is noted as unexpected. Put it aside."
-    return f"{row.device} is here: {row.device.model}."
+        words = _("%(device)s should not be here by the books; it is noted as unexpected. Put it aside.")
+        return words % {"device": row.device}
+    return _("%(device)s is here: %(model)s.") % {"device": row.device, "model": row.device.model}
 
 
 def undo(row: StockScan) -> None:
@@ -113,7 +120,7 @@ def lock_running(stock_take: StockTake) -> StockTake:
     rows = StockTake.objects.select_for_update(no_key=True, of=("self",)).select_related("clinic")
     locked = rows.get(pk=stock_take.pk)
     if locked.ended_at:
-        raise Refusal("wrong_state", "This count has ended; start a new one for what was not counted.")
+        raise Refusal("wrong_state", _("This count has ended; start a new one for what was not counted."))
     return locked
 
 
@@ -150,8 +157,11 @@ def end(stock_take: StockTake, *, missing_accepted: bool, at: datetime, actor: U
         if missing and not missing_accepted:
             raise Refusal(
                 "still_missing",
-                f"Not scanned yet: {len(missing)} of the devices that should be here. Look for them, or confirm that "
-                "they cannot be found.",
+                _(
+                    "Not scanned yet: %(missing)s of the devices that should be here. Look for them, or "
+                    "confirm that they cannot be found."
+                )
+                % {"missing": len(missing)},
                 field="missing_accepted",
             )
         expected = set(expected_at(locked.clinic, at).values_list("pk", flat=True))
@@ -164,10 +174,10 @@ def end(stock_take: StockTake, *, missing_accepted: bool, at: datetime, actor: U
 def settle(finding: StockFinding, *, note: str, at: datetime, actor: User) -> StockFinding:
     """Say what was done about what a count found. Raises `invalid` without a note, `wrong_state` where it is done."""
     if not note.strip():
-        raise invalid("note", "Write what was done about it.")
+        raise invalid("note", _("Write what was done about it."))
     open_ones = StockFinding.objects.filter(pk=finding.pk, settled_at=None).exclude(kind=StockFinding.Kind.FOUND)
     if not open_ones.update(settled_at=at, settled_by=actor, note=note.strip()):
-        raise Refusal("wrong_state", "This is settled already; look at what was written there.")
+        raise Refusal("wrong_state", _("This is settled already; look at what was written there."))
     finding.refresh_from_db()
     return finding
 

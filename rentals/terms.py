@@ -6,9 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from config.models import Clinic, Terms, User
 from config.refusals import invalid
 from config.row_history import changed_by
+from config.words import grouped
 from rentals.deciding import deciding
 from rentals.papers.words import counted, line, money
 
@@ -88,9 +91,9 @@ def write_terms(
     }
     for name, amount in amounts.items():
         if amount < 0:
-            raise invalid(name, "An amount is not below zero.")
+            raise invalid(name, _("An amount is not below zero."))
     if not 0 <= hire_credit_percent <= 100:
-        raise invalid("hire_credit_percent", "A share is from 0 to 100 %.")
+        raise invalid("hire_credit_percent", _("A share is from 0 to 100 %."))
     with deciding():
         # Two managers writing at once must see each other.
         Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
@@ -114,17 +117,23 @@ def write_terms(
 def check_text(text: str, deemed_kept_after_days: int | None) -> None:
     """Refuse a text of terms that cannot be printed as it is meant, or that promises healing (I12)."""
     if not text.strip() or len(text) > LONGEST_TEXT:
-        raise invalid("text", f"Write the terms, in at most {LONGEST_TEXT:,} characters.")
+        raise invalid(
+            "text",
+            _("Write the terms, in at most %(longest_text)s characters.") % {"longest_text": grouped(LONGEST_TEXT)},
+        )
     names = PLACEHOLDER.findall(text)
     unknown = sorted({name for name in names if name not in PLACEHOLDERS})
     if unknown or PLACEHOLDER.sub("", text).count("{") or PLACEHOLDER.sub("", text).count("}"):
-        wrong = ", ".join(f"{{{name}}}" for name in unknown) or "a single brace"
-        raise invalid("text", f"There is no {wrong}; what may stand in braces is listed beside the text.")
+        wrong = ", ".join(f"{{{name}}}" for name in unknown) or _("a single brace")
+        raise invalid(
+            "text", _("There is no %(wrong)s; what may stand in braces is listed beside the text.") % {"wrong": wrong}
+        )
     if deemed_kept_after_days is None and "deemed_kept_after" in names:
-        raise invalid("text", "The text names {deemed_kept_after}, but no number of days is given for it.")
+        raise invalid("text", _("The text names {deemed_kept_after}, but no number of days is given for it."))
     if promise := promise_in(text):
         raise invalid(
             "text",
-            f"“{promise}” would be read as a promise of healing; say what is agreed, not what comes of it.",
+            _("“%(promise)s” would be read as a promise of healing; say what is agreed, not what comes of it.")
+            % {"promise": promise},
             code="promises_healing",
         )

@@ -3,9 +3,11 @@
 from datetime import date, datetime, timedelta
 
 from django.db.backends.postgresql.psycopg_any import DateRange
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
+from config.words import in_sentence
 from devices.models import Device, Transfer
 from rentals.booking.offers import poke_offers
 from rentals.booking.replan import lock_sites, repair
@@ -25,9 +27,9 @@ def send(device: Device, *, to: Clinic, arrives_on: date, at: datetime, actor: U
     """
     origin = device.clinic
     if to == origin:
-        raise invalid("to", "It is at this site already; choose another one.")
+        raise invalid("to", _("It is at this site already; choose another one."))
     if arrives_on < to.day_of(at):
-        raise invalid("arrives_on", "The day of arrival has passed; choose today or a later day.")
+        raise invalid("arrives_on", _("The day of arrival has passed; choose today or a later day."))
     with deciding():
         lock_sites([origin])
         device = lock_devices([device.pk])[device.pk]
@@ -43,18 +45,30 @@ def send(device: Device, *, to: Clinic, arrives_on: date, at: datetime, actor: U
 def refuse_bound(device: Device, origin: Clinic, at: datetime) -> None:
     """A device leaves a site when nobody there has it, insists on it, or has still to settle it."""
     if device.clinic != origin or device.transfers.filter(away__endswith__gt=origin.day_of(at)).exists():
-        raise Refusal("device_unavailable", f"Device {device.serial} is on its way to {device.clinic} already.")
+        raise Refusal(
+            "device_unavailable",
+            _("Device %(serial)s is on its way to %(clinic)s already.")
+            % {"serial": device.serial, "clinic": device.clinic},
+        )
     if device.condition not in MAY_TRAVEL:
         raise Refusal(
             "device_not_ready",
-            f"Device {device.serial} is {device.get_condition_display().lower()}; it stays where it is.",
+            _("Device %(serial)s is %(condition)s; it stays where it is.")
+            % {"serial": device.serial, "condition": in_sentence(device.get_condition_display())},
             conflict={"condition": device.condition},
         )
     if rental := bound_to(device):
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is bound to rental {rental.reference}, which is "
-            f"{rental.get_state_display().lower()}; finish or change that rental first, or send another device.",
+            _(
+                "Device %(serial)s is bound to rental %(reference)s, which is %(state)s; finish or change "
+                "that rental first, or send another device."
+            )
+            % {
+                "serial": device.serial,
+                "reference": rental.reference,
+                "state": in_sentence(rental.get_state_display()),
+            },
             conflict={"reference": rental.reference, "state": rental.state},
         )
 

@@ -24,7 +24,9 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower, Upper
+from django.utils.translation import gettext as _
 
+from config.days import long_day
 from config.models import Clinic, User
 from config.refusals import invalid
 from devices.models import Device, DeviceQuerySet, Transfer
@@ -207,10 +209,17 @@ def check_span(starts_on: date, due_on: date) -> None:
     """Raise `invalid` for days out of order or too far apart."""
     if due_on <= starts_on:
         first = starts_on + timedelta(days=1)
-        raise invalid("due_on", f"The due day must come after the start; choose {first:%-d %B %Y} or a later day.")
+        raise invalid(
+            "due_on",
+            _("The due day must come after the start; choose %(first)s or a later day.") % {"first": long_day(first)},
+        )
     if (due_on - starts_on).days > MAXIMUM_DAYS:
         last = starts_on + timedelta(days=MAXIMUM_DAYS)
-        raise invalid("due_on", f"A rental lasts at most {MAXIMUM_DAYS} days, here until {last:%-d %B %Y}.")
+        raise invalid(
+            "due_on",
+            _("A rental lasts at most %(maximum_days)s days, here until %(last)s.")
+            % {"maximum_days": MAXIMUM_DAYS, "last": long_day(last)},
+        )
 
 
 @dataclass(frozen=True)

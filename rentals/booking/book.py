@@ -7,10 +7,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from config.days import named_day
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from config.roles import may
+from config.words import grouped, in_sentence
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access, Injury, Patient, Screening
@@ -97,7 +100,7 @@ def book(booking: Booking, *, at: datetime, actor: User) -> Rental:
 def check_booking(booking: Booking, *, at: datetime, actor: User) -> None:
     """What must be right whether or not a device is there: days, plan, screening, overrides."""
     if booking.patient.clinic_id != booking.clinic.pk:
-        raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
+        raise invalid("patient", _("This patient belongs to another clinic; register the patient here first."))
     check_days(booking.clinic, booking.starts_on, booking.due_on, at=at, actor=actor)
     check_plan(booking.clinic, booking.planned_treatments, booking.prescribed_per_day)
     check_screening(booking)
@@ -115,18 +118,21 @@ def check_days(clinic: Clinic, starts_on: date, due_on: date, *, at: datetime, a
 def check_plan(clinic: Clinic, treatments: int, per_day: int = 1, name: str = "planned_treatments") -> None:
     """A course has at least one treatment, at least one a day of treatment, and not more than anybody has had."""
     if treatments < 1:
-        raise invalid(name, "Plan at least one treatment.")
+        raise invalid(name, _("Plan at least one treatment."))
     if treatments > MOST_TREATMENTS:
         raise too_many(clinic, name, treatments)
     if per_day < 1:
-        raise invalid("prescribed_per_day", "Prescribe at least one treatment a day.")
+        raise invalid("prescribed_per_day", _("Prescribe at least one treatment a day."))
 
 
 def too_many(clinic: Clinic, name: str, treatments: int) -> Refusal:
     """The 400 that says what a device can give."""
     most = most_free(clinic)
-    known = "nobody knows what those here have left" if most is None else f"the most that one here has free is {most}"
-    return invalid(name, f"No device gives {treatments:,} treatments; {known}. Plan fewer.")
+    if most is None:
+        words = _("No device gives %(treatments)s treatments; nobody knows what those here have left. Plan fewer.")
+    else:
+        words = _("No device gives %(treatments)s treatments; the most that one here has free is %(most)s. Plan fewer.")
+    return invalid(name, words % {"treatments": grouped(treatments), "most": most})
 
 
 def check_day(clinic: Clinic, starts_on: date, *, at: datetime, actor: User) -> None:
@@ -135,7 +141,8 @@ def check_day(clinic: Clinic, starts_on: date, *, at: datetime, actor: User) -> 
     if days_back > DAYS_BACK and not may(actor, "rentals.backdate"):
         raise Refusal(
             "too_far_back",
-            f"A start may lie at most {DAYS_BACK} days back; choose a later day or ask a manager to enter this.",
+            _("A start may lie at most %(days_back)s days back; choose a later day or ask a manager to enter this.")
+            % {"days_back": DAYS_BACK},
             status=400,
             field="starts_on",
         )
@@ -148,12 +155,19 @@ def refuse_closed_day(clinic: Clinic, name: str, day: date, at: datetime) -> Non
     next_day = clinic.next_open_day(day)
     raise Refusal(
         "clinic_closed",
-        f"{clinic} does not open on {day:%A %-d %B %Y} ({clinic.why_closed(day)}); "
-        + (f"the next open day is {next_day:%A %-d %B %Y}." if next_day else "no open day follows within 60 days."),
+        words_of_closed_day(clinic, day, next_day),
         field=name,
         conflict={"day": day.isoformat()},
         alternatives=[{name: next_day.isoformat()}] if next_day else [],
     )
+
+
+def words_of_closed_day(clinic: Clinic, day: date, next_day: date | None) -> str:
+    about = {"clinic": clinic, "day": named_day(day), "why": clinic.why_closed(day)}
+    if next_day is None:
+        return _("%(clinic)s does not open on %(day)s (%(why)s); no open day follows within 60 days.") % about
+    words = _("%(clinic)s does not open on %(day)s (%(why)s); the next open day is %(next_day)s.")
+    return words % {**about, "next_day": named_day(next_day)}
 
 
 def check_screening(booking: Booking) -> None:
@@ -163,7 +177,7 @@ def check_screening(booking: Booking) -> None:
     if booking.indication["kind"] == Injury.Kind.PATHOLOGICAL and not booking.reason_for("pathological"):
         raise Refusal(
             "screening_required",
-            "A pathological fracture blocks the booking until a clinician overrides it with a reason.",
+            _("A pathological fracture blocks the booking until a clinician overrides it with a reason."),
             field="override.pathological",
         )
 
@@ -171,12 +185,12 @@ def check_screening(booking: Booking) -> None:
 def unanswered(screening: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """The warnings of the label that still want an answer, or the note of a yes, each with what is to be done."""
     missing = {}
-    for warning in Screening.Warning.values:
+    for warning in Screening.Warning:
         given = screening.get(warning, {})
         answer, note = given.get("answer"), given.get("note", "").strip()
         if answer != "no" and not (answer == "yes" and note):
-            words = warning.replace("_", " ")
-            missing[warning] = f"Screening: {words} needs an answer, and a yes needs a clinician's note."
+            words = _("Screening: %(warning)s needs an answer, and a yes needs a clinician's note.")
+            missing[warning.value] = words % {"warning": in_sentence(warning.label)}
     return missing
 
 
@@ -184,10 +198,10 @@ def check_overrides(booking: Booking, actor: User) -> None:
     """Capacity is a manager's to override, a pathological fracture a clinician's."""
     for name in ("capacity", "pathological"):
         if booking.reason_for(name) and not may(actor, f"rentals.override_{name}"):
-            who = "manager" if name == "capacity" else "clinician"
+            who = User.Role.MANAGER if name == "capacity" else User.Role.CLINICIAN
             raise Refusal(
                 "permission_denied",
-                f"Only a {who} may give this override.",
+                _("Only a %(who)s may give this override.") % {"who": in_sentence(who.label)},
                 status=403,
                 field=f"override.{name}",
             )
@@ -223,7 +237,7 @@ def best_device(need: Need, at: datetime, tried: set[int]) -> int:
         code = "reuse_not_permitted"
     raise Refusal(
         code,
-        "No device fits these dates and treatments; see what would fit, or choose other dates.",
+        _("No device fits these dates and treatments; see what would fit, or choose other dates."),
         conflict={"why_not": found.why_not},
         alternatives=alternatives_for(with_enough(need), at),
     )
@@ -238,28 +252,33 @@ def refusal_for_device(need: Need, device: Device, judged: "JudgedDevice | None"
     """The 409 that says why `device` cannot be had, who is in the way and what would fit."""
     alternatives = alternatives_for(with_enough(need), at)
     if judged is None:
-        return Refusal("device_unavailable", "This device belongs to another clinic.", alternatives=alternatives)
+        return Refusal("device_unavailable", _("This device belongs to another clinic."), alternatives=alternatives)
     if reason in {"too_few_treatments", "unknown_capacity"}:
         free = judged.free_treatments
         text = (
-            f"Device {device.serial} has {free} free treatments, {need.treatments} are planned; "
-            "choose another device or plan fewer."
+            _(
+                "Device %(serial)s has %(free)s free treatments, %(planned)s are planned; choose another "
+                "device or plan fewer."
+            )
             if free is not None
-            else f"Nobody knows what device {device.serial} has left; accept unknown capacity or choose another."
+            else _("Nobody knows what device %(serial)s has left; accept unknown capacity or choose another.")
         )
         return Refusal(
             "capacity_exceeded",
-            text,
+            text % {"serial": device.serial, "free": free, "planned": need.treatments},
             field="device",
             conflict={"free_treatments": free},
             alternatives=alternatives,
         )
     if reason == "reuse_not_permitted":
-        text = f"Device {device.serial} had another patient and its model is not signed off for reuse; choose another."
-        return Refusal("reuse_not_permitted", text, field="device", alternatives=alternatives)
+        text = _("Device %(serial)s had another patient and its model is not signed off for reuse; choose another.")
+        return Refusal(
+            "reuse_not_permitted", text % {"serial": device.serial}, field="device", alternatives=alternatives
+        )
     return Refusal(
         "device_unavailable",
-        f"Device {device.serial} cannot be had on these days; choose another device or other days.",
+        _("Device %(serial)s cannot be had on these days; choose another device or other days.")
+        % {"serial": device.serial},
         field="device",
         conflict=clash_with(judged, need.blocked_on(judged)) or {"condition": judged.condition},
         alternatives=alternatives,

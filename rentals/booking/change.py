@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -25,6 +28,21 @@ from rentals.models.states import State
 from rentals.reconciliation.reconcile import reconcile
 from rentals.staff_tasks import OF_THE_HIRE, settle_tasks
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# The reasons of `why_not` as they stand in brackets.
+WHY_NOT: "dict[str, StrOrPromise]" = {
+    "not_ready": gettext_lazy("not ready"),
+    "overdue": gettext_lazy("overdue"),
+    "blocked": gettext_lazy("blocked"),
+    "in_transfer": gettext_lazy("in transfer"),
+    "shelf_or_service": gettext_lazy("shelf or service"),
+    "reuse_not_permitted": gettext_lazy("reuse not permitted"),
+    "unknown_capacity": gettext_lazy("unknown capacity"),
+    "too_few_treatments": gettext_lazy("too few treatments"),
+}
+
 
 def change_device(rental: Rental, *, device: Device, at: datetime, actor: User) -> Rental:
     """Put a reservation on `device`, or give it one again after its own was taken away; it keeps its days.
@@ -36,7 +54,9 @@ def change_device(rental: Rental, *, device: Device, at: datetime, actor: User) 
         rental, holding = lock_rental(rental, device.pk)
         require(rental, "change_device")
         if holding is None or holding.device == device:
-            raise invalid("device", f"It is on device {device.serial} already; choose another one.")
+            raise invalid(
+                "device", _("It is on device %(serial)s already; choose another one.") % {"serial": device.serial}
+            )
         need = need_for_another(rental, holding, at)
         taken = take_device(need, device, at)
         put_on(holding, taken, need)
@@ -86,7 +106,7 @@ def pin(rental: Rental, *, pinned: bool, at: datetime, actor: User) -> Rental:
     """Keep a reservation on its device (or let the planner move it again)."""
     require(rental, "pin")
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "pin")
         move(
             rental,
@@ -150,7 +170,8 @@ def start_holding(
     if reason:
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} cannot replace it ({reason.replace('_', ' ')}); choose another one.",
+            _("Device %(serial)s cannot replace it (%(reason)s); choose another one.")
+            % {"serial": device.serial, "reason": WHY_NOT[reason]},
             field="device",
             conflict=clash_with(device, need.blocked_on(device), rental),
             alternatives=alternatives_for(need, at),
@@ -173,9 +194,9 @@ def cancel(rental: Rental, *, reason: str, at: datetime, actor: User) -> Rental:
     """Give up a booking before the hand-over; a bond already paid becomes due to the patient (I9)."""
     require(rental, "cancel")
     if not reason.strip():
-        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+        raise invalid("reason", _("Write the reason; it stays in the rental's history."))
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "cancel")
         Holding.objects.filter(rental=rental, live=True).update(live=False)
         ledger.settle_bond(rental, at=at, actor=actor)

@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce, TruncDate
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from config.days import named_day
 from config.models import Clinic
 from config.refusals import Refusal
 from rentals.models import Rental
 from rentals.models.states import State
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 class Errand(NamedTuple):
     """What a patient comes to the desk for on the day in a column of the rental."""
 
-    word: str
+    one: "StrOrPromise"
+    several: "StrOrPromise"
     setting: str  # of the clinic: how many it books for one day
     states: frozenset[State]  # in which a rental takes a place of that day
 
@@ -25,8 +32,15 @@ class Errand(NamedTuple):
 ERRANDS = {
     # Whoever has the device already fetched it on that day: an earlier hand-over moves the start, and what has begun
     # before today is not counted any more.
-    "starts_on": Errand("pick-up", "pick_ups_per_day", frozenset(State) - {State.ENQUIRY, State.CANCELLED}),
-    "due_on": Errand("return", "returns_per_day", frozenset({State.RESERVED, State.ACTIVE})),
+    "starts_on": Errand(
+        gettext_lazy("pick-up"),
+        gettext_lazy("pick-ups"),
+        "pick_ups_per_day",
+        frozenset(State) - {State.ENQUIRY, State.CANCELLED},
+    ),
+    "due_on": Errand(
+        gettext_lazy("return"), gettext_lazy("returns"), "returns_per_day", frozenset({State.RESERVED, State.ACTIVE})
+    ),
 }
 
 
@@ -70,16 +84,36 @@ def refuse_full_days(clinic: Clinic, days: Mapping[str, date], at: datetime, ren
 
 def desk_full(clinic: Clinic, column: str, day: date, booked: int) -> Refusal:
     """The 409 that says how many are `booked` for `day`, and which one has room."""
-    word, most = ERRANDS[column].word + ("" if booked == 1 else "s"), most_on_a_day(clinic, column)
     next_day = next_day_with_room(clinic, column, day)
     return Refusal(
         "desk_full",
-        f"{clinic} has {booked} {word} on {day:%A %-d %B %Y} already and takes {most} a day; "
-        + (f"the next day with room is {next_day:%A %-d %B %Y}." if next_day else "no day within 60 days has room."),
+        words_of_full_day(clinic, column, day, booked, next_day),
         field=column,
         conflict={"day": day.isoformat(), "booked": booked},
         alternatives=[{column: next_day.isoformat()}] if next_day else [],
     )
+
+
+def words_of_full_day(clinic: Clinic, column: str, day: date, booked: int, next_day: date | None) -> str:
+    errand = ERRANDS[column]
+    about = {
+        "clinic": clinic,
+        "booked": booked,
+        "errand": errand.one if booked == 1 else errand.several,
+        "day": named_day(day),
+        "most": most_on_a_day(clinic, column),
+    }
+    if next_day is None:
+        words = _(
+            "%(clinic)s has %(booked)s %(errand)s on %(day)s already and takes %(most)s a day; no day within 60 days "
+            "has room."
+        )
+        return words % about
+    words = _(
+        "%(clinic)s has %(booked)s %(errand)s on %(day)s already and takes %(most)s a day; the next day with room is "
+        "%(next_day)s."
+    )
+    return words % {**about, "next_day": named_day(next_day)}
 
 
 def next_day_with_room(clinic: Clinic, column: str, day: date) -> date | None:

@@ -6,7 +6,9 @@ from itertools import islice
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange
+from django.utils.translation import gettext as _
 
+from config.days import long_day
 from config.models import User
 from config.refusals import Refusal, invalid
 from devices.models import Device
@@ -130,7 +132,7 @@ def write_extension(rental: Rental, wish: Extension, *, at: datetime, actor: Use
 
 def check_new_due_day(rental: Rental, due_on: date, at: datetime) -> None:
     if due_on < rental.clinic.day_of(at):
-        raise invalid("due_on", "The new due day must not lie in the past.")
+        raise invalid("due_on", _("The new due day must not lie in the past."))
     check_span(rental.starts_on, due_on)
     refuse_closed_day(rental.clinic, "due_on", due_on, at)
 
@@ -167,9 +169,10 @@ def refuse_unusable(device: Device, need: Need, at: datetime) -> None:
     life or service."""
     last_day = usable_until(device)
     if device.condition == Device.Condition.RECALLED:
-        text = f"Device {device.serial} was recalled; swap it for another one first."
+        text = _("Device %(serial)s was recalled; swap it for another one first.") % {"serial": device.serial}
     elif last_day and last_day < need.with_patient[1]:
-        text = f"Device {device.serial} may be used until {last_day:%-d %B %Y}; choose a day before, or swap it."
+        text = _("Device %(serial)s may be used until %(last_day)s; choose a day before, or swap it.")
+        text %= {"serial": device.serial, "last_day": long_day(last_day)}
     else:
         return
     raise Refusal(
@@ -187,8 +190,11 @@ def refuse_clash(rental: Rental, device: Device, blocked: DateRange, need: Need,
     if clash:
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is booked for rental {clash['reference']} from {clash['starts_on']}; "
-            "choose an earlier due day, or swap to another device.",
+            _(
+                "Device %(serial)s is booked for rental %(reference)s from %(starts_on)s; choose an earlier "
+                "due day, or swap to another device."
+            )
+            % {"serial": device.serial, "reference": clash["reference"], "starts_on": clash["starts_on"]},
             field="due_on",
             conflict=clash,
             alternatives=[*last_due_day(device, blocked, need, rental.due_on), *other_devices(need, at)],
@@ -213,10 +219,17 @@ def refuse_overpromise(device: Device, more: int, need: Need, at: datetime) -> N
     # A manager's override at the booking was given for that plan; it does not stretch to more.
     fits = need.accepts_unknown if free is None else free >= more
     if not fits:
-        known = "an unknown number of" if free is None else free
+        words = (
+            _("Device %(serial)s has %(free)s free treatments, %(more)s more are asked; plan fewer, or swap later.")
+            if free is not None
+            else _(
+                "Device %(serial)s has an unknown number of free treatments, %(more)s more are asked; plan fewer, or "
+                "swap later."
+            )
+        )
         raise Refusal(
             "capacity_exceeded",
-            f"Device {device.serial} has {known} free treatments, {more} more are asked; plan fewer, or swap later.",
+            words % {"serial": device.serial, "free": free, "more": more},
             field="planned_treatments",
             conflict={"free_treatments": free},
             alternatives=[other for other in other_devices(need, at) if other["device"]["id"] != device.pk],

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import invalid
@@ -30,12 +31,12 @@ def confirm_healed(rental: Rental, *, on: date, imaging: str, at: datetime, acto
     require(rental, "confirm_healed")
     today, out = rental.clinic.day_of(at), rental.handed_over_at
     if on > today or (out and on < rental.clinic.day_of(out)):
-        raise invalid("on", "Healing is seen between the hand-over and today; correct the day.")
+        raise invalid("on", _("Healing is seen between the hand-over and today; correct the day."))
     if not imaging.strip():
-        raise invalid("imaging", "Name the imaging on which healing was seen, plain film or CT say.")
+        raise invalid("imaging", _("Name the imaging on which healing was seen, plain film or CT say."))
     with deciding():
         day = day_to_expect_it(rental, at)
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "confirm_healed")
         move(
             rental,

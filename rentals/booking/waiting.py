@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal, invalid
 from devices.models import Device
@@ -52,9 +54,9 @@ def prioritise(rental: Rental, *, priority: Priority, at: datetime, actor: User)
     """Write down how soon the patient needs a device, as a clinician sees it; the waiting list goes by it."""
     require(rental, "prioritise")
     with deciding():
-        rental, _ = lock_rental(rental)
+        rental = lock_rental(rental)[0]
         require(rental, "prioritise")
-        change = f"from {Priority(rental.priority).label.lower()} to {priority.label.lower()}"
+        change = f"from {Priority(rental.priority).name.lower()} to {priority.name.lower()}"
         move(rental, "prioritise", at=at, now=at, actor=actor, reason=change, priority=priority)
         record_access(actor, [rental.patient_id], Access.Action.CHANGED, at)
     return rental
@@ -95,7 +97,7 @@ def give_device(
     if seen_device(rental):  # a twin was faster; its device is not to be locked after another one
         raise wrong_state(Rental.objects.get(pk=rental.pk))
     device = take_device(need, wanted, at)
-    rental, _ = lock_rental(rental)
+    rental = lock_rental(rental)[0]
     require(rental, "reserve")
     Holding.objects.create(rental=rental, device=device, blocked=need.blocked_on(device))
     booked = {"starts_on": need.starts_on, "due_on": need.due_on, "terms": rental.clinic.current_terms, **changes}
@@ -134,7 +136,9 @@ def days_from(rental: Rental, at: datetime, starts_on: date | None = None) -> tu
     due_on = first_day and next_day_with_room(clinic, "due_on", first_day + length_of(rental))
     if first_day is None or due_on is None:
         raise Refusal(
-            "clinic_closed", f"{clinic} has no open day with room within 60 days; see to its opening hours and limits."
+            "clinic_closed",
+            _("%(clinic)s has no open day with room within 60 days; see to its opening hours and limits.")
+            % {"clinic": clinic},
         )
     return first_day, due_on
 
@@ -142,7 +146,7 @@ def days_from(rental: Rental, at: datetime, starts_on: date | None = None) -> tu
 def check_start(rental: Rental, starts_on: date, at: datetime) -> None:
     """A device is collected on an open day from today on: nothing was held before that could have been collected."""
     if starts_on < rental.clinic.day_of(at):
-        raise invalid("starts_on", "The day of collection has passed; choose today or a later day.")
+        raise invalid("starts_on", _("The day of collection has passed; choose today or a later day."))
     refuse_closed_day(rental.clinic, "starts_on", starts_on, at)
     refuse_full_days(rental.clinic, {"starts_on": starts_on}, at, rental)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
 from patients.access import record_access
@@ -46,7 +48,7 @@ def lift(suppressed: SuppressedAddress, *, at: datetime, actor: User) -> None:
     with deciding():
         open_ones = SuppressedAddress.objects.filter(pk=suppressed.pk, lifted_at=None)
         if not open_ones.update(lifted_at=at, lifted_by=actor):
-            raise Refusal("already_lifted", "Mail goes to this address again already; nothing is left to do.")
+            raise Refusal("already_lifted", _("Mail goes to this address again already; nothing is left to do."))
         for owner in owners_of(suppressed.address, Patient.objects.all()):
             mail_again(owner, LIFTED, at=at, actor=actor)
         seen = owners_of(suppressed.address, Patient.objects.visible_to(actor))

@@ -6,9 +6,13 @@ from datetime import datetime
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from config.days import long_day
 from config.models import User
 from config.refusals import Refusal, invalid
+from config.words import in_sentence
 from devices.models import Device, Reading, Transfer
 from devices.readings import allowance_at, doubt_about, record_reading, trust_what_fits
 from patients.access import record_access
@@ -25,9 +29,9 @@ VERB = "correct_device"
 Condition = Device.Condition
 IN_USE = (Condition.READY, Condition.QUARANTINE)
 FIRST = {
-    Condition.QUARANTINE: "inspect it first, then correct this rental",
-    Condition.REPAIR: "inspect it first, then correct this rental",
-    Condition.RECALLED: "take it back at once from the patient who has it, then correct this rental",
+    Condition.QUARANTINE: gettext_lazy("inspect it first, then correct this rental"),
+    Condition.REPAIR: gettext_lazy("inspect it first, then correct this rental"),
+    Condition.RECALLED: gettext_lazy("take it back at once from the patient who has it, then correct this rental"),
 }
 
 
@@ -59,7 +63,7 @@ def correct_device(
     """
     require(rental, VERB)
     if not reason.strip():
-        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+        raise invalid("reason", _("Write the reason; it stays in the rental's history."))
     with deciding():
         truths = truth_about(rental, device, counter_out)
         for truth in truths:
@@ -95,7 +99,7 @@ def truth_about(rental: Rental, device: Device, counter_out: int) -> list[Truth]
     if device.clinic_id != rental.clinic_id:
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} belongs to another site; check the serial number.",
+            _("Device %(serial)s belongs to another site; check the serial number.") % {"serial": device.serial},
             field="device",
         )
     lock_sites([rental.clinic])
@@ -105,7 +109,7 @@ def truth_about(rental: Rental, device: Device, counter_out: int) -> list[Truth]
     list(Rental.objects.select_for_update(no_key=True, of=("self",)).filter(holdings__in=wrong).order_by("pk"))
     require(holding.rental, VERB)
     if holding.device is None or holding.device_id == device.pk:
-        raise invalid("device", "This is the device that is noted; choose the one that went out in truth.")
+        raise invalid("device", _("This is the device that is noted; choose the one that went out in truth."))
     device = Device.objects.select_related("model").get(pk=device.pk)
     truths = [Truth(holding, holding.device, device, counter_out)]
     if other and other.counter_out is not None:
@@ -133,8 +137,11 @@ def refuse_impossible(truth: Truth, truths: Sequence[Truth]) -> None:
     if had_another and not truth.device.model.reuse_permitted:
         raise Refusal(
             "reuse_not_permitted",
-            f"Device {truth.device.serial} had another patient and its model is not signed off for reuse; check the "
-            "serial number.",
+            _(
+                "Device %(serial)s had another patient and its model is not signed off for reuse; check the "
+                "serial number."
+            )
+            % {"serial": truth.device.serial},
             field="device",
         )
 
@@ -148,8 +155,15 @@ def refuse_elsewhere(truth: Truth, apart: QuerySet[Holding]) -> None:
         begin, back = elsewhere.out.lower, elsewhere.out.upper
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is noted for rental {elsewhere.rental.reference} from "
-            f"{rental.clinic.day_of(begin):%-d %B %Y}; check the serial number, or correct that rental first.",
+            _(
+                "Device %(serial)s is noted for rental %(reference)s from %(since)s; check the serial number, "
+                "or correct that rental first."
+            )
+            % {
+                "serial": device.serial,
+                "reference": elsewhere.rental.reference,
+                "since": long_day(rental.clinic.day_of(begin)),
+            },
             field="device",
             conflict={
                 "reference": elsewhere.rental.reference,
@@ -161,8 +175,8 @@ def refuse_elsewhere(truth: Truth, apart: QuerySet[Holding]) -> None:
     if transfer:
         raise Refusal(
             "device_unavailable",
-            f"Device {device.serial} is at this site only since {transfer.away.upper:%-d %B %Y}; check the serial "
-            "number.",
+            _("Device %(serial)s is at this site only since %(since)s; check the serial number.")
+            % {"serial": device.serial, "since": long_day(transfer.away.upper)},
             field="device",
         )
 
@@ -178,8 +192,12 @@ def refuse_unready(truth: Truth, *, is_exchange: bool) -> None:
     if condition not in possible:
         raise Refusal(
             "device_not_ready",
-            f"Device {truth.device.serial} is noted as {condition.label.lower()}; "
-            f"{FIRST.get(condition, 'check the serial number')}.",
+            _("Device %(serial)s is noted as %(condition)s; %(step)s.")
+            % {
+                "serial": truth.device.serial,
+                "condition": in_sentence(condition.label),
+                "step": FIRST.get(condition, _("check the serial number")),
+            },
             field="device",
             conflict={"condition": condition.value},
         )

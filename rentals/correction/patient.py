@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pgtrigger
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -30,15 +31,15 @@ def correct_patient_of(rental: Rental, *, patient: Patient, reason: str, at: dat
     """
     require(rental, VERB)
     if not reason.strip():
-        raise invalid("reason", "Write the reason; it stays in the rental's history.")
+        raise invalid("reason", _("Write the reason; it stays in the rental's history."))
     if patient.clinic_id != rental.clinic_id:
-        raise invalid("patient", "This patient belongs to another clinic; register the patient here first.")
+        raise invalid("patient", _("This patient belongs to another clinic; register the patient here first."))
     with deciding():
-        rental, _ = lock_rental(rental, *held_by(rental).values_list("device", flat=True))
+        rental = lock_rental(rental, *held_by(rental).values_list("device", flat=True))[0]
         require(rental, VERB)
         wrong = rental.patient
         if patient == wrong:
-            raise invalid("patient", "The rental is recorded for this patient; choose the right one.")
+            raise invalid("patient", _("The rental is recorded for this patient; choose the right one."))
         refuse_second_patient(rental, patient)
         words = f"Not {wrong} but {patient}: {reason}"
         screening = rental.screening and copy_for(patient, rental.screening)
@@ -75,8 +76,11 @@ def refuse_second_patient(rental: Rental, patient: Patient) -> None:
     if other:
         raise Refusal(
             "reuse_not_permitted",
-            f"Device {other.device} is for one patient only and rental {other.rental.reference} of another patient "
-            "names it too; find out which of the two is wrong.",
+            _(
+                "Device %(device)s is for one patient only and rental %(reference)s of another patient names "
+                "it too; find out which of the two is wrong."
+            )
+            % {"device": other.device, "reference": other.rental.reference},
             field="patient",
             conflict={"reference": other.rental.reference},
         )
