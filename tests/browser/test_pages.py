@@ -310,7 +310,10 @@ def test_the_manager_reads_the_figures(browser: Browser, live_server):
     sign_in(page, live_server.url, with_password(make.manager()).username)
     page.get_by_role("link", name="Fleet figures").click()
     out = page.locator(".figure").filter(has_text="Of the fleet, with a patient").locator("b")
-    assert out.inner_text() == "2"
+    assert out.inner_text().split()[0] == "2"
+    out.get_by_role("link").click()
+    assert page.get_by_role("row").count() == 4, "headings, two devices, and how many they are"
+    page.get_by_role("link", name="Back to all figures").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="PDF").click()
     assert download.value.suggested_filename.endswith(".pdf")
