@@ -23,6 +23,11 @@ def short_day(day: date) -> str:
     return date_format(day, pgettext("a day as Mon 2 Mar 2026", "D j M Y"))
 
 
+def brief_day(day: date) -> str:
+    """`2 Mar 2026`."""
+    return date_format(day, pgettext("a day as 2 Mar 2026", "j M Y"))
+
+
 def near_day(day: date) -> str:
     """`Monday 2 March`, of a day so near that nobody needs its year."""
     return date_format(day, pgettext("a day as Monday 2 March", "l j F"))
