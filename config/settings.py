@@ -225,6 +225,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 SESSION_COOKIE_NAME = "sessionid" if LOCAL else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if LOCAL else "__Host-csrftoken"
 LANGUAGE_COOKIE_NAME = "language" if LOCAL else "__Host-language"
+SHORTCUTS_COOKIE_NAME = "shortcuts" if LOCAL else "__Host-shortcuts"
 PATIENT_COOKIE_NAME = "patient" if LOCAL else "__Host-patient"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not LOCAL
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

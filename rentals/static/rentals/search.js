@@ -1,4 +1,5 @@
-// `/` goes to the search from anywhere but a field (a scanner may send it before each code); arrows walk the results.
+// The key that the field names goes to it from anywhere but a field (a scanner may send it before each code); arrows
+// walk the results.
 "use strict"
 {
   const field = document.getElementById("search-words")
@@ -12,7 +13,7 @@
 
   addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    if (event.key === "/" && !isWrittenIn(event.target)) {
+    if (event.key === field.dataset.key && !isWrittenIn(event.target)) {
       event.preventDefault()
       field.focus()
       field.select()
