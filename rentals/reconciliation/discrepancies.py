@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal, invalid
 from config.roles import MATRIX
@@ -160,20 +162,25 @@ def take_on(discrepancy: Discrepancy, *, owner: User | None, at: datetime, actor
     now, and `invalid` for somebody who could not resolve it.
     """
     if owner and owner not in possible_owners(discrepancy):
-        raise invalid("owner", "Choose a colleague of this clinic who may resolve discrepancies.")
+        raise invalid("owner", _("Choose a colleague of this clinic who may resolve discrepancies."))
     with deciding():
         now = Discrepancy.objects.select_for_update(no_key=True, of=("self",)).select_related("owner", "rental")
         found = now.get(pk=discrepancy.pk)
         if found.state != Discrepancy.State.OPEN:
             raise closed_already()
         if found.owner_id != discrepancy.owner_id:
-            held_by = f"{found.owner} has taken it on" if found.owner else "it was given back"
-            raise Refusal("taken", f"Meanwhile {held_by}; look at it again.")
+            raise Refusal("taken", words_of_owner(found))
         found.owner = owner
         found.save(update_fields=["owner"])
         if found.rental:
             record_access(actor, [found.rental.patient_id], Access.Action.CHANGED, at)
     return found
+
+
+def words_of_owner(discrepancy: Discrepancy) -> str:
+    if discrepancy.owner is None:
+        return _("Meanwhile it was given back; look at it again.")
+    return _("Meanwhile %(owner)s has taken it on; look at it again.") % {"owner": discrepancy.owner}
 
 
 def possible_owners(discrepancy: Discrepancy) -> list[User]:
@@ -202,9 +209,9 @@ def resolve(
     without a note or for another reason, `wrong_state` when it is closed already.
     """
     if not note.strip():
-        raise invalid("note", "Write what was found; it stays with the discrepancy.")
+        raise invalid("note", _("Write what was found; it stays with the discrepancy."))
     if closed_as not in REASONS:
-        raise invalid("closed_as", "Say whether it was corrected, is accepted as it is, or was a mistake.")
+        raise invalid("closed_as", _("Say whether it was corrected, is accepted as it is, or was a mistake."))
     with deciding():
         closed = Discrepancy.objects.filter(pk=discrepancy.pk, state=Discrepancy.State.OPEN).update(
             state=Discrepancy.State.CLOSED, closed_as=closed_as, note=note, closed_at=at, closed_by=actor
@@ -238,4 +245,4 @@ REASONS = (Discrepancy.ClosedAs.CORRECTED, Discrepancy.ClosedAs.ACCEPTED, Discre
 
 
 def closed_already() -> Refusal:
-    return Refusal("wrong_state", "This discrepancy is closed already; look at its note.")
+    return Refusal("wrong_state", _("This discrepancy is closed already; look at its note."))

@@ -15,9 +15,12 @@ from pathlib import PurePath
 from typing import IO, Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from config.models import User
@@ -94,7 +97,8 @@ def run_import(import_id: int, *, at: datetime) -> None:
     mine = claimed_by(import_id, attempt)
     rejected: list[Rejected] = []
     try:
-        with Heartbeat(import_id, attempt, at) as heartbeat, deciding():
+        # Why a file cannot be taken is kept: in English, whoever has the import run.
+        with translation.override(settings.LANGUAGE_CODE), Heartbeat(import_id, attempt, at) as heartbeat, deciding():
             execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             execute("SELECT pg_advisory_xact_lock(%s)", [IMPORTS + import_id])
             execute("SET LOCAL jit = off")  # compiling these statements takes longer than running them
@@ -208,7 +212,7 @@ def cancel_import(usage_import: UsageImport, *, at: datetime, actor: User) -> No
             pk=usage_import.pk, status__in=(STATUS.QUEUED, STATUS.RUNNING), cancelled_by=None
         ).update(cancelled_by=actor)
         if not cancelled:
-            raise Refusal("wrong_state", "This file is not being read any more; look at what became of it.")
+            raise Refusal("wrong_state", _("This file is not being read any more; look at what became of it."))
         waited = UsageImport.objects.filter(pk=usage_import.pk, status=STATUS.QUEUED).exists()
         if waited or nobody_works_on(usage_import.pk):
             end_cancelled(usage_import.pk, at)
@@ -243,5 +247,7 @@ def run_again(usage_import: UsageImport, *, at: datetime) -> None:
             cancelled_by=None,
         )
         if not queued:
-            raise Refusal("wrong_state", "Only a file that failed can be read again; look at what became of this one.")
+            raise Refusal(
+                "wrong_state", _("Only a file that failed can be read again; look at what became of this one.")
+            )
         transaction.on_commit(lambda: poke([usage_import.pk]))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -27,7 +28,9 @@ def take_reading(device: Device, counter: int, *, read_at: datetime, at: datetim
     Raises `in_the_future` (400) for a moment after `at`.
     """
     if read_at > at:
-        raise Refusal("in_the_future", "This moment has not come yet; correct the time.", status=400, field="read_at")
+        raise Refusal(
+            "in_the_future", _("This moment has not come yet; correct the time."), status=400, field="read_at"
+        )
     with deciding():
         reading = record_reading(device, counter, read_at=read_at, now=at, actor=actor)
         reconcile([device.pk], at)
@@ -42,7 +45,7 @@ def trust_reading(reading: Reading, *, note: str, at: datetime, actor: User) -> 
     for a reading that is in no doubt, and `contradicted` where a later one that is trusted shows less.
     """
     if not note.strip():
-        raise invalid("note", "Write how it was found to be right; it stays with the discrepancy.")
+        raise invalid("note", _("Write how it was found to be right; it stays with the discrepancy."))
     with deciding():
         device = lock_devices([reading.device_id])[reading.device_id]
         reading.refresh_from_db()
@@ -59,13 +62,17 @@ def trust_reading(reading: Reading, *, note: str, at: datetime, actor: User) -> 
 
 def refuse_to_trust(reading: Reading) -> None:
     if reading.trusted or reading.flag == Reading.Flag.WRONG_DEVICE:
-        raise Refusal("wrong_state", "This reading is in no doubt any more; look at the device again.")
+        raise Refusal("wrong_state", _("This reading is in no doubt any more; look at the device again."))
     later = Reading.objects.filter(allowance=reading.allowance_id, trusted=True, read_at__gt=reading.read_at)
     if lower := later.filter(counter__lt=reading.counter).order_by("read_at").first():
         raise Refusal(
             "contradicted",
-            f"A later reading shows {lower.counter}, so {reading.counter} cannot be right as well. Resolve the "
-            "discrepancy as a mistake; if the counter started again in between, say so on the page of the device.",
+            _(
+                "A later reading shows %(counter)s, so %(counter2)s cannot be right as well. Resolve the "
+                "discrepancy as a mistake; if the counter started again in between, say so on the page of the "
+                "device."
+            )
+            % {"counter": lower.counter, "counter2": reading.counter},
         )
 
 

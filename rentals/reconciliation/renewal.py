@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Min
+from django.utils.translation import gettext as _
 
+from config.days import long_day
 from config.models import User
 from config.refusals import Refusal, invalid
 from devices.models import Allowance, Device, Reading
@@ -69,7 +71,9 @@ def rule_on_restart(allowance: Allowance, ruling: Ruling, *, at: datetime, actor
         device = lock_devices([allowance.device_id])[allowance.device_id]
         found = Allowance.objects.filter(pk=allowance.pk, number__gt=1).first()
         if found is None:
-            raise Refusal("wrong_state", "Later data shows that nothing starts again here; look at the device again.")
+            raise Refusal(
+                "wrong_state", _("Later data shows that nothing starts again here; look at the device again.")
+            )
         settle(found, ruling)
         follow(device)
         finish(device, found, ruling, at=at, actor=actor)
@@ -78,11 +82,11 @@ def rule_on_restart(allowance: Allowance, ruling: Ruling, *, at: datetime, actor
 
 def check_ruling(ruling: Ruling) -> None:
     if ruling.cause not in CAUSES:
-        raise invalid("cause", "Say whether it is a new card, a replaced unit, or a counter that was set back.")
+        raise invalid("cause", _("Say whether it is a new card, a replaced unit, or a counter that was set back."))
     if not ruling.note.strip():
-        raise invalid("note", "Write how you know; it stays with the device.")
+        raise invalid("note", _("Write how you know; it stays with the device."))
     if ruling.nominal is not None and ruling.cause == Cause.RESET:
-        raise invalid("nominal", "A counter that was set back gives no new treatments; leave this empty.")
+        raise invalid("nominal", _("A counter that was set back gives no new treatments; leave this empty."))
 
 
 def known_at(device: Device, at: datetime) -> Allowance | None:
@@ -106,7 +110,9 @@ def insert(device: Device, at: datetime) -> Allowance:
     """A new allowance of `device` from the moment `at` on, numbered among the others."""
     first, *others = device.allowances.order_by("number")
     if at <= first.began_at:
-        raise invalid("at", "Callus knows this device only from later on; give a later moment, or correct its first.")
+        raise invalid(
+            "at", _("Callus knows this device only from later on; give a later moment, or correct its first.")
+        )
     new = Allowance.objects.create(device=device, number=LAST_NUMBER, began_at=at, cause=Cause.RESET)
     save_in_order(first, [*others, new], [])
     return new
@@ -185,8 +191,13 @@ def refuse_contradiction(device: Device, counter: int, at: datetime, besides: Al
     goes_on = is_logged and last is not None and counter < last == number - 1
     most = possible_treatments(device.model.minutes_per_treatment, seen_at - at)
     if goes_on or number < counter + is_logged or number - counter > most:
-        when = f"{seen_at.astimezone(device.clinic.zone):%-d %B %Y, %H:%M}"
-        raise invalid("at", f"On {when} the device was at number {number}; correct the time or the counter.")
+        there = seen_at.astimezone(device.clinic.zone)
+        when = f"{long_day(there.date())}, {there:%H:%M}"
+        raise invalid(
+            "at",
+            _("On %(when)s the device was at number %(number)s; correct the time or the counter.")
+            % {"when": when, "number": number},
+        )
 
 
 NUMBERS = """

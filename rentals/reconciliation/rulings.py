@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import invalid
@@ -25,9 +26,9 @@ def rule_clock(read_out: ReadOut, offset_seconds: int | None, *, note: str, at: 
     treatment would not have begun yet at `at`.
     """
     if not note.strip():
-        raise invalid("note", "Write how you know; it stays with the read-out.")
+        raise invalid("note", _("Write how you know; it stays with the read-out."))
     if len(note) > LONGEST_NOTE:
-        raise invalid("note", f"Say it in at most {LONGEST_NOTE} characters.")
+        raise invalid("note", _("Say it in at most %(longest_note)s characters.") % {"longest_note": LONGEST_NOTE})
     if offset_seconds is not None:
         refuse_future(read_out, offset_seconds, at)
     with deciding():
@@ -47,9 +48,9 @@ def refuse_future(read_out: ReadOut, offset_seconds: int, at: datetime) -> None:
         last = read_out.treatments.aggregate(last=Max("started_device"))["last"]
         begun = last and last + timedelta(seconds=offset_seconds)
         if begun and begun > at.astimezone(UTC).replace(tzinfo=None):
-            raise invalid("offset_seconds", "By this its last treatment has not begun yet; correct the true time.")
+            raise invalid("offset_seconds", _("By this its last treatment has not begun yet; correct the true time."))
     except OverflowError:
-        raise invalid("offset_seconds", "No clock is off by so much; correct the true time.") from None
+        raise invalid("offset_seconds", _("No clock is off by so much; correct the true time.")) from None
 
 
 def patients_of(read_out: ReadOut) -> set[int]:

@@ -3,11 +3,19 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from config.words import in_english
 from rentals.booking.availability import MOST_TREATMENTS
 from rentals.models import Sheet
 from rentals.sheets import values
 from rentals.sheets.values import Reader
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True)
@@ -15,56 +23,56 @@ class Field:
     """One thing that a column may say. `known_as`: headings by which it is found, with commas between them."""
 
     name: str
-    label: str
+    label: "StrOrPromise"
     read: Reader
     known_as: str
     required: bool = False
-    says: str = ""
+    says: "StrOrPromise" = ""
     example: str = ""
 
 
 SERIAL = Field(
     "serial",
-    "Serial number",
+    _("Serial number"),
     values.text(40),
     "serial, serial no, serial number, sn, s/n, device, device serial, unit, device id, seriennummer",
     required=True,
-    says="As printed on the unit, with zeros at its beginning.",
+    says=_("As printed on the unit, with zeros at its beginning."),
     example="0408017701",
 )
 PART_NUMBER = Field(
     "part_number",
-    "Model",
+    _("Model"),
     values.text(120),
     "part number, part no, part, model, model number, device model, device type, type, ref, "
     "reference number, gtin, catalogue number, product",
-    says="Part number, GTIN or name of a model that is known here.",
+    says=_("Part number, GTIN or name of a model that is known here."),
     example="71034101",
 )
 GIVEN_NAME = Field(
     "given_name",
-    "Given name",
+    _("Given name"),
     values.text(120),
     "first name, firstname, given names, forename, christian name, patient first name, vorname",
     example="Ada",
 )
 FAMILY_NAME = Field(
     "family_name",
-    "Family name",
+    _("Family name"),
     values.text(120),
     "last name, lastname, surname, patient last name, patient surname, nachname",
     example="Example",
 )
 FULL_NAME = Field(
     "full_name",
-    "Whole name",
+    _("Whole name"),
     values.text(240),
     "name, patient, patient name, full name, client, client name, hirer",
-    says="Where both names stand in one column: “Example, Ada”, or “Ada Example” with the family name last.",
+    says=_("Where both names stand in one column: “Example, Ada”, or “Ada Example” with the family name last."),
 )
 BIRTH = Field(
     "date_of_birth",
-    "Date of birth",
+    _("Date of birth"),
     values.day,
     "dob, d.o.b., birth date, birthdate, birthday, born, patient dob, geburtsdatum",
     required=True,
@@ -72,14 +80,14 @@ BIRTH = Field(
 )
 EMAIL = Field(
     "email",
-    "E-mail",
+    _("E-mail"),
     values.email,
     "email, email address, e-mail address, mail",
     example="ada@example.org",
 )
 PHONE = Field(
     "phone",
-    "Phone",
+    _("Phone"),
     values.phone,
     "telephone, mobile, mobile phone, phone number, tel, cell, contact number",
     example="0491 570 006",
@@ -89,30 +97,30 @@ DEVICES = (
     PART_NUMBER,
     Field(
         "counter",
-        "Counter",
+        _("Counter"),
         values.counter,
         "treatments, treatments used, used, used treatments, count, reading, counter reading, treatment count",
-        says="What its screen shows now. Empty: nobody has looked yet.",
+        says=_("What its screen shows now. Empty: nobody has looked yet."),
         example="43",
     ),
     Field(
         "condition",
-        "Condition",
+        _("Condition"),
         values.condition,
         "state, status, device status",
-        says="Empty: ready.",
+        says=_("Empty: ready."),
         example="ready",
     ),
     Field(
         "shelf_until",
-        "Last day of its shelf life",
+        _("Last day of its shelf life"),
         values.day,
         "shelf life, expiry, expiry date, expires, use by",
         example="31/12/2029",
     ),
     Field(
         "service_due_on",
-        "Service due on",
+        _("Service due on"),
         values.day,
         "service due, next service, test and tag, test tag due, service date, next test",
     ),
@@ -126,18 +134,18 @@ PATIENTS = (
     PHONE,
     Field(
         "email_reminders",
-        "Wants mail",
+        _("Wants mail"),
         values.yes_or_no,
         "reminders, email reminders, mail reminders, consent to email",
-        says="Yes or no. Empty: yes.",
+        says=_("Yes or no. Empty: yes."),
         example="yes",
     ),
     Field(
         "external_key",
-        "Patient number",
+        _("Patient number"),
         values.text(120),
         "patient id, patient no, mrn, urn, ur number, record number, file number, external key, id",
-        says="Of your practice software; it finds the same patient again.",
+        says=_("Of your practice software; it finds the same patient again."),
         example="P-1042",
     ),
 )
@@ -152,17 +160,17 @@ RENTALS = (
     PART_NUMBER,
     Field(
         "out_since",
-        "Out since",
+        _("Out since"),
         values.day,
         "start, start date, starts on, handed over, hand over, hired on, hire date, date out, "
         "collected, collected on, issued, from, loan date",
         required=True,
-        says="The day of the hand-over.",
+        says=_("The day of the hand-over."),
         example="02/03/2026",
     ),
     Field(
         "due_on",
-        "Due",
+        _("Due"),
         values.day,
         "due date, due on, return date, return due, end, end date, until, to, due back, expected return",
         required=True,
@@ -170,31 +178,31 @@ RENTALS = (
     ),
     Field(
         "counter_out",
-        "Counter at the hand-over",
+        _("Counter at the hand-over"),
         values.counter,
         "counter, counter out, start counter, treatments at start, reading, counter at start",
-        says="Empty: what was read of the device last.",
+        says=_("Empty: what was read of the device last."),
         example="43",
     ),
     Field(
         "planned_treatments",
-        "Planned treatments",
+        _("Planned treatments"),
         values.whole(1, MOST_TREATMENTS),
         "treatments, planned, course, treatments planned, number of treatments",
-        says="Empty: one for each prescribed time of each day.",
+        says=_("Empty: one for each prescribed time of each day."),
         example="28",
     ),
     Field(
         "prescribed_per_day",
-        "Treatments a day",
+        _("Treatments a day"),
         values.whole(1, 10),
         "per day, daily, prescribed per day, times a day, frequency",
-        says="Empty: one.",
+        says=_("Empty: one."),
         example="1",
     ),
     Field(
         "external_reference",
-        "Your reference",
+        _("Your reference"),
         values.text(120),
         "reference, rental number, hire number, contract, booking, external reference",
         example="H-77",
@@ -225,16 +233,16 @@ def match_columns(kind: str, headings: Sequence[str]) -> dict[str, int]:
 
 
 def headings_of(field: Field, is_label: bool) -> list[str]:
-    return [field.label, field.name] if is_label else field.known_as.split(",")
+    return [in_english(field.label), str(field.label), field.name] if is_label else field.known_as.split(",")
 
 
 def missing(kind: str, columns: Mapping[str, int]) -> list[str]:
     """The labels of what has to have a column and has none."""
-    lacking = [field.label for field in FIELDS[kind] if field.required and field.name not in columns]
+    lacking = [str(field.label) for field in FIELDS[kind] if field.required and field.name not in columns]
     if (
         kind != Sheet.Kind.DEVICES
         and "full_name" not in columns
         and not {"given_name", "family_name"} <= columns.keys()
     ):
-        lacking.append("Given name and Family name (or Whole name)")
+        lacking.append(gettext("Given name and Family name (or Whole name)"))
     return lacking

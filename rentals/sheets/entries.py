@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from config.days import brief_day, long_day
 from config.models import Clinic
 from rentals.sheets.columns import FIELDS
 from rentals.sheets.reading import Row, Table
@@ -55,17 +58,17 @@ class Checked:
         """Say what is wrong with one line, at the column of `name`."""
         entry.state = WRONG
         label = next(one.label for one in FIELDS[self.kind] if one.name == name)
-        self.problems.append(Problem(entry.line, label, shown(entry.given.get(name, "")), words))
+        self.problems.append(Problem(entry.line, str(label), shown(entry.given.get(name, "")), words))
 
     def refuse_repeated(self, name: str, key: Callable[[Entry], Hashable], words: str) -> None:
-        """Say of each sound line that says the same as an earlier one that it does; `words` go on with its number."""
+        """Say of each sound line that says the same as an earlier one that it does, at `line`."""
         first: dict[Hashable, int] = {}
         for entry in self.sound():
             if key(entry) is None:
                 continue
             line = first.setdefault(key(entry), entry.line)
             if line != entry.line:
-                self.refuse(entry, name, f"{words} {line}; delete one of the two")
+                self.refuse(entry, name, words % {"line": line})
 
     def sound(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.state != WRONG]
@@ -81,7 +84,7 @@ class Checked:
 
 def shown(value: Any) -> str:
     """A value of a cell, as short as a list of problems wants it."""
-    words = f"{value:%-d %b %Y}" if isinstance(value, date) else str(value)
+    words = brief_day(value) if isinstance(value, date) else str(value)
     return words if len(words) <= LONGEST_SHOWN else f"{words[:LONGEST_SHOWN]}…"
 
 
@@ -100,14 +103,14 @@ def understood(row: Row, columns: dict[str, int], checked: Checked) -> Entry:
             if cell != "":
                 entry.given[one.name] = one.read(cell, checked.today)
             elif one.required:
-                raise Wrong("is empty; fill it in, or delete the line")
+                raise Wrong(_("is empty; fill it in, or delete the line"))
         except Wrong as wrong:
             entry.state = WRONG
-            checked.problems.append(Problem(row.line, one.label, shown(cell), str(wrong)))
+            checked.problems.append(Problem(row.line, str(one.label), shown(cell), str(wrong)))
     if "full_name" in entry.given:
         part_name(entry, checked)
     elif checked.kind != "devices" and not {"given_name", "family_name"} <= entry.given.keys():
-        checked.refuse(entry, "given_name", "lacks a given or a family name; fill both in, or delete the line")
+        checked.refuse(entry, "given_name", _("lacks a given or a family name; fill both in, or delete the line"))
     return entry
 
 
@@ -116,7 +119,7 @@ def part_name(entry: Entry, checked: Checked) -> None:
     whole = entry.given["full_name"]
     family, comma, given = whole.partition(",") if "," in whole else whole.rpartition(" ")[::-1]
     if not (given.strip() and family.strip() and comma) or max(len(given), len(family)) > 120:
-        checked.refuse(entry, "full_name", "is not two names; write it as in Example, Ada")
+        checked.refuse(entry, "full_name", _("is not two names; write it as in Example, Ada"))
         return
     entry.given.update(given_name=given.strip(), family_name=family.strip())
 
@@ -130,6 +133,9 @@ def say_how_days_were_read(table: Table, columns: dict[str, int], checked: Check
         if unclear and one.read is day:
             read = one.read(unclear[0], checked.today)
             checked.remarks.append(
-                f"{one.label}: {len(unclear)} could be read with the month first, too. The day was taken first, as "
-                f"everywhere here: {unclear[0]} is {read:%-d %B %Y}."
+                _(
+                    "%(column)s: %(number)s could be read with the month first, too. The day was taken first, as "
+                    "everywhere here: %(written)s is %(day)s."
+                )
+                % {"column": one.label, "number": len(unclear), "written": unclear[0], "day": long_day(read)}
             )

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from config.models import User
 from devices.models import Allowance, Device, DeviceModel, Reading, Recall
 from rentals.booking.offers import poke_offers
@@ -27,12 +30,22 @@ def check(checked: Checked) -> None:
     for entry in checked.sound():
         find_model(entry, models, checked)
     find_known(checked)
-    checked.refuse_repeated("serial", lambda entry: (entry.given["serial"], entry.given["model"].pk), "stands in line")
+    checked.refuse_repeated(
+        "serial",
+        lambda entry: (entry.given["serial"], entry.given["model"].pk),
+        _("stands in line %(line)s; delete one of the two"),
+    )
     short = [entry for entry in checked.sound() if is_short(entry.given["serial"])]
     if short:
         checked.remarks.append(
-            f"{len(short)} serial numbers have nine digits, as {short[0].given['serial']} in line {short[0].line}. "
-            "Spreadsheets drop a 0 at the beginning: compare with the units, and format the column as text."
+            ngettext(
+                "%(number)s serial number has nine digits, %(serial)s in line %(line)s. Spreadsheets drop a 0 at the "
+                "beginning: compare with the unit, and format the column as text.",
+                "%(number)s serial numbers have nine digits, as %(serial)s in line %(line)s. Spreadsheets drop a 0 at "
+                "the beginning: compare with the units, and format the column as text.",
+                len(short),
+            )
+            % {"number": len(short), "serial": short[0].given["serial"], "line": short[0].line}
         )
 
 
@@ -46,7 +59,9 @@ def find_model(entry: Entry, models: Models, checked: Checked) -> None:
     only = set(models.values())
     model = models.get(written) or (only.pop() if not written and len(only) == 1 else None)
     if model is None:
-        words = "is no model that is known here; add it under Device models, or correct it" if written else "is empty"
+        words = (
+            _("is no model that is known here; add it under Device models, or correct it") if written else _("is empty")
+        )
         checked.refuse(entry, "part_number", words)
         return
     entry.given["model"] = model
@@ -63,9 +78,13 @@ def find_known(checked: Checked) -> None:
         if found := here.get((serial, model)):
             entry.state, entry.found = KNOWN, found
             if found.clinic_id != checked.clinic.pk:
-                checked.refuse(entry, "serial", "is a unit of another site; send it here on its page instead")
+                checked.refuse(entry, "serial", _("is a unit of another site; send it here on its page instead"))
         elif is_short(serial) and (f"0{serial}", model) in here:
-            checked.refuse(entry, "serial", f"is 0{serial}, which is here, without its 0; format the column as text")
+            checked.refuse(
+                entry,
+                "serial",
+                _("is 0%(serial)s, which is here, without its 0; format the column as text") % {"serial": serial},
+            )
 
 
 def take(entries: Iterable[Entry], checked: Checked, at: datetime, actor: User) -> int:

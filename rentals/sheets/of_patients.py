@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import Func, TextField, Value
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from patients.access import record_access
@@ -22,7 +23,7 @@ def check(checked: Checked) -> None:
     with somebody else is doubtful, for it may be the same person under another name."""
     for entry in checked.sound():
         if entry.given["date_of_birth"] > checked.today:
-            checked.refuse(entry, "date_of_birth", "has not come yet; correct it")
+            checked.refuse(entry, "date_of_birth", _("has not come yet; correct it"))
     say_whose(checked)
     find_known(checked)
     check_keys(checked)
@@ -53,9 +54,9 @@ def find_known(checked: Checked) -> None:
         person = entry.given["person"]
         if found := known.get(person):
             entry.state, entry.found, entry.people = KNOWN, found, [found.pk]
-            entry.why = "is here already, by name and date of birth"
+            entry.why = _("is here already, by name and date of birth")
         elif first.setdefault(person, entry) is not entry:
-            entry.state, entry.why = KNOWN, f"is the same person as in line {first[person].line}"
+            entry.state, entry.why = KNOWN, _("is the same person as in line %(line)s") % {"line": first[person].line}
             entry.given["same_as"] = first[person]
 
 
@@ -67,7 +68,7 @@ def check_keys(checked: Checked) -> None:
     for entry in checked.sound():
         key, person = entry.given.get("external_key"), entry.given["person"]
         if key and owners.setdefault(key, person) != person:
-            checked.refuse(entry, "external_key", "is the number of somebody else; correct it, or leave it empty")
+            checked.refuse(entry, "external_key", _("is the number of somebody else; correct it, or leave it empty"))
 
 
 def find_doubtful(checked: Checked) -> None:
@@ -82,9 +83,9 @@ def find_doubtful(checked: Checked) -> None:
         address = entry.given.get("email", "").lower()
         if found := owners.get(address):
             entry.state, entry.people = DOUBTFUL, [patient.pk for patient in found]
-            entry.why = "has the e-mail address of somebody who is here"
+            entry.why = _("has the e-mail address of somebody who is here")
         elif address and first.setdefault(address, entry.line) != entry.line:
-            entry.state, entry.why = DOUBTFUL, f"has the e-mail address of line {first[address]}"
+            entry.state, entry.why = DOUBTFUL, _("has the e-mail address of line %(line)s") % {"line": first[address]}
 
 
 def take(entries: Iterable[Entry], checked: Checked, at: datetime, actor: User) -> int:

@@ -4,8 +4,11 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime, time
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
+from config.words import grouped
 from devices.models import Device
 from patients.access import record_access
 from patients.models import Access, Patient
@@ -29,7 +32,9 @@ def check(checked: Checked) -> None:
     find_devices(checked)
     for entry in checked.sound():
         check_days(entry, checked)
-    checked.refuse_repeated("serial", lambda entry: entry.given["device"].pk, "is out already by line")
+    checked.refuse_repeated(
+        "serial", lambda entry: entry.given["device"].pk, _("is out already by line %(line)s; delete one of the two")
+    )
     judge(checked)
 
 
@@ -48,12 +53,15 @@ def find_devices(checked: Checked) -> None:
         if written and (model := models.get(written)):
             found = [device for device in found if device.model_id == model.pk]
         if len(found) != 1:
-            words = "is there of two models; name the model" if found else "is no unit of this site; add it first"
+            words = _("is there of two models; name the model") if found else _("is no unit of this site; add it first")
             checked.refuse(entry, "serial", words)
             continue
         [entry.given["device"]] = found
         if found[0].serial != serial:
-            checked.remarks.append(f"Line {entry.line}: serial {serial} was taken for {found[0].serial}.")
+            checked.remarks.append(
+                _("Line %(line)s: serial %(serial)s was taken for %(known)s.")
+                % {"line": entry.line, "serial": serial, "known": found[0].serial}
+            )
 
 
 def check_days(entry: Entry, checked: Checked) -> None:
@@ -64,13 +72,18 @@ def check_days(entry: Entry, checked: Checked) -> None:
     given.setdefault("prescribed_per_day", 1)
     given.setdefault("planned_treatments", days * given["prescribed_per_day"])
     if given["out_since"] > checked.today:
-        checked.refuse(entry, "out_since", "has not come yet; only what is out now is brought in")
+        checked.refuse(entry, "out_since", _("has not come yet; only what is out now is brought in"))
     elif days < 1:
-        checked.refuse(entry, "due_on", "is not after the day of the hand-over; correct one of them")
+        checked.refuse(entry, "due_on", _("is not after the day of the hand-over; correct one of them"))
     elif given["planned_treatments"] > MOST_TREATMENTS:
-        checked.refuse(entry, "due_on", f"makes more than {MOST_TREATMENTS:,} treatments; correct it")
+        checked.refuse(
+            entry,
+            "due_on",
+            _("makes more than %(most_treatments)s treatments; correct it")
+            % {"most_treatments": grouped(MOST_TREATMENTS)},
+        )
     elif given.setdefault("counter_out", given["device"].counter) is None:
-        checked.refuse(entry, "counter_out", "is empty, and no reading of the device is here; fill it in")
+        checked.refuse(entry, "counter_out", _("is empty, and no reading of the device is here; fill it in"))
 
 
 def judge(checked: Checked) -> None:
@@ -88,11 +101,11 @@ def judge(checked: Checked) -> None:
         held = of_device.get(entry.given["device"].pk, [])
         patient = entry.found.pk if entry.state == KNOWN and entry.found else None
         if any(one.live and one.out and one.rental.patient_id == patient for one in held):
-            entry.why = "is out with this patient already"
+            entry.why = _("is out with this patient already")
         elif words := against(entry, held, patient, checked):
             checked.refuse(entry, "serial", words)
         elif reference_of(entry) in known:
-            checked.refuse(entry, "external_reference", "is the reference of another rental; correct it")
+            checked.refuse(entry, "external_reference", _("is the reference of another rental; correct it"))
         elif entry.state == KNOWN:
             same_as: Entry | None = entry.given.get("same_as")
             entry.state, entry.why = (DOUBTFUL, same_as.why) if same_as and same_as.state == DOUBTFUL else (NEW, "")
@@ -102,15 +115,22 @@ def against(entry: Entry, held: list[Holding], patient: int | None, checked: Che
     """Why the device cannot have been handed to this patient then, or ""."""
     device: Device = entry.given["device"]
     if live := next((one for one in held if one.live), None):
-        return f"is {'out' if live.out else 'reserved'} for rental {live.rental.reference}; end or move that first"
+        words = (
+            _("is out for rental %(reference)s; end or move that first")
+            if live.out
+            else _("is reserved for rental %(reference)s; end or move that first")
+        )
+        return words % {"reference": live.rental.reference}
     if device.condition != Device.Condition.READY:
-        return f"is in the condition {device.condition}, not ready; put that right on its page first"
+        return _("is in the condition %(condition)s, not ready; put that right on its page first") % {
+            "condition": device.condition
+        }
     since = checked.clinic.start_of(entry.given["out_since"])
     if any(one.out and one.out.upper and one.out.upper > since for one in held):
-        return "was with somebody else since that day; correct the day"
+        return _("was with somebody else since that day; correct the day")
     others = any(one.out and one.rental.patient_id != patient for one in held)
     if others and not device.model.reuse_permitted:
-        return "had another patient, and reuse of its model is not signed off"
+        return _("had another patient, and reuse of its model is not signed off")
     return ""
 
 
@@ -132,7 +152,7 @@ def take(entries: Iterable[Entry], checked: Checked, at: datetime, actor: User) 
     loaded = Loaded()
     load_rentals([past(entry, checked, at) for entry in new], checked.clinic, devices, patients, at, actor, loaded)
     if loaded.left_out or loaded.rentals != len(new):
-        raise Refusal("busy", "Somebody changed one of the devices just now. Look at the file again.")
+        raise Refusal("busy", _("Somebody changed one of the devices just now. Look at the file again."))
     ids = [entry.given["device"].pk for entry in new]
     allowances.recount_holdings(ids)
     reconcile(ids, at)

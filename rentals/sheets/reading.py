@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
 from config.refusals import Refusal, invalid
+from config.words import grouped
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_UNPACKED = 60 * 1024 * 1024  # bytes, of an XLSX: it is a zip file
@@ -46,16 +48,20 @@ def read_table(content: bytes) -> Table:
     """
     if len(content) > MOST_BYTES:
         raise wrong(
-            f"The file is larger than {MOST_BYTES // 1024 // 1024} MB; leave out what is not needed, or split it."
+            _("The file is larger than %(most)s MB; leave out what is not needed, or split it.")
+            % {"most": MOST_BYTES // 1024 // 1024}
         )
     if content.startswith(OLD_EXCEL):
-        raise wrong("This is a file of an old Excel (XLS), or one with a password. Save it as XLSX or CSV.")
+        raise wrong(_("This is a file of an old Excel (XLS), or one with a password. Save it as XLSX or CSV."))
     lines = xlsx_lines(content) if content.startswith(ZIP) else csv_lines(content)
     filled = list(islice((row for row in numbered(lines) if row.cells), MOST_ROWS + 2))
     if len(filled) > MOST_ROWS + 1:
-        raise wrong(f"The file has more than {MOST_ROWS:,} rows; split it, and bring in one after the other.")
+        raise wrong(
+            _("The file has more than %(most_rows)s rows; split it, and bring in one after the other.")
+            % {"most_rows": grouped(MOST_ROWS)}
+        )
     if len(filled) < 2:
-        raise wrong("The file has no rows below its headings. The first line has to name the columns.")
+        raise wrong(_("The file has no rows below its headings. The first line has to name the columns."))
     headings = tuple(" ".join(str(cell).split())[:80] for cell in filled[0].cells)
     return Table(headings, tuple(filled[1:]))
 
@@ -67,10 +73,16 @@ def wrong(words: str) -> Refusal:
 def numbered(lines: Iterable[tuple[int, Iterable[Any]]]) -> Iterator[Row]:
     for line, cells in lines:
         if line > MOST_LINES:
-            raise wrong(f"The file goes on after line {MOST_LINES:,}; delete the empty lines, or split it.")
+            raise wrong(
+                _("The file goes on after line %(most_lines)s; delete the empty lines, or split it.")
+                % {"most_lines": grouped(MOST_LINES)}
+            )
         tidied = tuple(tidy(cell) for cell in cells)
         if any(cell != "" for cell in tidied[MOST_COLUMNS:]):
-            raise wrong(f"The file has more than {MOST_COLUMNS} columns; leave out what is not needed.")
+            raise wrong(
+                _("The file has more than %(most_columns)s columns; leave out what is not needed.")
+                % {"most_columns": MOST_COLUMNS}
+            )
         filled = [number for number, cell in enumerate(tidied) if cell != ""]
         yield Row(line, tidied[: filled[-1] + 1 if filled else 0])
 
@@ -82,14 +94,17 @@ def tidy(cell: Any) -> Any:
     if not isinstance(cell, str):
         return cell
     if len(cell) > LONGEST_CELL or "\x00" in cell:
-        raise wrong(f"A cell holds more than {LONGEST_CELL:,} characters, or signs that no text has.")
+        raise wrong(
+            _("A cell holds more than %(longest_cell)s characters, or signs that no text has.")
+            % {"longest_cell": grouped(LONGEST_CELL)}
+        )
     return cell.replace("\u00a0", " ").replace("\u202f", " ").replace("\ufeff", "").strip()
 
 
 def csv_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """The lines of a CSV file, each with the number of its first physical line."""
     text = decoded(content)
-    first, _, rest = text.partition("\n")
+    first, _end, rest = text.partition("\n")
     shift, declared = 0, ""
     if first.strip().lower().startswith("sep=") and len(first.strip()) == len("sep=;"):
         text, shift, declared = rest, 1, first.strip()[-1]
@@ -101,7 +116,8 @@ def csv_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
             line = shift + reader.line_num
     except csv.Error as error:
         raise wrong(
-            f"The file cannot be read from line {line + 1} on: a quotation mark is not closed, or none."
+            _("The file cannot be read from line %(line)s on: a quotation mark is not closed, or none.")
+            % {"line": line + 1}
         ) from error
 
 
@@ -113,7 +129,7 @@ def decoded(content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise wrong("This is neither an XLSX file nor text. Save the spreadsheet as XLSX or as CSV (UTF-8).")
+    raise wrong(_("This is neither an XLSX file nor text. Save the spreadsheet as XLSX or as CSV (UTF-8)."))
 
 
 def guessed_encodings(content: bytes) -> list[str]:
@@ -140,7 +156,7 @@ def xlsx_lines(content: bytes) -> Iterator[tuple[int, Iterable[Any]]]:
     except Refusal:
         raise
     except Exception as error:  # whatever a damaged file makes of the library
-        raise wrong("The XLSX file is damaged, or has no sheet with a table. Open it and save it anew.") from error
+        raise wrong(_("The XLSX file is damaged, or has no sheet with a table. Open it and save it anew.")) from error
 
 
 def refuse_bomb(content: bytes) -> None:
@@ -149,8 +165,8 @@ def refuse_bomb(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             parts = packed.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise wrong("The XLSX file is damaged. Open it and save it anew.") from error
+        raise wrong(_("The XLSX file is damaged. Open it and save it anew.")) from error
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
-        raise wrong("The XLSX file is far too large once it is unpacked. Save only the sheet that is needed.")
+        raise wrong(_("The XLSX file is far too large once it is unpacked. Save only the sheet that is needed."))
     if "[Content_Types].xml" not in {part.filename for part in parts}:
-        raise wrong("This is a zip file, but no spreadsheet. Save the spreadsheet as XLSX or as CSV (UTF-8).")
+        raise wrong(_("This is a zip file, but no spreadsheet. Save the spreadsheet as XLSX or as CSV (UTF-8)."))

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import ModuleType
 
+from django.utils.translation import gettext as _
+
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from patients.access import record_access
@@ -44,7 +46,9 @@ def set_columns(sheet: Sheet, columns: Mapping[str, int]) -> None:
     chosen = {name: number for name, number in columns.items() if name in known and number < len(table.headings)}
     for name, number in chosen.items():
         if list(chosen.values()).count(number) > 1:
-            raise invalid(name, f"“{table.headings[number]}” is chosen twice; a column says one thing.")
+            raise invalid(
+                name, _("“%(heading)s” is chosen twice; a column says one thing.") % {"heading": table.headings[number]}
+            )
     Sheet.objects.filter(pk=sheet.pk).update(columns=chosen)
     sheet.columns = chosen
 
@@ -52,7 +56,7 @@ def set_columns(sheet: Sheet, columns: Mapping[str, int]) -> None:
 def table_of(sheet: Sheet) -> Table:
     """What is in the file. Raises `wrong_state` once it was taken or dropped."""
     if not sheet.content:
-        raise Refusal("wrong_state", "This file was taken or dropped, and is kept no longer.")
+        raise Refusal("wrong_state", _("This file was taken or dropped, and is kept no longer."))
     return read_table(bytes(sheet.content))
 
 
@@ -60,7 +64,7 @@ def check(sheet: Sheet, at: datetime) -> Checked:
     """The whole file as it is understood now; nothing is changed. Raises `columns_missing` where it cannot be."""
     table = table_of(sheet)
     if lacking := missing(sheet.kind, sheet.columns):
-        words = f"Choose the column for: {'; '.join(lacking)}."
+        words = _("Choose the column for: %(columns)s.") % {"columns": "; ".join(lacking)}
         raise Refusal("columns_missing", words, status=400)
     checked = Checked(sheet.kind, sheet.clinic, sheet.clinic.day_of(at))
     understand(table, sheet.columns, checked)
@@ -87,7 +91,9 @@ def take(sheet: Sheet, *, confirmed: Collection[int], at: datetime, actor: User)
         sheet = Sheet.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=sheet.pk)
         checked = check(sheet, at)
         if checked.problems:
-            raise Refusal("problems_left", "Nothing was taken: correct what is listed here, and upload the file again.")
+            raise Refusal(
+                "problems_left", _("Nothing was taken: correct what is listed here, and upload the file again.")
+            )
         entries = checked.to_take(confirmed)
         made = OF[sheet.kind].take(entries, checked, at, actor) if entries else 0
         known = len(checked.in_state(KNOWN))
@@ -99,4 +105,4 @@ def take(sheet: Sheet, *, confirmed: Collection[int], at: datetime, actor: User)
 def drop(sheet: Sheet) -> None:
     """Keep the file no longer; nothing of it was taken. Raises `wrong_state` for one that was."""
     if not Sheet.objects.filter(pk=sheet.pk, taken_at=None).update(content=b""):
-        raise Refusal("wrong_state", "This file was taken already.")
+        raise Refusal("wrong_state", _("This file was taken already."))

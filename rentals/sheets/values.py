@@ -10,8 +10,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.translation import gettext as _
 
 from config.limits import FIRST_DAY, LAST_DAY
+from config.words import grouped
 from devices.models import Device
 from devices.readings import LARGEST_COUNTER
 
@@ -55,9 +57,11 @@ def text(longest: int) -> Reader:
     def read(cell: Any, today: date) -> str:
         words = " ".join(plain(cell).split())
         if len(words) > longest:
-            raise Wrong(f"has {len(words)} characters; write at most {longest}")
+            raise Wrong(
+                _("has %(number)s characters; write at most %(longest)s") % {"number": len(words), "longest": longest}
+            )
         if not words.isprintable():
-            raise Wrong("holds signs that cannot be printed; write it anew")
+            raise Wrong(_("holds signs that cannot be printed; write it anew"))
         return words
 
     return read
@@ -78,7 +82,7 @@ def phone(cell: Any, today: date) -> str:
     if not isinstance(cell, str) and len(number) == 9:
         number = f"0{number}"
     if sum(sign.isdigit() for sign in number) < 4 and number:
-        raise Wrong("is no telephone number; correct it, or leave it empty")
+        raise Wrong(_("is no telephone number; correct it, or leave it empty"))
     return number
 
 
@@ -87,7 +91,7 @@ def email(cell: Any, today: date) -> str:
     try:
         validate_email(address)
     except ValidationError:
-        raise Wrong("is no e-mail address; correct it, or leave it empty") from None
+        raise Wrong(_("is no e-mail address; correct it, or leave it empty")) from None
     return address
 
 
@@ -99,9 +103,9 @@ def whole(least: int, most: int) -> Reader:
         if re.fullmatch(r"\d{1,3}(?:[,.]\d{3})+", written):
             written = written.replace(",", "").replace(".", "")
         if not re.fullmatch(r"\d{1,9}", written):
-            raise Wrong("is no whole number; write digits only")
+            raise Wrong(_("is no whole number; write digits only"))
         if not least <= int(written) <= most:
-            raise Wrong(f"is not from {least} to {most:,}; correct it")
+            raise Wrong(_("is not from %(least)s to %(most)s; correct it") % {"least": least, "most": grouped(most)})
         return int(written)
 
     return read
@@ -113,14 +117,16 @@ counter = whole(0, LARGEST_COUNTER)
 def yes_or_no(cell: Any, today: date) -> bool:
     word = plain(cell).lower()
     if word not in YES | NO:
-        raise Wrong("is neither yes nor no; write one of them")
+        raise Wrong(_("is neither yes nor no; write one of them"))
     return word in YES
 
 
 def condition(cell: Any, today: date) -> str:
     word = plain(cell).lower()
     if word not in CONDITIONS:
-        raise Wrong(f"is no condition; write one of {', '.join(Device.Condition.values)}")
+        raise Wrong(
+            _("is no condition; write one of %(conditions)s") % {"conditions": ", ".join(Device.Condition.values)}
+        )
     return str(CONDITIONS[word])
 
 
@@ -131,7 +137,7 @@ def day(cell: Any, today: date) -> date:
     """
     found = day_of_cell(cell, today)
     if not FIRST_DAY.year < found.year <= LAST_DAY.year:
-        raise Wrong(f"is a day of the year {found.year}; correct the year")
+        raise Wrong(_("is a day of the year %(year)s; correct the year") % {"year": found.year})
     return found
 
 
@@ -146,7 +152,7 @@ def day_of_cell(cell: Any, today: date) -> date:
     try:
         return written_day(written, today)
     except ValueError:
-        raise Wrong("is no day; write it as in 31/01/2026, with the day first") from None
+        raise Wrong(_("is no day; write it as in 31/01/2026, with the day first")) from None
 
 
 def written_day(written: str, today: date) -> date:
@@ -156,7 +162,7 @@ def written_day(written: str, today: date) -> date:
         if len(first) == 4:
             return date(int(first), int(month), int(last))
         if int(month) > 12 >= int(first):
-            raise Wrong(f"has no month {month}: the day is written first, as in 31/01/2026")
+            raise Wrong(_("has no month %(month)s: the day is written first, as in 31/01/2026") % {"month": month})
         return date(full_year(last, today), int(month), int(first))
     if found := NAMED_DAY.fullmatch(written):
         return date(full_year(found[3], today), month_named(found[2]), int(found[1]))

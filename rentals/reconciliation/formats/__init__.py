@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import IO
 
+from django.utils.translation import gettext as _
+
 from config.refusals import Refusal
 from rentals.reconciliation.formats.csv_lines import csv_records
 from rentals.reconciliation.formats.json_lines import json_records
@@ -37,12 +39,6 @@ __all__ = [
     "staging_lines",
 ]
 
-WHAT_IS_RIGHT = (
-    "send a CSV file in UTF-8 whose first line names its columns, separated by commas ("
-    + ",".join(COLUMNS)
-    + "), or JSON lines with one read-out a line"
-)
-
 
 def refuse_what_is_no_usage_data(file: IO[bytes]) -> None:
     """Raise `not_usage_data` (400) when the beginning of `file` is neither CSV with our header nor JSON lines."""
@@ -54,7 +50,12 @@ def shape_or_refusal(head: bytes) -> Shape:
     try:
         return shape_of(head)
     except BadRecord as bad:
-        raise Refusal("not_usage_data", f"{bad}; {WHAT_IS_RIGHT}.", status=400, field="file") from None
+        words = _(
+            "%(problem)s; send a CSV file in UTF-8 whose first line names its columns, separated by commas "
+            "(%(columns)s), or JSON lines with one read-out a line."
+        )
+        about = {"problem": bad, "columns": ",".join(COLUMNS)}
+        raise Refusal("not_usage_data", words % about, status=400, field="file") from None
 
 
 def staging_lines(file: IO[bytes], *, at: datetime, reject: Callable[[Rejected], None]) -> Iterator[str]:

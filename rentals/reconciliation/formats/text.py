@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from rentals.reconciliation.formats.records import COLUMNS
 from rentals.reconciliation.formats.values import CANNOT_BE_READ, BadRecord, shown
 
@@ -17,15 +20,20 @@ HEAD = 64 * 2**10  # bytes
 CHUNK = 256 * 2**10  # bytes
 MOST_REJECTED = 10_000  # records; a file that is mostly wrong is better sent again
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-SAVE_AS = "export it again, or save it as “CSV UTF-8”"
 
 NOT_TEXT = (
-    (b"PK", f"This is a workbook or an archive, not a text file: {SAVE_AS}"),
-    (b"\x1f\x8b", "This file is compressed: unpack it first"),
-    (b"\xd0\xcf\x11\xe0", f"This is a workbook, not a text file: {SAVE_AS}"),
-    (b"%PDF", "This is a PDF, not a text file: export it again as CSV"),
-    (b"\xff\xfe\0\0", f"This text is UTF-32: {SAVE_AS}"),
-    (b"\0\0\xfe\xff", f"This text is UTF-32: {SAVE_AS}"),
+    (
+        b"PK",
+        gettext_lazy("This is a workbook or an archive, not a text file: export it again, or save it as “CSV UTF-8”"),
+    ),
+    (b"\x1f\x8b", gettext_lazy("This file is compressed: unpack it first")),
+    (
+        b"\xd0\xcf\x11\xe0",
+        gettext_lazy("This is a workbook, not a text file: export it again, or save it as “CSV UTF-8”"),
+    ),
+    (b"%PDF", gettext_lazy("This is a PDF, not a text file: export it again as CSV")),
+    (b"\xff\xfe\0\0", gettext_lazy("This text is UTF-32: export it again, or save it as “CSV UTF-8”")),
+    (b"\0\0\xfe\xff", gettext_lazy("This text is UTF-32: export it again, or save it as “CSV UTF-8”")),
 )
 
 
@@ -55,10 +63,10 @@ class Shape:
 def shape_of(head: bytes) -> Shape:
     """How the file that begins with `head` is written. Raises BadRecord for what is no usage data."""
     if not head.strip(b" \t\r\n\0"):
-        raise BadRecord("This file is empty")
+        raise BadRecord(_("This file is empty"))
     for beginning, problem in NOT_TEXT:
         if head.startswith(beginning):
-            raise BadRecord(problem)
+            raise BadRecord(str(problem))
     encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     lines = re.split("\r\n|\r|\n", decoder.decode(head, final=len(head) < HEAD))
@@ -75,11 +83,16 @@ def shape_of(head: bytes) -> Shape:
 
 def refuse_what_is_no_text(first_line: str, encoding: str) -> None:
     if "\0" in first_line:
-        raise BadRecord(f"This is not a text file, or UTF-16 without its mark: {SAVE_AS}")
+        raise BadRecord(
+            _("This is not a text file, or UTF-16 without its mark: export it again, or save it as “CSV UTF-8”")
+        )
     if CANNOT_BE_READ in first_line:
-        raise BadRecord(f"This text is not {encoding.removesuffix('-sig').upper()}: {SAVE_AS}")
+        raise BadRecord(
+            _("This text is not %(encoding)s: export it again, or save it as “CSV UTF-8”")
+            % {"encoding": encoding.removesuffix("-sig").upper()}
+        )
     if not first_line:
-        raise BadRecord("This file is empty")
+        raise BadRecord(_("This file is empty"))
 
 
 def separator_of(header: str) -> str:
@@ -98,15 +111,17 @@ def header_names(header: str, separator: str) -> tuple[str, ...]:
     """The names of the columns. Raises BadRecord for what cannot be the first line of our CSV."""
     names = cells(header, separator)
     if len(names) == 1 and (";" in header or "\t" in header):
-        raise BadRecord("The columns of the first line are not separated by commas")
+        raise BadRecord(_("The columns of the first line are not separated by commas"))
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
-        raise BadRecord(f"The first line names {shown(unknown[0])}, which is no column of usage data")
+        raise BadRecord(
+            _("The first line names %(name)s, which is no column of usage data") % {"name": shown(unknown[0])}
+        )
     if len(set(names)) < len(names):
-        raise BadRecord("The first line names a column twice")
+        raise BadRecord(_("The first line names a column twice"))
     missing = [name for name in ("serial", "read_out_at") if name not in names]
     if missing:
-        raise BadRecord(f"The first line does not name {missing[0]}")
+        raise BadRecord(_("The first line does not name %(name)s") % {"name": missing[0]})
     return tuple(names)
 
 

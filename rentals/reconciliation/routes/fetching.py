@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from config.refusals import Refusal, invalid
@@ -165,12 +166,18 @@ def fetch_now(name: str, *, at: datetime, from_the_start: bool = False) -> None:
     """
     route = ROUTES[name]
     if not route.is_set_up():
-        raise invalid("route", f"The {route.title} is not set up; whoever runs Callus sets {route.settings}.")
+        raise invalid(
+            "route",
+            _("The %(title)s is not set up; whoever runs Callus sets %(settings)s.")
+            % {"title": route.title, "settings": route.settings},
+        )
     with transaction.atomic():
-        source, _ = UsageRoute.objects.get_or_create(name=name)
+        source = UsageRoute.objects.get_or_create(name=name)[0]
         asked = UsageRoute.objects.filter(pk=source.pk)
         if from_the_start and not asked.filter(nobody_reads(at)).update(cursor=""):
-            raise Refusal("busy", f"The {route.title} is being read just now; try again in some minutes.")
+            raise Refusal(
+                "busy", _("The %(title)s is being read just now; try again in some minutes.") % {"title": route.title}
+            )
         asked.update(next_try_at=None)
         transaction.on_commit(lambda: poke([name]))
 

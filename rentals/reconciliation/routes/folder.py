@@ -14,6 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 from rentals.reconciliation.routes.route import Delivery, Route, RouteFailed
 
@@ -26,7 +27,7 @@ TAKEN, REFUSED = "taken", "refused"
 
 class Folder(Route):
     name = "folder"
-    title = "watched folder"
+    title = gettext_lazy("watched folder")
     settings = "USAGE_INBOX"
 
     def is_set_up(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 from rentals.models import UsageImport
 from rentals.reconciliation.imports import json_lines
@@ -30,7 +31,7 @@ CURSOR_REFUSED = {400, 409, 410, 416, 422}
 
 class Gateway(Route):
     name = "gateway"
-    title = "HTTP gateway"
+    title = gettext_lazy("HTTP gateway")
     settings = "USAGE_GATEWAY_URL and USAGE_GATEWAY_TOKEN"
     keeps_its_place = True
 

@@ -4,7 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 ROUTES: dict[str, "Route"] = {}
 
@@ -38,7 +41,7 @@ class Route(ABC):
     """One source. Its `name` (at most 7 letters) is kept with each import and with how far the source was read."""
 
     name: ClassVar[str]
-    title: ClassVar[str]
+    title: "ClassVar[StrOrPromise]"
     settings: ClassVar[str]  # the names of those that open it, for the person at the desk
     keeps_its_place: ClassVar[bool] = False  # by a cursor, which can be put back to the beginning
 
