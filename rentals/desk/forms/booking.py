@@ -2,10 +2,12 @@
 
 from copy import copy
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.models import Clinic, User
 from config.roles import may
@@ -13,26 +15,32 @@ from devices.models import Device
 from patients.models import Injury, Patient, Screening
 from rentals.booking.availability import Need
 from rentals.booking.book import unanswered
+from rentals.desk.code_words import INJURIES
 from rentals.desk.forms.fields import DayField, NoteField, TreatmentsField
 from rentals.desk.forms.patients import NewPatientForm
 from rentals.models.holdings import Delivery
-from rentals.templatetags.desk import spoken
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 USUAL_COURSE = timedelta(weeks=4)
 WARNINGS = {
-    Screening.Warning.ACTIVE_IMPLANT: "Pacemaker or another active implant",
-    Screening.Warning.PREGNANCY: "Pregnant or nursing",
-    Screening.Warning.SKELETALLY_IMMATURE: "Still growing (skeletally immature)",
-    Screening.Warning.MALIGNANCY: "Malignancy, or a pathological fracture",
-    Screening.Warning.VERTEBRA_OR_SKULL: "The fracture is in a vertebra or the skull",
-    Screening.Warning.DISPLACEMENT: "Displaced by more than 50 %",
-    Screening.Warning.GAP: "Gap of 10 mm or more",
-    Screening.Warning.VASCULAR: "Vascular insufficiency or thrombophlebitis",
-    Screening.Warning.SENSATION: "Loss of sensation at the site",
-    Screening.Warning.OPEN_WOUND: "Open wound at the site",
+    Screening.Warning.ACTIVE_IMPLANT: gettext_lazy("Pacemaker or another active implant"),
+    Screening.Warning.PREGNANCY: gettext_lazy("Pregnant or nursing"),
+    Screening.Warning.SKELETALLY_IMMATURE: gettext_lazy("Still growing (skeletally immature)"),
+    Screening.Warning.MALIGNANCY: gettext_lazy("Malignancy, or a pathological fracture"),
+    Screening.Warning.VERTEBRA_OR_SKULL: gettext_lazy("The fracture is in a vertebra or the skull"),
+    Screening.Warning.DISPLACEMENT: gettext_lazy("Displaced by more than 50 %"),
+    Screening.Warning.GAP: gettext_lazy("Gap of 10 mm or more"),
+    Screening.Warning.VASCULAR: gettext_lazy("Vascular insufficiency or thrombophlebitis"),
+    Screening.Warning.SENSATION: gettext_lazy("Loss of sensation at the site"),
+    Screening.Warning.OPEN_WOUND: gettext_lazy("Open wound at the site"),
 }
-ANSWERS = [("no", "No"), ("yes", "Yes")]
-DELIVERIES = [(Delivery.DESK, "Collected and brought back here"), (Delivery.COURIER, "By courier, both ways")]
+ANSWERS = [("no", gettext_lazy("No")), ("yes", gettext_lazy("Yes"))]
+DELIVERIES = [
+    (Delivery.DESK, gettext_lazy("Collected and brought back here")),
+    (Delivery.COURIER, gettext_lazy("By courier, both ways")),
+]
 OVERRIDES = ("capacity", "pathological")
 TYPED = ("given_name", "family_name", "date_of_birth", "email", "phone")  # of somebody new; the first three at least
 NEWCOMER = (*TYPED, "email_reminders", "confirm_new")
@@ -41,15 +49,18 @@ NEWCOMER = (*TYPED, "email_reminders", "confirm_new")
 class CourseForm(forms.Form):
     """The dates and treatments that a device is looked for with."""
 
-    starts_on = DayField(label="Collected on")
-    due_on = DayField(label="Due back on")
-    planned_treatments = TreatmentsField(label="Treatments planned")
-    prescribed_per_day = forms.IntegerField(min_value=1, max_value=6, initial=1, label="Treatments a day")
+    starts_on = DayField(label=gettext_lazy("Collected on"))
+    due_on = DayField(label=gettext_lazy("Due back on"))
+    planned_treatments = TreatmentsField(label=gettext_lazy("Treatments planned"))
+    prescribed_per_day = forms.IntegerField(min_value=1, max_value=6, initial=1, label=gettext_lazy("Treatments a day"))
     delivery = forms.ChoiceField(
-        required=False, choices=DELIVERIES, initial=Delivery.DESK, label="How the device gets to the patient"
+        required=False,
+        choices=DELIVERIES,
+        initial=Delivery.DESK,
+        label=gettext_lazy("How the device gets to the patient"),
     )
     accept_unknown_capacity = forms.BooleanField(
-        required=False, label="Also a device of which nobody knows what it has left"
+        required=False, label=gettext_lazy("Also a device of which nobody knows what it has left")
     )
 
     def need(self, clinic: Clinic, patient: Patient | None) -> Need:
@@ -78,9 +89,9 @@ def usual_course(clinic: Clinic, today: date) -> dict[str, Any]:
     }
 
 
-def in_words(codes: type[TextChoices]) -> list[tuple[str, str]]:
+def in_words(codes: type[TextChoices]) -> "list[tuple[str, StrOrPromise]]":
     """Choices in the words of the desk's other pages, none chosen yet."""
-    return [("", "Choose"), *((code, spoken(code)) for code in codes.values)]
+    return [("", gettext_lazy("Choose")), *((code, INJURIES[code]) for code in codes.values)]
 
 
 class BookingForm(CourseForm):
@@ -92,14 +103,18 @@ class BookingForm(CourseForm):
     words = forms.CharField(
         required=False,
         max_length=200,
-        label="Name, birth date or phone",
+        label=gettext_lazy("Name, birth date or phone"),
         widget=forms.TextInput(attrs={"autocomplete": "off", "type": "search"}),
     )
-    indication_kind = forms.ChoiceField(choices=in_words(Injury.Kind), label="Injury")
-    indication_site = forms.ChoiceField(choices=in_words(Injury.Site), label="Site")
-    indication_note = NoteField(required=False, label="Note on the injury")
-    override_capacity = NoteField(required=False, label="Manager: book although too few treatments are left, because")
-    override_pathological = NoteField(required=False, label="Clinician: treat a pathological fracture, because")
+    indication_kind = forms.ChoiceField(choices=in_words(Injury.Kind), label=gettext_lazy("Injury"))
+    indication_site = forms.ChoiceField(choices=in_words(Injury.Site), label=pgettext_lazy("of an injury", "Site"))
+    indication_note = NoteField(required=False, label=gettext_lazy("Note on the injury"))
+    override_capacity = NoteField(
+        required=False, label=gettext_lazy("Manager: book although too few treatments are left, because")
+    )
+    override_pathological = NoteField(
+        required=False, label=gettext_lazy("Clinician: treat a pathological fracture, because")
+    )
 
     def __init__(self, *data: Any, clinic: Clinic, patient: Patient | None, actor: User, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
@@ -119,7 +134,9 @@ class BookingForm(CourseForm):
                 label=words,
                 widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
             )
-            self.fields[f"note_{warning}"] = NoteField(required=False, label=f"Clinician’s note: {words}")
+            self.fields[f"note_{warning}"] = NoteField(
+                required=False, label=_("Clinician’s note: %(warning)s") % {"warning": words}
+            )
 
     def warnings(self) -> list[tuple[Any, Any]]:
         """Each warning's answer and note, as bound fields."""
@@ -146,11 +163,11 @@ class BookingForm(CourseForm):
     def refuse_nobody(self, given: dict[str, Any]) -> None:
         """Say that a patient is missing, or what is missing of the new one."""
         if not any(given.get(name) for name in TYPED):
-            self.add_error("words", "Choose the patient, or write down who is new.")
+            self.add_error("words", _("Choose the patient, or write down who is new."))
             return
         for name in TYPED[:3]:
             if not given.get(name) and name not in self.errors:
-                self.add_error(name, "This is needed of somebody new.")
+                self.add_error(name, _("This is needed of somebody new."))
 
     def mark_unanswered(self) -> None:
         """Say at each question at once what it wants, beside what was said of the form already."""

@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from rentals.care import MILLILITRES_A_BOTTLE, Gel
 from rentals.desk.forms.fields import DayField
@@ -20,7 +21,7 @@ class MillilitresField(forms.IntegerField):
             min_value=1,
             max_value=MOST_MILLILITRES,
             initial=MILLILITRES_A_BOTTLE,
-            label="Gel given (ml)",
+            label=gettext_lazy("Gel given (ml)"),
             **kwargs,
         )
         self.widget.attrs.update(inputmode="numeric", autocomplete="off")
@@ -34,7 +35,9 @@ def gel_of(given: MutableMapping[str, Any]) -> Gel:
 
 class GelForm(BaseRentalForm):
     gel_millilitres = MillilitresField()
-    gel_expires_on = DayField(required=False, label="Gel good until", help_text="Where the bottle says so.")
+    gel_expires_on = DayField(
+        required=False, label=gettext_lazy("Gel good until"), help_text=gettext_lazy("Where the bottle says so.")
+    )
 
     def clean(self) -> dict[str, Any]:
         return {"gel": gel_of(super().clean() or {})}
@@ -42,7 +45,9 @@ class GelForm(BaseRentalForm):
 
 class ImagingForm(BaseRentalForm):
     on = DayField(
-        required=False, label="Planned for", help_text="The patient is told before. Empty: none is planned any more."
+        required=False,
+        label=gettext_lazy("Planned for"),
+        help_text=gettext_lazy("The patient is told before. Empty: none is planned any more."),
     )
 
     def proposed(self) -> dict[str, Any]:

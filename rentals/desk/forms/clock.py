@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.limits import FIRST_DAY, LAST_DAY
 from rentals.desk.forms.fields import NoteField, within_reach
 
-BOTH = "Write both times, or let Callus work it out again."
+BOTH = gettext_lazy("Write both times, or let Callus work it out again.")
 
 
 def to_the_second() -> forms.DateTimeInput:
@@ -24,25 +26,26 @@ class DeviceTimeField(forms.Field):
         try:
             shown = datetime.fromisoformat(value)
         except ValueError:
-            raise forms.ValidationError("Write a date and a time.") from None
+            raise forms.ValidationError(_("Write a date and a time.")) from None
         if shown.tzinfo or not FIRST_DAY.year < shown.year <= LAST_DAY.year:
-            raise forms.ValidationError(f"Write a year from {FIRST_DAY.year + 1} to {LAST_DAY.year}.")
+            years = {"first": FIRST_DAY.year + 1, "last": LAST_DAY.year}
+            raise forms.ValidationError(_("Write a year from %(first)s to %(last)s.") % years)
         return shown
 
 
 class ClockForm(forms.Form):
     """Two times that belong together, or that Callus is to work it out again."""
 
-    shown = DeviceTimeField(required=False, label="The device showed", widget=to_the_second())
+    shown = DeviceTimeField(required=False, label=gettext_lazy("The device showed"), widget=to_the_second())
     true_at = forms.DateTimeField(
-        required=False, label="The true time then", widget=to_the_second(), validators=[within_reach]
+        required=False, label=gettext_lazy("The true time then"), widget=to_the_second(), validators=[within_reach]
     )
     again = forms.BooleanField(
         required=False,
-        label="Let Callus work it out again",
-        help_text="From what the read-outs of the device show, whatever the times above say.",
+        label=gettext_lazy("Let Callus work it out again"),
+        help_text=gettext_lazy("From what the read-outs of the device show, whatever the times above say."),
     )
-    note = NoteField(label="How you know", help_text="It stays with the read-out.")
+    note = NoteField(label=gettext_lazy("How you know"), help_text=gettext_lazy("It stays with the read-out."))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

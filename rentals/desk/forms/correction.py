@@ -4,7 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from config.days import long_day
+from config.words import in_sentence
 from devices.models import Device
 from patients.models import Patient
 from rentals.desk.forms.fields import CounterField, NoteField
@@ -13,11 +17,11 @@ from rentals.models import Holding
 
 
 class WrongDeviceForm(BaseDeviceForm):
-    device = forms.ModelChoiceField(queryset=Device.objects.none(), label="Device that went out in truth")
-    counter_out = CounterField(label="Counter it showed then")
-    reason = NoteField(help_text="It stays in the rental’s history.")
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), label=gettext_lazy("Device that went out in truth"))
+    counter_out = CounterField(label=gettext_lazy("Counter it showed then"))
+    reason = NoteField(help_text=gettext_lazy("It stays in the rental’s history."), label=gettext_lazy("Reason"))
     exchange = forms.BooleanField(
-        required=False, label="The two were mixed up: put both rentals right", widget=forms.HiddenInput
+        required=False, label=gettext_lazy("The two were mixed up: put both rentals right"), widget=forms.HiddenInput
     )
 
     def offer(self, noted: Holding) -> None:
@@ -26,10 +30,11 @@ class WrongDeviceForm(BaseDeviceForm):
         devices = self.fields["device"].queryset.exclude(pk=noted.device_id).select_related("model")  # type: ignore[attr-defined]
         out = Holding.objects.filter(device__in=devices, out__upper_inf=True)
         references = dict(out.values_list("device", "rental__reference"))
-        choices: list[tuple[Any, str]] = [("", "Choose a device")]
+        choices: list[tuple[Any, str]] = [("", _("Choose a device"))]
         for device in devices:
             reference = references.get(device.pk)
-            where = f"with rental {reference}" if reference else device.get_condition_display().lower()
+            with_rental = _("with rental %(reference)s") % {"reference": reference}
+            where = with_rental if reference else in_sentence(device.get_condition_display())
             choices.append((device.pk, f"{device} · {device.model} · {where}"))
         self.fields["device"].widget.choices = choices
         self.initial["counter_out"] = noted.counter_out
@@ -40,9 +45,14 @@ class WrongDeviceForm(BaseDeviceForm):
 
 class WrongPatientForm(BaseRentalForm):
     patient = forms.ModelChoiceField(
-        queryset=Patient.objects.none(), widget=forms.RadioSelect, label="The right patient", empty_label=None
+        queryset=Patient.objects.none(),
+        widget=forms.RadioSelect,
+        label=gettext_lazy("The right patient"),
+        empty_label=None,
     )
-    reason = NoteField(help_text="It stays in the rental’s history. Name nobody.")
+    reason = NoteField(
+        help_text=gettext_lazy("It stays in the rental’s history. Name nobody."), label=gettext_lazy("Reason")
+    )
 
     def __init__(self, *data: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
@@ -51,6 +61,10 @@ class WrongPatientForm(BaseRentalForm):
     def offer(self, found: Iterable[Patient]) -> None:
         """Offer the patients that a search has found."""
         self.fields["patient"].widget.choices = [
-            (one.pk, f"{one.name} · born {one.date_of_birth:%-d %B %Y} · {one.phone or 'no phone number'}")
-            for one in found
+            (one.pk, f"{one.name} · {born(one)} · {one.phone or _('no phone number')}") for one in found
         ]
+
+
+def born(patient: Patient) -> str:
+    """`born 2 March 1990`."""
+    return _("born %(day)s") % {"day": long_day(patient.date_of_birth)}

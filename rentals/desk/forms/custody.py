@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from rentals.checklists import Answers, Kind, device_of
 from rentals.custody import CHECKS
@@ -16,15 +18,18 @@ from rentals.desk.forms.rental import BaseRentalForm
 from rentals.missing_parts import expected_back, missing_after_return
 from rentals.models.holdings import Delivery, Part
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 PARTS = [
-    (Part.MAIN_UNIT, "Main unit"),
-    (Part.TRANSDUCER, "Transducer"),
-    (Part.CHARGER, "Charger"),
-    (Part.CARD, "Treatment card"),
-    (Part.CASE, "Carry case"),
-    (Part.STRAP, "Strap (stays with the patient)"),
-    (Part.CAP, "Cap (stays with the patient)"),
-    (Part.GEL, "Gel (stays with the patient)"),
+    (Part.MAIN_UNIT, gettext_lazy("Main unit")),
+    (Part.TRANSDUCER, gettext_lazy("Transducer")),
+    (Part.CHARGER, gettext_lazy("Charger")),
+    (Part.CARD, gettext_lazy("Treatment card")),
+    (Part.CASE, gettext_lazy("Carry case")),
+    (Part.STRAP, gettext_lazy("Strap (stays with the patient)")),
+    (Part.CAP, gettext_lazy("Cap (stays with the patient)")),
+    (Part.GEL, gettext_lazy("Gel (stays with the patient)")),
 ]
 FEE_LINES = 3
 CLEANING = ("cleaned", "single_patient_parts")  # of `CHECKS`; the others are about what the device does
@@ -36,7 +41,7 @@ class Section:
     done, and a template for what stands before the fields."""
 
     name: str
-    title: str
+    title: "StrOrPromise"
     fields: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     before: str = ""
@@ -51,7 +56,7 @@ class Step:
     is_done: bool | None
 
 
-PHOTOS = Section("photos", "Photos", before="rentals/desk/checklist_photos.html")
+PHOTOS = Section("photos", gettext_lazy("Photos"), before="rentals/desk/checklist_photos.html")
 
 
 class BaseChecklistForm(forms.Form):
@@ -106,23 +111,37 @@ class PartsField(forms.MultipleChoiceField):
 
 class HandOverForm(BaseChecklistForm, BaseRentalForm):
     sections = (
-        Section("reading", "Device and screen", ("counter",), ("counter",), "rentals/desk/checklist_reading.html"),
-        Section("parts", "Parts", ("parts", "gel_millilitres", "gel_expires_on"), ("parts",)),
+        Section(
+            "reading",
+            gettext_lazy("Device and screen"),
+            ("counter",),
+            ("counter",),
+            "rentals/desk/checklist_reading.html",
+        ),
+        Section("parts", gettext_lazy("Parts"), ("parts", "gel_millilitres", "gel_expires_on"), ("parts",)),
         PHOTOS,
-        Section("delivery", "Delivery", ("delivery", "tracking"), ("delivery",)),
-        Section("use", "How to use it", ("shown_use", "shown_to"), ("shown_use",)),
-        Section("confirm", "Confirm", ("at",)),
+        Section("delivery", gettext_lazy("Delivery"), ("delivery", "tracking"), ("delivery",)),
+        Section("use", gettext_lazy("How to use it"), ("shown_use", "shown_to"), ("shown_use",)),
+        Section("confirm", gettext_lazy("Confirm"), ("at",)),
     )
 
     device = DeviceSeenField()
-    counter = CounterField(label="Counter on the screen", help_text="Switch the device on and read it off.")
-    parts = PartsField(label="Parts given to the patient")
-    delivery = forms.ChoiceField(choices=Delivery.choices, initial=Delivery.DESK)
-    tracking = forms.CharField(required=False, max_length=80, label="Tracking number", help_text="For a courier.")
-    gel_millilitres = MillilitresField(required=False, help_text="Where gel is among the parts.")
-    gel_expires_on = DayField(required=False, label="Gel good until", help_text="Where the bottle says so.")
-    shown_use = forms.BooleanField(required=False, label="Whoever will use it was shown how")
-    shown_to = forms.CharField(required=False, max_length=120, label="Who was shown it, where not the patient")
+    counter = CounterField(
+        label=gettext_lazy("Counter on the screen"), help_text=gettext_lazy("Switch the device on and read it off.")
+    )
+    parts = PartsField(label=gettext_lazy("Parts given to the patient"))
+    delivery = forms.ChoiceField(choices=Delivery.choices, initial=Delivery.DESK, label=gettext_lazy("Delivery"))
+    tracking = forms.CharField(
+        required=False, max_length=80, label=gettext_lazy("Tracking number"), help_text=gettext_lazy("For a courier.")
+    )
+    gel_millilitres = MillilitresField(required=False, help_text=gettext_lazy("Where gel is among the parts."))
+    gel_expires_on = DayField(
+        required=False, label=gettext_lazy("Gel good until"), help_text=gettext_lazy("Where the bottle says so.")
+    )
+    shown_use = forms.BooleanField(required=False, label=gettext_lazy("Whoever will use it was shown how"))
+    shown_to = forms.CharField(
+        required=False, max_length=120, label=gettext_lazy("Who was shown it, where not the patient")
+    )
     at = MomentField()
 
     def proposed(self) -> dict[str, Any]:
@@ -138,17 +157,19 @@ class HandOverForm(BaseChecklistForm, BaseRentalForm):
 
 class ReturnForm(BaseChecklistForm, BaseRentalForm):
     sections = (
-        Section("condition", "Condition", ("notes",)),
-        Section("parts", "Parts", ("parts",), ("parts",), "rentals/desk/checklist_missing.html"),
-        Section("reading", "Screen", ("counter",), ("counter",), "rentals/desk/checklist_reading.html"),
+        Section("condition", gettext_lazy("Condition"), ("notes",)),
+        Section("parts", gettext_lazy("Parts"), ("parts",), ("parts",), "rentals/desk/checklist_missing.html"),
+        Section("reading", gettext_lazy("Screen"), ("counter",), ("counter",), "rentals/desk/checklist_reading.html"),
         PHOTOS,
-        Section("confirm", "Confirm", ("at",)),
+        Section("confirm", gettext_lazy("Confirm"), ("at",)),
     )
 
     device = DeviceSeenField()
-    counter = CounterField(label="Counter on the screen", help_text="Switch the device on and read it off.")
-    parts = PartsField(required=False, label="Parts that came back")
-    notes = NoteField(required=False, label="Condition, damage, anything missing")
+    counter = CounterField(
+        label=gettext_lazy("Counter on the screen"), help_text=gettext_lazy("Switch the device on and read it off.")
+    )
+    parts = PartsField(required=False, label=gettext_lazy("Parts that came back"))
+    notes = NoteField(required=False, label=gettext_lazy("Condition, damage, anything missing"))
     at = MomentField()
 
     def proposed(self) -> dict[str, Any]:
@@ -173,8 +194,8 @@ class ChecklistField(forms.MultipleChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         cleaning = [(check, words) for check, words in CHECKS.items() if check in CLEANING]
         working = [(check, words) for check, words in CHECKS.items() if check not in CLEANING]
-        choices = [("Cleaning", cleaning), ("Function", working)]
-        super().__init__(choices=choices, required=False, label="Looked at and found right", **kwargs)
+        choices = [(gettext_lazy("Cleaning"), cleaning), (gettext_lazy("Function"), working)]
+        super().__init__(choices=choices, required=False, label=gettext_lazy("Looked at and found right"), **kwargs)
 
     def clean(self, value: Any) -> dict[str, bool]:
         ticked = super().clean(value)
@@ -185,32 +206,36 @@ class InspectionForm(BaseChecklistForm):
     """The inspection of one device."""
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("checks", "Cleaning and function", ("checks",), ("checks",)),
+        Section("checks", gettext_lazy("Cleaning and function"), ("checks",), ("checks",)),
         PHOTOS,
-        Section("verdict", "Verdict", ("passed",), ("passed",)),
+        Section("verdict", gettext_lazy("Verdict"), ("passed",), ("passed",)),
     )
 
     checks = ChecklistField()
     passed = forms.TypedChoiceField(
-        choices=[("yes", "Ready for the next patient"), ("no", "Goes to repair")],
+        choices=[("yes", gettext_lazy("Ready for the next patient")), ("no", gettext_lazy("Goes to repair"))],
         coerce=lambda value: value == "yes",
         widget=forms.RadioSelect,
-        label="Verdict",
+        label=gettext_lazy("Verdict"),
     )
 
 
 class SettleForm(BaseChecklistForm, BaseRentalForm):
     """The fees that are charged before the bond is settled: a few lines of what for and how much."""
 
-    sections: ClassVar[tuple[Section, ...]] = (Section("fees", "Fees", before="rentals/desk/checklist_fees.html"),)
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section("fees", gettext_lazy("Fees"), before="rentals/desk/checklist_fees.html"),
+    )
 
     def __init__(self, *data: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
         proposed = sum(1 for name in self.initial if name.startswith("fee_"))
         self.lines = max(FEE_LINES, proposed + 1)
         for line in range(1, self.lines + 1):
-            self.fields[f"fee_{line}"] = forms.CharField(required=False, max_length=240, label=f"Fee {line}: for")
-            self.fields[f"amount_{line}"] = AmountField(required=False, label=f"Amount {line} (AUD)")
+            what, amount = _("Fee %(line)s: for"), _("Amount %(line)s (AUD)")
+            named = {"line": line}
+            self.fields[f"fee_{line}"] = forms.CharField(required=False, max_length=240, label=what % named)
+            self.fields[f"amount_{line}"] = AmountField(required=False, label=amount % named)
 
     def fee_lines(self) -> list[tuple[Any, Any]]:
         """What for and how much, as bound fields."""
@@ -224,7 +249,7 @@ class SettleForm(BaseChecklistForm, BaseRentalForm):
             what, amount = given.pop(f"fee_{line}", ""), given.pop(f"amount_{line}", None)
             if bool(what) != bool(amount):
                 missing = f"amount_{line}" if what else f"fee_{line}"
-                self.add_error(missing, "A fee needs both: what it is for, and an amount above zero.")
+                self.add_error(missing, _("A fee needs both: what it is for, and an amount above zero."))
             elif what and amount:
                 fees.append({"kind": what, "amount": amount})
         return {**given, "fees": fees}

@@ -3,14 +3,15 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from devices.models import DeviceModel
 from devices.models_setup import LARGEST_NOMINAL, LONGEST_REUSE_TEXT, LONGEST_TREATMENT, LONGEST_TURNAROUND, ModelFacts
 from rentals.desk.forms.fields import MomentField
 
 HOLDERS = (
-    (DeviceModel.CapacityHolder.UNIT, "The unit: when they are used up, so is the unit"),
-    (DeviceModel.CapacityHolder.CARD, "A treatment card that can be replaced"),
+    (DeviceModel.CapacityHolder.UNIT, _("The unit: when they are used up, so is the unit")),
+    (DeviceModel.CapacityHolder.CARD, _("A treatment card that can be replaced")),
 )
 NO_SUGGESTIONS = forms.TextInput(attrs={"autocomplete": "off"})
 
@@ -18,39 +19,40 @@ NO_SUGGESTIONS = forms.TextInput(attrs={"autocomplete": "off"})
 class ModelForm(forms.Form):
     """What is known of a model."""
 
-    name = forms.CharField(max_length=120, help_text="What staff call it.", widget=NO_SUGGESTIONS)
+    name = forms.CharField(max_length=120, help_text=_("What staff call it."), widget=NO_SUGGESTIONS, label=_("Name"))
     part_number = forms.CharField(
         max_length=40,
-        help_text="As printed on the unit; files with usage data name it, too.",
+        help_text=_("As printed on the unit; files with usage data name it, too."),
         widget=NO_SUGGESTIONS,
+        label=_("Part number"),
     )
-    maker = forms.CharField(max_length=80, required=False, widget=NO_SUGGESTIONS)
+    maker = forms.CharField(max_length=80, required=False, widget=NO_SUGGESTIONS, label=_("Maker"))
     gtin = forms.CharField(
         max_length=20,
         required=False,
         label="GTIN",
-        help_text="The number after (01) on its barcode. With it a scan finds the model.",
+        help_text=_("The number after (01) on its barcode. With it a scan finds the model."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
     nominal_treatments = forms.IntegerField(
         min_value=1,
         max_value=LARGEST_NOMINAL,
         required=False,
-        label="Nominal treatments",
-        help_text="How many one unit or card delivers. Empty if nobody knows: bookings then accept that explicitly.",
+        label=_("Nominal treatments"),
+        help_text=_("How many one unit or card delivers. Empty if nobody knows: bookings then accept that explicitly."),
     )
     minutes_per_treatment = forms.IntegerField(
-        min_value=1, max_value=LONGEST_TREATMENT, initial=20, label="Minutes per treatment"
+        min_value=1, max_value=LONGEST_TREATMENT, initial=20, label=_("Minutes per treatment")
     )
     capacity_holder = forms.ChoiceField(
-        choices=HOLDERS, initial=DeviceModel.CapacityHolder.UNIT, label="What holds the treatments"
+        choices=HOLDERS, initial=DeviceModel.CapacityHolder.UNIT, label=_("What holds the treatments")
     )
     turnaround_days = forms.IntegerField(
         min_value=0,
         max_value=LONGEST_TURNAROUND,
         required=False,
-        label="Turnaround (days)",
-        help_text="For inspection and cleaning after each return. Empty: the number that each site has set.",
+        label=_("Turnaround (days)"),
+        help_text=_("For inspection and cleaning after each return. Empty: the number that each site has set."),
     )
 
     def facts(self) -> ModelFacts:
@@ -73,14 +75,16 @@ class SignReuseForm(forms.Form):
 
     by = forms.CharField(
         max_length=120,
-        label="Signed off by",
-        help_text="Name and office of whoever answers for it; not necessarily you.",
+        label=_("Signed off by"),
+        help_text=_("Name and office of whoever answers for it; not necessarily you."),
         widget=NO_SUGGESTIONS,
     )
     text = forms.CharField(
         max_length=LONGEST_REUSE_TEXT,
-        label="Under which text",
-        help_text="What was examined and decided: cleaning, inspection, what patients are told, the paper behind it.",
+        label=_("Under which text"),
+        help_text=_(
+            "What was examined and decided: cleaning, inspection, what patients are told, the paper behind it."
+        ),
         widget=forms.Textarea(attrs={"rows": 6}),
     )
-    signed_at = MomentField(label="When it was signed", help_text="Leave it empty for now.")
+    signed_at = MomentField(label=_("When it was signed"), help_text=_("Leave it empty for now."))

@@ -4,6 +4,8 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.limits import FIRST_DAY, LARGEST_NUMBER, LAST_DAY
 from devices.readings import LARGEST_COUNTER
@@ -12,7 +14,8 @@ from devices.readings import LARGEST_COUNTER
 def within_reach(day: date) -> None:
     """Refuse the years that nobody can mean."""
     if not FIRST_DAY.year < day.year <= LAST_DAY.year:
-        raise forms.ValidationError(f"Write a year from {FIRST_DAY.year + 1} to {LAST_DAY.year}.")
+        years = {"first": FIRST_DAY.year + 1, "last": LAST_DAY.year}
+        raise forms.ValidationError(_("Write a year from %(first)s to %(last)s.") % years)
 
 
 class DayField(forms.DateField):
@@ -29,8 +32,10 @@ class MomentField(forms.DateTimeField):
     default_validators = [within_reach]
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("label", "When it happened")
-        kwargs.setdefault("help_text", "Leave it empty for now. Fill it in for what was written on paper first.")
+        kwargs.setdefault("label", gettext_lazy("When it happened"))
+        kwargs.setdefault(
+            "help_text", gettext_lazy("Leave it empty for now. Fill it in for what was written on paper first.")
+        )
         super().__init__(required=False, **kwargs)
 
 

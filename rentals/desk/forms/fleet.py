@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from devices.models import DeviceModel
 from rentals.desk.forms.devices import ModelChoice
@@ -15,13 +17,13 @@ class PeriodForm(forms.Form):
 
     def __init__(self, *data: Any, clinics: Any) -> None:
         super().__init__(*data)
-        self.fields["from"] = DayField(required=False, label="From")
-        self.fields["to"] = DayField(required=False, label="To")
+        self.fields["from"] = DayField(required=False, label=pgettext("first day", "From"))
+        self.fields["to"] = DayField(required=False, label=pgettext("last day", "To"))
         self.fields["clinic"] = forms.ModelChoiceField(
-            queryset=clinics, required=False, label="Site", empty_label="All my sites"
+            queryset=clinics, required=False, label=_("Site"), empty_label=_("All my sites")
         )
         self.fields["model"] = ModelChoice(
-            queryset=DeviceModel.objects.all(), required=False, label="Model", empty_label="All models"
+            queryset=DeviceModel.objects.all(), required=False, label=_("Model"), empty_label=_("All models")
         )
 
 

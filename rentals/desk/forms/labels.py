@@ -3,6 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from rentals.labels import PER_SHEET
@@ -23,19 +26,21 @@ class LabelsForm(forms.Form):
     ALL, TICKED = "all", "ticked"
 
     which = forms.ChoiceField(
-        choices=[(ALL, "All devices of this site"), (TICKED, "Those ticked below")],
+        choices=[(ALL, gettext_lazy("All devices of this site")), (TICKED, gettext_lazy("Those ticked below"))],
         widget=forms.RadioSelect,
         initial=TICKED,
-        label="Labels for",
+        label=gettext_lazy("Labels for"),
     )
     start = forms.IntegerField(
         min_value=1,
         max_value=PER_SHEET,
         initial=1,
-        label="First label at place",
-        help_text=f"Of {PER_SHEET} on a sheet, row by row: for a sheet of which some are used.",
+        label=gettext_lazy("First label at place"),
+        help_text=format_lazy(
+            gettext_lazy("Of {number} on a sheet, row by row: for a sheet of which some are used."), number=PER_SHEET
+        ),
     )
-    device = DeviceBoxes(queryset=Device.objects.none(), required=False, label="Devices")
+    device = DeviceBoxes(queryset=Device.objects.none(), required=False, label=gettext_lazy("Devices"))
 
     def __init__(self, *data: Any, devices: Any, **kwargs: Any) -> None:
         super().__init__(*data, **kwargs)
@@ -46,7 +51,8 @@ class LabelsForm(forms.Form):
         ticked = given.get("device")
         if given.get("which") == self.TICKED and ticked is not None:
             if not ticked:
-                self.add_error("device", "Tick at least one device, or choose all of the site.")
+                self.add_error("device", _("Tick at least one device, or choose all of the site."))
             elif len(ticked) > MOST_TICKED:
-                self.add_error("device", f"Tick at most {MOST_TICKED} devices, or choose all of the site.")
+                too_many = _("Tick at most %(number)s devices, or choose all of the site.")
+                self.add_error("device", too_many % {"number": MOST_TICKED})
         return given

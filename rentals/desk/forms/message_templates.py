@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext_lazy as _
 
 from rentals.reminders.texts.checking import LONGEST_SUBJECT, LONGEST_WORDS, check_words
 
@@ -15,15 +16,18 @@ class WordsForm(forms.Form):
         max_length=LONGEST_SUBJECT,
         required=False,
         strip=False,
-        help_text="One line that anybody may see: nothing of the patient, the injury, the treatments or amounts.",
+        help_text=_("One line that anybody may see: nothing of the patient, the injury, the treatments or amounts."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        label=_("Subject"),
     )
     text = forms.CharField(
         max_length=LONGEST_WORDS,
         required=False,
-        label="Plain text",
-        help_text="For mail programs that show no HTML. An empty line begins a paragraph; one with a link is left out "
-        "when the words are said on the phone.",
+        label=_("Plain text"),
+        help_text=_(
+            "For mail programs that show no HTML. An empty line begins a paragraph; one with a link is left out "
+            "when the words are said on the phone."
+        ),
         widget=forms.Textarea(attrs={"rows": 12}),
     )
     html = forms.CharField(
@@ -31,15 +35,15 @@ class WordsForm(forms.Form):
         required=False,
         label="HTML",
         help_text=escape(
-            "Paragraphs <p>, lists <ul> <ol> <li>, <strong>, <em>, <h2>, <h3>, <br>, <hr>, links <a href>."
+            _("Paragraphs <p>, lists <ul> <ol> <li>, <strong>, <em>, <h2>, <h3>, <br>, <hr>, links <a href>.")
         ),
         widget=forms.Textarea(attrs={"rows": 14, "class": "mono", "spellcheck": "false"}),
     )
     reference = forms.CharField(
         max_length=12,
         required=False,
-        label="Show it on rental",
-        help_text="Its reference; empty for the newest one that fits.",
+        label=_("Show it on rental"),
+        help_text=_("Its reference; empty for the newest one that fits."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "mono"}),
     )
     seen = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import Terms
 from config.refusals import Refusal
@@ -22,21 +24,21 @@ class BaseSignForm(BaseRentalForm):
     """Who signs, and how; the page draws into `strokes`."""
 
     METHODS = (
-        (Signature.Method.DRAWN, "Drawn in the field below"),
-        (Signature.Method.TYPED, "By the name typed above"),
-        (Signature.Method.ON_PAPER, "With a pen, on the printed paper"),
+        (Signature.Method.DRAWN, gettext_lazy("Drawn in the field below")),
+        (Signature.Method.TYPED, gettext_lazy("By the name typed above")),
+        (Signature.Method.ON_PAPER, gettext_lazy("With a pen, on the printed paper")),
     )
 
-    signer = forms.ChoiceField(choices=Signature.Signer.choices, label="Who signs")
+    signer = forms.ChoiceField(choices=Signature.Signer.choices, label=gettext_lazy("Who signs"))
     relation = forms.CharField(
         required=False,
         max_length=LONGEST_RELATION,
-        label="Who the guardian is to the patient",
-        help_text="Mother, say.",
+        label=gettext_lazy("Who the guardian is to the patient"),
+        help_text=gettext_lazy("Mother, say."),
     )
-    name = forms.CharField(max_length=LONGEST_NAME, label="Name of the one who signs")
+    name = forms.CharField(max_length=LONGEST_NAME, label=gettext_lazy("Name of the one who signs"))
     method = forms.ChoiceField(
-        choices=METHODS, initial=Signature.Method.TYPED, widget=forms.RadioSelect, label="Signed"
+        choices=METHODS, initial=Signature.Method.TYPED, widget=forms.RadioSelect, label=gettext_lazy("Signed")
     )
     strokes = forms.CharField(required=False, max_length=LONGEST_DRAWING, widget=forms.HiddenInput)
     paper = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -64,12 +66,12 @@ class BaseSignForm(BaseRentalForm):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         if given.get("method") == Signature.Method.DRAWN and not given.get("strokes"):
-            self.add_error("method", "Nothing was drawn yet; draw in the field, or choose another way.")
+            self.add_error("method", _("Nothing was drawn yet; draw in the field, or choose another way."))
         return {name: value for name, value in given.items() if name != "accepted"}
 
 
 class SignForm(BaseSignForm):
-    accepted = forms.BooleanField(label="The agreement was read, and is signed in front of me")
+    accepted = forms.BooleanField(label=gettext_lazy("The agreement was read, and is signed in front of me"))
     accepted_terms_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
     def proposed(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class SignForm(BaseSignForm):
 
 
 class SignReturnForm(BaseSignForm):
-    accepted = forms.BooleanField(label="The receipt was read, and is signed in front of me")
+    accepted = forms.BooleanField(label=gettext_lazy("The receipt was read, and is signed in front of me"))
 
 
 class KeptForm(ReasonForm):
@@ -85,8 +87,10 @@ class KeptForm(ReasonForm):
 
     price = AmountField(
         required=False,
-        label="Price of the device (AUD)",
-        help_text="By the terms, as proposed. For another price say why; leave it empty to charge it as a fee later.",
+        label=gettext_lazy("Price of the device (AUD)"),
+        help_text=gettext_lazy(
+            "By the terms, as proposed. For another price say why; leave it empty to charge it as a fee later."
+        ),
     )
 
     def __init__(self, *data: Any, now: Any, **kwargs: Any) -> None:
@@ -101,11 +105,21 @@ class PayerForm(BaseRentalForm):
     """Empty: the patient pays."""
 
     name = forms.CharField(
-        required=False, max_length=240, label="Who pays", help_text="Leave all of it empty where the patient pays."
+        required=False,
+        max_length=240,
+        label=gettext_lazy("Who pays"),
+        help_text=gettext_lazy("Leave all of it empty where the patient pays."),
     )
-    email = forms.EmailField(required=False, max_length=254, label="E-mail")
-    address = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}))
-    reference = forms.CharField(required=False, max_length=80, help_text="A claim or purchase order number.")
+    email = forms.EmailField(required=False, max_length=254, label=gettext_lazy("E-mail"))
+    address = forms.CharField(
+        required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}), label=gettext_lazy("Address")
+    )
+    reference = forms.CharField(
+        required=False,
+        max_length=80,
+        help_text=gettext_lazy("A claim or purchase order number."),
+        label=gettext_lazy("Reference"),
+    )
 
     def proposed(self) -> dict[str, Any]:
         payer: Payer | None = self.rental.payer
@@ -115,22 +129,24 @@ class PayerForm(BaseRentalForm):
 class TermsForm(forms.Form):
     """The next version, proposed as the present one."""
 
-    text = forms.CharField(max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 14}))
-    weekly_hire = AmountField(label="Hire a week (AUD)")
-    part_weeks_as_full = forms.BooleanField(required=False, label="A part week counts as a full one")
-    minimum_weeks = forms.IntegerField(min_value=0, max_value=52, label="Fewest weeks charged")
-    bond = AmountField(label="Bond (AUD)")
-    late_fee_per_day = AmountField(label="Late fee a day (AUD)")
-    replacement_price = AmountField(label="Price of a device that is kept (AUD)")
+    text = forms.CharField(
+        max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 14}), label=gettext_lazy("Text")
+    )
+    weekly_hire = AmountField(label=gettext_lazy("Hire a week (AUD)"))
+    part_weeks_as_full = forms.BooleanField(required=False, label=gettext_lazy("A part week counts as a full one"))
+    minimum_weeks = forms.IntegerField(min_value=0, max_value=52, label=gettext_lazy("Fewest weeks charged"))
+    bond = AmountField(label=gettext_lazy("Bond (AUD)"))
+    late_fee_per_day = AmountField(label=gettext_lazy("Late fee a day (AUD)"))
+    replacement_price = AmountField(label=gettext_lazy("Price of a device that is kept (AUD)"))
     hire_credit_percent = forms.IntegerField(
-        min_value=0, max_value=100, label="Share of the hire paid taken off it (%)"
+        min_value=0, max_value=100, label=gettext_lazy("Share of the hire paid taken off it (%)")
     )
     deemed_kept_after_days = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=365,
-        label="Days late after which a purchase is proposed",
-        help_text="A manager is asked; nothing is charged by itself. Empty: never.",
+        label=gettext_lazy("Days late after which a purchase is proposed"),
+        help_text=gettext_lazy("A manager is asked; nothing is charged by itself. Empty: never."),
     )
 
     read = forms.IntegerField(widget=forms.HiddenInput)  # the version from which the next one is made

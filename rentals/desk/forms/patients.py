@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import Clinic
 from patients.models import Contact, Patient
@@ -13,27 +15,38 @@ class PatientSearchForm(forms.Form):
     """At least one of the three."""
 
     name = forms.CharField(
-        required=False, min_length=2, max_length=240, help_text="Any part of the name, with or without accents."
+        required=False,
+        min_length=2,
+        max_length=240,
+        help_text=gettext_lazy("Any part of the name, with or without accents."),
+        label=gettext_lazy("Name"),
     )
-    date_of_birth = DayField(required=False)
-    phone = forms.CharField(required=False, max_length=40, help_text="The last digits are enough.")
+    date_of_birth = DayField(required=False, label=gettext_lazy("Date of birth"))
+    phone = forms.CharField(
+        required=False,
+        max_length=40,
+        help_text=gettext_lazy("The last digits are enough."),
+        label=gettext_lazy("Phone"),
+    )
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         if not self.errors and not any(given.values()):
-            raise forms.ValidationError("Write a name, a date of birth or a telephone number.")
+            raise forms.ValidationError(_("Write a name, a date of birth or a telephone number."))
         return {name: value for name, value in given.items() if value}
 
 
 class PatientForm(forms.Form):
     """What is written of a person."""
 
-    given_name = forms.CharField(max_length=120)
-    family_name = forms.CharField(max_length=120)
-    date_of_birth = DayField()
-    email = forms.EmailField(required=False, max_length=254, label="E-mail", help_text="Reminders go here.")
-    phone = forms.CharField(required=False, max_length=40)
-    email_reminders = forms.BooleanField(required=False, initial=True, label="Wants reminders by e-mail")
+    given_name = forms.CharField(max_length=120, label=gettext_lazy("Given name"))
+    family_name = forms.CharField(max_length=120, label=gettext_lazy("Family name"))
+    date_of_birth = DayField(label=gettext_lazy("Date of birth"))
+    email = forms.EmailField(
+        required=False, max_length=254, label=gettext_lazy("E-mail"), help_text=gettext_lazy("Reminders go here.")
+    )
+    phone = forms.CharField(required=False, max_length=40, label=gettext_lazy("Phone"))
+    email_reminders = forms.BooleanField(required=False, initial=True, label=gettext_lazy("Wants reminders by e-mail"))
 
 
 class NewPatientForm(PatientForm):
@@ -42,7 +55,7 @@ class NewPatientForm(PatientForm):
     # The site at which the page was opened, whichever was chosen in another window since.
     clinic = forms.ModelChoiceField(queryset=Clinic.objects.none(), widget=forms.HiddenInput)
     confirm_new = forms.BooleanField(
-        required=False, label="I compared: this is another person", widget=forms.HiddenInput
+        required=False, label=gettext_lazy("I compared: this is another person"), widget=forms.HiddenInput
     )
 
     def __init__(self, *data: Any, clinics: Any, **kwargs: Any) -> None:
@@ -56,14 +69,21 @@ class NewPatientForm(PatientForm):
 class ContactForm(forms.Form):
     """The contact person of a patient."""
 
-    name = forms.CharField(max_length=240)
-    relation = forms.CharField(required=False, max_length=80, help_text="Mother, carer, case manager.")
-    email = forms.EmailField(required=False, max_length=254, label="E-mail")
-    phone = forms.CharField(required=False, max_length=40)
-    receives = forms.ChoiceField(
-        choices=Contact.Receives.choices, initial=Contact.Receives.INSTEAD, label="Gets the messages"
+    name = forms.CharField(max_length=240, label=gettext_lazy("Name"))
+    relation = forms.CharField(
+        required=False,
+        max_length=80,
+        help_text=gettext_lazy("Mother, carer, case manager."),
+        label=gettext_lazy("Relation"),
     )
-    is_guardian = forms.BooleanField(required=False, label="Is the guardian, and signs for a patient under 18")
+    email = forms.EmailField(required=False, max_length=254, label=gettext_lazy("E-mail"))
+    phone = forms.CharField(required=False, max_length=40, label=gettext_lazy("Phone"))
+    receives = forms.ChoiceField(
+        choices=Contact.Receives.choices, initial=Contact.Receives.INSTEAD, label=gettext_lazy("Gets the messages")
+    )
+    is_guardian = forms.BooleanField(
+        required=False, label=gettext_lazy("Is the guardian, and signs for a patient under 18")
+    )
 
 
 class SilenceForm(forms.Form):
@@ -71,15 +91,17 @@ class SilenceForm(forms.Form):
 
     state = forms.TypedChoiceField(
         choices=[
-            (Patient.State.WITHDRAWN, "The patient has withdrawn"),
-            (Patient.State.DECEASED, "The patient has died"),
+            (Patient.State.WITHDRAWN, gettext_lazy("The patient has withdrawn")),
+            (Patient.State.DECEASED, gettext_lazy("The patient has died")),
         ],
         coerce=Patient.State,
         widget=forms.RadioSelect,
-        label="What has happened",
+        label=gettext_lazy("What has happened"),
     )
-    reason = NoteField(label="How you know", help_text="From whom, and when. It stays in the history.")
+    reason = NoteField(
+        label=gettext_lazy("How you know"), help_text=gettext_lazy("From whom, and when. It stays in the history.")
+    )
 
 
 class UnsilenceForm(forms.Form):
-    reason = NoteField(label="What was wrong", help_text="It stays in the history.")
+    reason = NoteField(label=gettext_lazy("What was wrong"), help_text=gettext_lazy("It stays in the history."))

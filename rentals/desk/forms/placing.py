@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
 from rentals.desk.forms.rental import BaseDeviceForm, BaseRentalForm
@@ -10,7 +11,7 @@ from rentals.desk.forms.rental import BaseDeviceForm, BaseRentalForm
 
 class ChangeDeviceForm(BaseDeviceForm):
     device = forms.ModelChoiceField(
-        queryset=Device.objects.none(), error_messages={"required": "Choose one of the devices."}
+        queryset=Device.objects.none(), error_messages={"required": _("Choose one of the devices.")}, label=_("Device")
     )
 
 

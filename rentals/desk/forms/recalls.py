@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Device, DeviceModel
 from rentals.desk.forms.devices import ModelChoice
@@ -22,7 +24,8 @@ class SerialsField(forms.CharField):
         for serial in serials:
             if len(serial) > LONGEST_SERIAL:
                 raise forms.ValidationError(
-                    f"“{serial[:LONGEST_SERIAL]}…” is too long for a serial; write each on a line of its own."
+                    _("“%(start)s…” is too long for a serial; write each on a line of its own.")
+                    % {"start": serial[:LONGEST_SERIAL]}
                 )
         return serials
 
@@ -32,30 +35,37 @@ class RecallForm(forms.Form):
 
     model = ModelChoice(
         queryset=DeviceModel.objects.all(),
-        empty_label="Choose",
-        label="Model and part number",
-        help_text="If the part number of the notice is not among them, no unit of it is here.",
+        empty_label=gettext_lazy("Choose"),
+        label=gettext_lazy("Model and part number"),
+        help_text=gettext_lazy("If the part number of the notice is not among them, no unit of it is here."),
         error_messages={
-            "invalid_choice": "No unit of this part number is here; choose one of those listed, or leave it be."
+            "invalid_choice": gettext_lazy(
+                "No unit of this part number is here; choose one of those listed, or leave it be."
+            )
         },
     )
     which = forms.ChoiceField(
-        choices=[(NAMED, "Only the serials below"), (ALL, "All units of this part number")],
+        choices=[(NAMED, gettext_lazy("Only the serials below")), (ALL, gettext_lazy("All units of this part number"))],
         initial=NAMED,
         widget=forms.RadioSelect,
-        label="Which units the notice names",
+        label=gettext_lazy("Which units the notice names"),
     )
     serials = SerialsField(
-        required=False, label="Serials, one a line", help_text="As printed on the units, with zeros at their beginning."
+        required=False,
+        label=gettext_lazy("Serials, one a line"),
+        help_text=gettext_lazy("As printed on the units, with zeros at their beginning."),
     )
-    reason = NoteField(help_text="As the notice gives it; whoever is phoned will ask for it. No patient’s name.")
+    reason = NoteField(
+        help_text=gettext_lazy("As the notice gives it; whoever is phoned will ask for it. No patient’s name."),
+        label=gettext_lazy("Reason"),
+    )
 
     def clean(self) -> dict[str, Any]:
         """`serials` is empty where all units are meant, and only there."""
         given = super().clean() or {}
         which, serials = given.pop("which", None), given.get("serials")
         if which == self.NAMED and serials == []:
-            self.add_error("serials", "Write the serials of the notice, or choose all units of this part number.")
+            self.add_error("serials", _("Write the serials of the notice, or choose all units of this part number."))
         if which == self.ALL and serials:
-            self.add_error("serials", "Clear the serials, or choose only those: all units cannot be both.")
+            self.add_error("serials", _("Clear the serials, or choose only those: all units cannot be both."))
         return given

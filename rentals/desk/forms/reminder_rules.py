@@ -1,35 +1,46 @@
 """When a site wants each kind of reminder told: one form for all of them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from rentals.models import Reminder, ReminderRule
 from rentals.reminders.rules import DEFAULTS, Kind, Rule
 from rentals.reminders.set_rules import AFTER, BEFORE, LARGEST_THRESHOLD, version_of
 
-ABOUT: Mapping[str, str] = {
-    Kind.AGREEMENT_TO_SIGN: "To whoever has booked and not signed.",
-    Kind.COLLECT_TOMORROW: "Before the first day of the hire.",
-    Kind.FIRST_DAYS: "After the hand-over. Advice: patients may do without it.",
-    Kind.DAYS_MISSED: "When the device has told of days without a treatment, once a week at most. Advice.",
-    Kind.TREATMENTS_LOW: "When the device has fewer treatments left than the course needs, or than this number.",
-    Kind.GEL_LOW: "When the gel given is enough for fewer treatments than this number, or has expired.",
-    Kind.IMAGING_DUE: "Before the day planned for follow-up imaging. Advice.",
-    Kind.DUE_SOON: "Before the due day.",
-    Kind.DUE_TODAY: "On the due day.",
-    Kind.OVERDUE: "After the due day. The last two are tasks for staff as well.",
-    Kind.OFFER: "When a device is offered to somebody on the waiting list. Switched off, staff have to phone.",
-    Kind.HOW_TO_RETURN: "When healing is confirmed.",
-    Kind.RETURNED_THANKS: "When the device is back. Advice.",
-    Kind.BOND_REFUNDED: "When the bond is paid back.",
-    Kind.RECEIPT: "For each payment; to the payer where the rental has one.",
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+ABOUT: "Mapping[str, StrOrPromise]" = {
+    Kind.AGREEMENT_TO_SIGN: gettext_lazy("To whoever has booked and not signed."),
+    Kind.COLLECT_TOMORROW: gettext_lazy("Before the first day of the hire."),
+    Kind.FIRST_DAYS: gettext_lazy("After the hand-over. Advice: patients may do without it."),
+    Kind.DAYS_MISSED: gettext_lazy(
+        "When the device has told of days without a treatment, once a week at most. Advice."
+    ),
+    Kind.TREATMENTS_LOW: gettext_lazy(
+        "When the device has fewer treatments left than the course needs, or than this number."
+    ),
+    Kind.GEL_LOW: gettext_lazy("When the gel given is enough for fewer treatments than this number, or has expired."),
+    Kind.IMAGING_DUE: gettext_lazy("Before the day planned for follow-up imaging. Advice."),
+    Kind.DUE_SOON: gettext_lazy("Before the due day."),
+    Kind.DUE_TODAY: gettext_lazy("On the due day."),
+    Kind.OVERDUE: gettext_lazy("After the due day. The last two are tasks for staff as well."),
+    Kind.OFFER: gettext_lazy(
+        "When a device is offered to somebody on the waiting list. Switched off, staff have to phone."
+    ),
+    Kind.HOW_TO_RETURN: gettext_lazy("When healing is confirmed."),
+    Kind.RETURNED_THANKS: gettext_lazy("When the device is back. Advice."),
+    Kind.BOND_REFUNDED: gettext_lazy("When the bond is paid back."),
+    Kind.RECEIPT: gettext_lazy("For each payment; to the payer where the rental has one."),
 }
-THRESHOLDS: Mapping[str, str] = {
-    Kind.DAYS_MISSED: "Unused days in a row",
-    Kind.TREATMENTS_LOW: "Treatments left",
-    Kind.GEL_LOW: "Treatments left",
+THRESHOLDS: "Mapping[str, StrOrPromise]" = {
+    Kind.DAYS_MISSED: gettext_lazy("Unused days in a row"),
+    Kind.TREATMENTS_LOW: gettext_lazy("Treatments left"),
+    Kind.GEL_LOW: gettext_lazy("Treatments left"),
 }
 
 
@@ -44,7 +55,7 @@ class DaysField(forms.CharField):
     def clean(self, value: Any) -> tuple[int, ...]:
         words = super().clean(value).replace(",", " ").split()
         if not all(word.isdecimal() and len(word) <= 4 for word in words):
-            raise forms.ValidationError("Write whole numbers of days with commas between them, as in 7, 3, 1.")
+            raise forms.ValidationError(_("Write whole numbers of days with commas between them, as in 7, 3, 1."))
         return tuple(sorted(self.sign * int(word) for word in words))
 
 
@@ -60,7 +71,7 @@ class ReminderRulesForm(forms.Form):
             for name, field in fields_of(kind, rule).items():
                 self.fields[f"{kind}_{name}"] = field
 
-    def kinds(self) -> Iterator[tuple[str, str, str, list[forms.BoundField]]]:
+    def kinds(self) -> "Iterator[tuple[str, StrOrPromise, StrOrPromise, list[forms.BoundField]]]":
         """Each kind with its words, what it is about, and its fields."""
         for kind, label in Reminder.Kind.choices:
             fields = [self[name] for name in self.fields if name.rpartition("_")[0] == kind]
@@ -84,14 +95,14 @@ class ReminderRulesForm(forms.Form):
 def fields_of(kind: str, rule: Rule) -> dict[str, forms.Field]:
     """The fields of one kind, filled with its rule."""
     fields: dict[str, forms.Field] = {
-        "enabled": forms.BooleanField(required=False, initial=rule.enabled, label="Told by this site")
+        "enabled": forms.BooleanField(required=False, initial=rule.enabled, label=_("Told by this site"))
     }
     if kind in BEFORE or kind in AFTER:
         sign = -1 if kind in BEFORE else 1
         shown = ", ".join(str(abs(days)) for days in sorted(rule.days, key=abs, reverse=sign < 0))
-        fields["days"] = DaysField(sign=sign, initial=shown, label="Days before" if sign < 0 else "Days after")
+        fields["days"] = DaysField(sign=sign, initial=shown, label=_("Days before") if sign < 0 else _("Days after"))
         fields["counted"] = forms.ChoiceField(
-            choices=ReminderRule.Days.choices, initial=rule.counted_in, label="Counted in"
+            choices=ReminderRule.Days.choices, initial=rule.counted_in, label=_("Counted in")
         )
     if kind in THRESHOLDS:
         fields["threshold"] = forms.IntegerField(
@@ -99,5 +110,5 @@ def fields_of(kind: str, rule: Rule) -> dict[str, forms.Field]:
         )
     if kind != Kind.OFFER:
         clock = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-        fields["at"] = forms.TimeField(required=False, initial=rule.at, label="Not before", widget=clock)
+        fields["at"] = forms.TimeField(required=False, initial=rule.at, label=_("Not before"), widget=clock)
     return fields

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from devices.models import Device
 from rentals import ledger
@@ -25,15 +27,17 @@ class BaseRentalForm(forms.Form):
 
 class PaymentForm(BaseRentalForm):
     KINDS = (
-        ("bond", "Bond, from the patient"),
-        ("hire", "Hire, from the patient"),
-        ("fee", "Fee, from the patient"),
-        ("refund", "Refund, to the patient"),
+        ("bond", gettext_lazy("Bond, from the patient")),
+        ("hire", gettext_lazy("Hire, from the patient")),
+        ("fee", gettext_lazy("Fee, from the patient")),
+        ("refund", gettext_lazy("Refund, to the patient")),
     )
 
-    kind = forms.ChoiceField(choices=KINDS, label="For")
-    amount = AmountField(label="Amount (AUD)")
-    method = forms.ChoiceField(choices=LedgerEntry.Method.choices, initial=LedgerEntry.Method.EFTPOS)
+    kind = forms.ChoiceField(choices=KINDS, label=pgettext_lazy("what a payment is for", "For"))
+    amount = AmountField(label=gettext_lazy("Amount (AUD)"))
+    method = forms.ChoiceField(
+        choices=LedgerEntry.Method.choices, initial=LedgerEntry.Method.EFTPOS, label=gettext_lazy("Method")
+    )
 
     def proposed(self) -> dict[str, Any]:
         """What is open now: the bond first, then what one side owes the other."""
@@ -49,7 +53,8 @@ class PriorityForm(BaseRentalForm):
     priority = forms.TypedChoiceField(
         choices=Priority.choices,
         coerce=lambda value: Priority(int(value)),
-        help_text="The list goes by it, then by age.",
+        help_text=gettext_lazy("The list goes by it, then by age."),
+        label=gettext_lazy("Priority"),
     )
 
     def proposed(self) -> dict[str, Any]:
@@ -57,9 +62,11 @@ class PriorityForm(BaseRentalForm):
 
 
 class ExtendForm(BaseRentalForm):
-    due_on = DayField(label="New due day")
+    due_on = DayField(label=gettext_lazy("New due day"))
     planned_treatments = TreatmentsField(
-        required=False, label="Treatments planned in all", help_text="Leave it if the course stays as it is."
+        required=False,
+        label=gettext_lazy("Treatments planned in all"),
+        help_text=gettext_lazy("Leave it if the course stays as it is."),
     )
 
     def proposed(self) -> dict[str, Any]:
@@ -71,16 +78,22 @@ class ExtendForm(BaseRentalForm):
 
 
 class HealedForm(BaseRentalForm):
-    on = DayField(label="Seen on")
-    imaging = forms.CharField(max_length=120, help_text="Plain film, MRI, bone scan or CT, and where it was taken.")
+    on = DayField(label=gettext_lazy("Seen on"))
+    imaging = forms.CharField(
+        max_length=120,
+        help_text=gettext_lazy("Plain film, MRI, bone scan or CT, and where it was taken."),
+        label=gettext_lazy("Imaging"),
+    )
 
 
 class ReasonForm(BaseRentalForm):
-    reason = NoteField(help_text="It stays in the rental’s history.")
+    reason = NoteField(help_text=gettext_lazy("It stays in the rental’s history."), label=gettext_lazy("Reason"))
 
 
 class ReversalForm(BaseRentalForm):
-    reason = forms.CharField(max_length=240, help_text="It stays in the ledger.")
+    reason = forms.CharField(
+        max_length=240, help_text=gettext_lazy("It stays in the ledger."), label=gettext_lazy("Reason")
+    )
 
 
 class BaseDeviceForm(BaseRentalForm):
@@ -92,23 +105,31 @@ class BaseDeviceForm(BaseRentalForm):
 
 
 class SwapForm(BaseDeviceForm):
-    counter_out = CounterField(label="Counter of the device that comes back")
-    device = forms.ModelChoiceField(queryset=Device.objects.none(), label="Device that goes out")
-    counter_in = CounterField(label="Counter of the device that goes out")
+    counter_out = CounterField(label=gettext_lazy("Counter of the device that comes back"))
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), label=gettext_lazy("Device that goes out"))
+    counter_in = CounterField(label=gettext_lazy("Counter of the device that goes out"))
     at = MomentField()
 
     def offer(self, devices: Iterable[Any]) -> None:
         """Offer `devices` (as `fitting_devices` gives them), each with what it has free."""
-        choices: list[tuple[Any, str]] = [("", "Choose a device")]
+        choices: list[tuple[Any, str]] = [("", _("Choose a device"))]
         for device in devices:
-            free = device.free_treatments
-            left = "capacity unknown" if free is None else f"{free} free treatments"
+            left = left_in_words(device.free_treatments)
             choices.append((device.pk, f"{device.serial} · {device.model} · {left}"))
         self.fields["device"].widget.choices = choices
 
 
+def left_in_words(free: int | None) -> str:
+    """What a device has free, as a list of devices says it."""
+    if free is None:
+        return _("capacity unknown")
+    return ngettext("%(number)s free treatment", "%(number)s free treatments", free) % {"number": free}
+
+
 class ReserveForm(BaseDeviceForm):
     starts_on = DayField(
-        required=False, label="Collected on", help_text="The due day moves with it; the course keeps its length."
+        required=False,
+        label=gettext_lazy("Collected on"),
+        help_text=gettext_lazy("The due day moves with it; the course keeps its length."),
     )
-    device = forms.ModelChoiceField(queryset=Device.objects.none(), required=False)
+    device = forms.ModelChoiceField(queryset=Device.objects.none(), required=False, label=gettext_lazy("Device"))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from config.days import clock_words
 from config.models import Clinic, OpeningHours
@@ -15,7 +16,18 @@ from config.public_holidays import REGION_OF_ZONE
 from config.site_settings import LARGEST, LONGEST_ADDRESS, Hours
 from rentals.desk.forms.fields import AmountField, DayField
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+WEEKDAYS = (
+    _("Monday"),
+    _("Tuesday"),
+    _("Wednesday"),
+    _("Thursday"),
+    _("Friday"),
+    _("Saturday"),
+    _("Sunday"),
+)
 MAY_BE_NONE = {"turnaround_days", "courier_days", "overdue_presumption_days"}  # 0 days
 # Asked by the verb too; here so that all that is wrong is said at once.
 VALIDATORS = {"abn": validate_abn, "time_zone": validate_time_zone, "holiday_region": validate_holiday_region}
@@ -27,9 +39,9 @@ class Setting:
     """One column of the clinic: its label with the unit, what it changes, and what it means when it is empty."""
 
     name: str
-    label: str
-    says: str
-    empty: str = "–"
+    label: "StrOrPromise"
+    says: "StrOrPromise"
+    empty: "StrOrPromise" = "–"
 
 
 @dataclass(frozen=True)
@@ -37,146 +49,181 @@ class Panel:
     """Settings that belong together."""
 
     key: str
-    title: str
+    title: "StrOrPromise"
     settings: tuple[Setting, ...]
 
 
 PANELS = (
     Panel(
         "reached",
-        "How the site is reached",
+        _("How the site is reached"),
         (
-            Setting("name", "Name", "What staff and patients call this site; it stands in mails and on papers."),
-            Setting("phone", "Phone", "Patients find it in mails, on papers and on their pages."),
-            Setting("email", "E-mail", "Answers to our mails go there."),
-            Setting("address", "Postal address", "Printed on papers and at the foot of each mail."),
+            Setting(
+                "name",
+                _("Name"),
+                _("What staff and patients call this site; it stands in mails and on papers."),
+            ),
+            Setting("phone", _("Phone"), _("Patients find it in mails, on papers and on their pages.")),
+            Setting("email", _("E-mail"), _("Answers to our mails go there.")),
+            Setting(
+                "address",
+                _("Postal address"),
+                _("Printed on papers and at the foot of each mail."),
+            ),
             Setting(
                 "sender_email",
-                "Sender of mails",
-                "The address that this site’s mails come from. The mail server has to allow it. Empty: the address of "
-                "the whole installation.",
-                "the address of the whole installation",
+                _("Sender of mails"),
+                _(
+                    "The address that this site’s mails come from. The mail server has to allow it. Empty: the "
+                    "address of "
+                    "the whole installation."
+                ),
+                _("the address of the whole installation"),
             ),
         ),
     ),
     Panel(
         "lets",
-        "Who lets the devices",
+        _("Who lets the devices"),
         (
             Setting(
                 "legal_name",
-                "Legal name",
-                "The business with which the patient agrees, as on agreements and invoices. Empty: the name above.",
-                "the name of the site",
+                _("Legal name"),
+                _("The business with which the patient agrees, as on agreements and invoices. Empty: the name above."),
+                _("the name of the site"),
             ),
             Setting(
                 "abn",
                 "ABN",
-                "Eleven digits; it stands on invoices and receipts. Without it no invoice can be made.",
-                "none: no invoice can be made",
+                _("Eleven digits; it stands on invoices and receipts. Without it no invoice can be made."),
+                _("none: no invoice can be made"),
             ),
             Setting(
                 "charges_gst",
-                "Amounts include 10 % GST",
-                "Invoices are tax invoices then. What was invoiced before keeps the GST that it had.",
+                _("Amounts include 10 % GST"),
+                _("Invoices are tax invoices then. What was invoiced before keeps the GST that it had."),
             ),
         ),
     ),
     Panel(
         "clock",
-        "Clock and holidays",
+        _("Clock and holidays"),
         (
             Setting(
                 "time_zone",
-                "Time zone",
-                "Decides when a day begins, and by which clock times are shown and reminders leave. It can be changed "
-                "only while no rental is reserved or out; past treatments are counted by the new one’s days then.",
+                _("Time zone"),
+                _(
+                    "Decides when a day begins, and by which clock times are shown and reminders leave. It can be "
+                    "changed "
+                    "only while no rental is reserved or out; past treatments are counted by the new one’s days then."
+                ),
             ),
             Setting(
                 "holiday_region",
-                "Region of public holidays",
-                "Whose public holidays close the doors: AU-NSW, say. Empty: none does.",
-                "none: public holidays close nothing",
+                _("Region of public holidays"),
+                _("Whose public holidays close the doors: AU-NSW, say. Empty: none does."),
+                _("none: public holidays close nothing"),
             ),
         ),
     ),
     Panel(
         "bookings",
-        "Bookings",
+        _("Bookings"),
         (
             Setting(
                 "turnaround_days",
-                "Turnaround (days)",
-                "How long a device stays blocked after the due day, for inspection and cleaning. More days are for "
-                "what is booked or changed from then on, and nobody loses a device for them; fewer are for all. A "
-                "model with a number of its own goes by that.",
+                _("Turnaround (days)"),
+                _(
+                    "How long a device stays blocked after the due day, for inspection and cleaning. More days are for "
+                    "what is booked or changed from then on, and nobody loses a device for them; fewer are for all. A "
+                    "model with a number of its own goes by that."
+                ),
             ),
             Setting(
                 "courier_days",
-                "Way by courier (days)",
-                "How long a device is blocked for each way when it travels. More days are for what is booked or "
-                "changed from then on, fewer for all.",
+                _("Way by courier (days)"),
+                _(
+                    "How long a device is blocked for each way when it travels. More days are for what is booked or "
+                    "changed from then on, fewer for all."
+                ),
             ),
             Setting(
                 "overdue_presumption_days",
-                "Overdue devices stay away (days)",
-                "How long, from today on, an overdue device is presumed not to come back. With more days, reservations "
-                "that would need it sooner are moved within a minute, or marked at risk; with fewer, what is blocked "
-                "already stays so.",
+                _("Overdue devices stay away (days)"),
+                _(
+                    "How long, from today on, an overdue device is presumed not to come back. With more days, "
+                    "reservations "
+                    "that would need it sooner are moved within a minute, or marked at risk; with fewer, what is "
+                    "blocked "
+                    "already stays so."
+                ),
             ),
             Setting(
                 "pick_ups_per_day",
-                "Most pick-ups a day",
-                "No more are booked for one day; what is booked stays. Empty: as many as come.",
-                "no limit",
+                _("Most pick-ups a day"),
+                _("No more are booked for one day; what is booked stays. Empty: as many as come."),
+                _("no limit"),
             ),
             Setting(
                 "returns_per_day",
-                "Most returns a day",
-                "No more are booked for one day; what is booked stays. Empty: as many as come.",
-                "no limit",
+                _("Most returns a day"),
+                _("No more are booked for one day; what is booked stays. Empty: as many as come."),
+                _("no limit"),
             ),
             Setting(
                 "offer_open_hours",
-                "An offer is open (open hours)",
-                "For how many hours with open doors an offer from the waiting list holds its device; from the next "
-                "offer on.",
+                _("An offer is open (open hours)"),
+                _(
+                    "For how many hours with open doors an offer from the waiting list holds its device; from the next "
+                    "offer on."
+                ),
             ),
         ),
     ),
     Panel(
         "use",
-        "What counts as use",
+        _("What counts as use"),
         (
             Setting(
                 "countable_minutes",
-                "A treatment counts from (minutes)",
-                "Shorter ones make a day “less than prescribed”. It is for all days, past ones too.",
+                _("A treatment counts from (minutes)"),
+                _("Shorter ones make a day “less than prescribed”. It is for all days, past ones too."),
             ),
             Setting(
                 "adherent_from_percent",
-                "Adherent from (% of days)",
-                "The share of the prescribed days that have to be done; in calendars and figures, past ones too.",
+                _("Adherent from (% of days)"),
+                _("The share of the prescribed days that have to be done; in calendars and figures, past ones too."),
             ),
             Setting(
                 "silent_after_days",
-                "Silent after (days)",
-                "When nothing was heard of a device that is out for so long, it is listed as a discrepancy within the "
-                "hour. Empty: never.",
-                "never",
+                _("Silent after (days)"),
+                _(
+                    "When nothing was heard of a device that is out for so long, it is listed as a discrepancy within "
+                    "the "
+                    "hour. Empty: never."
+                ),
+                _("never"),
             ),
         ),
     ),
     Panel(
         "leave",
-        "When reminders leave",
+        _("When reminders leave"),
         (
-            Setting("reminders_from", "Not before", "Nothing leaves earlier in the day, by the clock of this site."),
-            Setting("reminders_until", "Not from this time on", "What is not sent by then leaves the next day."),
+            Setting(
+                "reminders_from",
+                _("Not before"),
+                _("Nothing leaves earlier in the day, by the clock of this site."),
+            ),
+            Setting(
+                "reminders_until",
+                _("Not from this time on"),
+                _("What is not sent by then leaves the next day."),
+            ),
             Setting(
                 "quiet_when_closed",
-                "Quiet on closed days",
-                "Nothing leaves while the doors stay closed; it is told on an open day before, or after.",
+                _("Quiet on closed days"),
+                _("Nothing leaves while the doors stay closed; it is told on an open day before, or after."),
             ),
         ),
     ),
@@ -187,13 +234,13 @@ def in_words(setting: Setting, site: Clinic) -> str:
     """What the site has set."""
     value = getattr(site, setting.name)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return str(_("yes") if value else _("no"))
     if isinstance(value, time):
         return clock_words(value)
-    return setting.empty if value in (None, "") else str(value)
+    return str(setting.empty if value in (None, "") else value)
 
 
-def panels_in_words(site: Clinic) -> list[tuple[Panel, list[tuple[str, str]]]]:
+def panels_in_words(site: Clinic) -> "list[tuple[Panel, list[tuple[StrOrPromise, str]]]]":
     """Each panel with its labels and what the site has set, for those who only read."""
     return [(panel, [(one.label, in_words(one, site)) for one in panel.settings]) for panel in PANELS]
 
@@ -270,10 +317,10 @@ class HoursForm(BaseSiteForm):
         super().__init__(data, files, initial={"site": site.pk})
         usual = {hours.weekday: hours for hours in site.opening_hours.all()}
         for weekday, name in enumerate(WEEKDAYS):
-            for end, label in (("opens", "opens at"), ("closes", "closes at")):
-                self.fields[f"{end}_{weekday}"] = hour_field(usual.get(weekday), end, f"{name} {label}")
+            for end, label in (("opens", _("%(weekday)s opens at")), ("closes", _("%(weekday)s closes at"))):
+                self.fields[f"{end}_{weekday}"] = hour_field(usual.get(weekday), end, label % {"weekday": name})
 
-    def weekdays(self) -> Iterator[tuple[str, forms.BoundField, forms.BoundField]]:
+    def weekdays(self) -> "Iterator[tuple[StrOrPromise, forms.BoundField, forms.BoundField]]":
         """Each weekday with its two fields."""
         for weekday, name in enumerate(WEEKDAYS):
             yield name, self[f"opens_{weekday}"], self[f"closes_{weekday}"]
@@ -284,7 +331,7 @@ class HoursForm(BaseSiteForm):
             ends = {name: given.get(name) for name in (f"opens_{weekday}", f"closes_{weekday}")}
             missing = [name for name, value in ends.items() if value is None and name not in self.errors]
             if missing and len(missing) < len(ends):
-                self.add_error(missing[0], "Fill in both times, or neither for a closed day.")
+                self.add_error(missing[0], _("Fill in both times, or neither for a closed day."))
         return given
 
     def hours(self) -> Hours:
@@ -304,10 +351,12 @@ def hour_field(hours: OpeningHours | None, end: str, label: str) -> forms.TimeFi
 class ClosureForm(BaseSiteForm):
     """The days, both included, on which the doors stay closed."""
 
-    first_day = DayField(label="First day")
-    last_day = DayField(required=False, label="Last day", help_text="Leave it empty for a single day.")
+    first_day = DayField(label=_("First day"))
+    last_day = DayField(required=False, label=_("Last day"), help_text=_("Leave it empty for a single day."))
     reason = forms.CharField(
-        max_length=120, label="Why", help_text="Staff read it where such a day is refused: “Stocktake”, say."
+        max_length=120,
+        label=_("Why"),
+        help_text=_("Staff read it where such a day is refused: “Stocktake”, say."),
     )
 
     def __init__(self, data: Any = None, files: Any = None, *, site: Clinic) -> None:
@@ -322,20 +371,20 @@ class ClosureForm(BaseSiteForm):
 class NewSiteForm(forms.Form):
     """What one more site begins with; the rest of it is set on its own pages."""
 
-    name = forms.CharField(max_length=120, help_text="What staff and patients call it.")
+    name = forms.CharField(max_length=120, help_text=_("What staff and patients call it."), label=_("Name"))
     time_zone = forms.CharField(
-        max_length=64, initial="Australia/Sydney", validators=[validate_time_zone], label="Time zone"
+        max_length=64, initial="Australia/Sydney", validators=[validate_time_zone], label=_("Time zone")
     )
     holiday_region = forms.CharField(
         max_length=10,
         required=False,
         validators=[validate_holiday_region],
-        label="Region of public holidays",
-        help_text="AU-NSW, say. Empty: the one of the time zone, if there is one for it.",
+        label=_("Region of public holidays"),
+        help_text=_("AU-NSW, say. Empty: the one of the time zone, if there is one for it."),
     )
-    weekly_hire = AmountField(label="Hire a week (AUD)", initial=60)
-    bond = AmountField(label="Bond (AUD)", initial=300)
-    late_fee_per_day = AmountField(label="Late fee a day (AUD)", initial=10)
+    weekly_hire = AmountField(label=_("Hire a week (AUD)"), initial=60)
+    bond = AmountField(label=_("Bond (AUD)"), initial=300)
+    late_fee_per_day = AmountField(label=_("Late fee a day (AUD)"), initial=10)
 
     def __init__(self, *data: Any) -> None:
         super().__init__(*data)

@@ -4,31 +4,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from rentals.models import Sheet
 from rentals.sheets.columns import FIELDS
 from rentals.sheets.reading import MOST_BYTES
 
 KINDS = (
-    (Sheet.Kind.DEVICES, "Devices: serial, model, counter, condition"),
-    (Sheet.Kind.PATIENTS, "Patients: names, date of birth, e-mail, phone"),
-    (Sheet.Kind.RENTALS, "Current rentals: who has which device, since when, until when"),
+    (Sheet.Kind.DEVICES, gettext_lazy("Devices: serial, model, counter, condition")),
+    (Sheet.Kind.PATIENTS, gettext_lazy("Patients: names, date of birth, e-mail, phone")),
+    (Sheet.Kind.RENTALS, gettext_lazy("Current rentals: who has which device, since when, until when")),
 )
 
 
 class UploadForm(forms.Form):
     """The file, and what its lines are."""
 
-    kind = forms.ChoiceField(choices=KINDS, initial=Sheet.Kind.DEVICES, widget=forms.RadioSelect, label="What it lists")
+    kind = forms.ChoiceField(
+        choices=KINDS, initial=Sheet.Kind.DEVICES, widget=forms.RadioSelect, label=gettext_lazy("What it lists")
+    )
     file = forms.FileField(
-        help_text="XLSX or CSV, up to 5 MB and 5,000 rows. The first line names the columns.",
+        help_text=gettext_lazy("XLSX or CSV, up to 5 MB and 5,000 rows. The first line names the columns."),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
+        label=gettext_lazy("File"),
     )
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
-            raise forms.ValidationError("The file is larger than 5 MB; leave out what is not needed, or split it.")
+            raise forms.ValidationError(_("The file is larger than 5 MB; leave out what is not needed, or split it."))
         return file
 
 
@@ -40,8 +45,11 @@ class ColumnsForm(forms.Form):
     ) -> None:
         super().__init__(data, files)
         choices = [
-            ("", "no column"),
-            *((number, heading or f"column {number + 1}") for number, heading in enumerate(headings)),
+            ("", _("no column")),
+            *(
+                (number, heading or _("column %(number)s") % {"number": number + 1})
+                for number, heading in enumerate(headings)
+            ),
         ]
         for field in FIELDS[kind]:
             self.fields[field.name] = forms.TypedChoiceField(
@@ -50,7 +58,7 @@ class ColumnsForm(forms.Form):
                 empty_value=None,
                 required=False,
                 initial=columns.get(field.name, ""),
-                label=f"{field.label} (needed)" if field.required else field.label,
+                label=_("%(column)s (needed)") % {"column": field.label} if field.required else field.label,
                 help_text=field.says,
             )
 
@@ -66,7 +74,7 @@ class TakeForm(forms.Form):
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label="These are somebody else: register them, too",
+        label=gettext_lazy("These are somebody else: register them, too"),
     )
 
     def __init__(self, data: Any = None, files: Any = None, *, doubtful: Sequence[tuple[int, str]]) -> None:

@@ -1,6 +1,7 @@
 """What is said of a count: that it ends, what was done about a finding; and why a device's use ends."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from rentals.codes import LONGEST
 from rentals.desk.forms.fields import NoteField
@@ -11,7 +12,7 @@ class ScanForm(forms.Form):
 
     code = forms.CharField(
         max_length=LONGEST,
-        label="Scan or type a code",
+        label=_("Scan or type a code"),
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "off",
@@ -26,13 +27,13 @@ class ScanForm(forms.Form):
 
 class EndForm(forms.Form):
     missing_accepted = forms.BooleanField(
-        required=False, label="What was not scanned was looked for and cannot be found"
+        required=False, label=_("What was not scanned was looked for and cannot be found")
     )
 
 
 class SettleForm(forms.Form):
-    note = NoteField(label="What was done about it")
+    note = NoteField(label=_("What was done about it"))
 
 
 class ReasonForm(forms.Form):
-    reason = NoteField(label="Why", help_text="It stays in the history of the device.")
+    reason = NoteField(label=_("Why"), help_text=_("It stays in the history of the device."))

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.limits import LARGEST_FORM
 from config.models import User
@@ -15,30 +17,31 @@ class UsageFileForm(forms.Form):
     file = forms.FileField(
         widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.json,.txt,text/csv"}),
         error_messages={
-            "required": "Choose the file first.",
-            "empty": "This file is empty; read the device out again, or choose another file.",
+            "required": gettext_lazy("Choose the file first."),
+            "empty": gettext_lazy("This file is empty; read the device out again, or choose another file."),
         },
+        label=gettext_lazy("File"),
     )
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
         if file.size > LARGEST_FORM:
-            raise forms.ValidationError("This file is larger than 500 MB; send it in parts.")
+            raise forms.ValidationError(_("This file is larger than 500 MB; send it in parts."))
         return file
 
 
 class ResolutionForm(forms.Form):
     closed_as = forms.ChoiceField(
-        label="Why it is closed",
+        label=gettext_lazy("Why it is closed"),
         choices=[
-            ("corrected", "What was wrong has been put right"),
-            ("accepted", "It is so, and nothing can be put right"),
-            ("mistaken", "It was not so"),
+            ("corrected", gettext_lazy("What was wrong has been put right")),
+            ("accepted", gettext_lazy("It is so, and nothing can be put right")),
+            ("mistaken", gettext_lazy("It was not so")),
         ],
         initial=Discrepancy.ClosedAs.ACCEPTED,
         required=False,
     )
-    note = NoteField(label="What was found", help_text="It stays with the discrepancy.")
+    note = NoteField(label=gettext_lazy("What was found"), help_text=gettext_lazy("It stays with the discrepancy."))
 
     def clean_closed_as(self) -> str:
         return self.cleaned_data["closed_as"] or Discrepancy.ClosedAs.ACCEPTED
@@ -47,7 +50,9 @@ class ResolutionForm(forms.Form):
 class OwnerForm(forms.Form):
     """Into whose hands a discrepancy goes: one of `colleagues`, or nobody's; `seen` is whose it was on the page."""
 
-    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="Nobody")
+    owner = forms.ModelChoiceField(
+        queryset=User.objects.none(), required=False, empty_label=gettext_lazy("Nobody"), label=gettext_lazy("Owner")
+    )
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *data: Any, **kwargs: Any) -> None:
