@@ -108,7 +108,7 @@ def local(moment: datetime | None, clinic: Clinic) -> str:
 def day(value: date | str | None) -> str:
     """A local day, as itself or as the API writes it: `Mon 2 Mar 2026`."""
     if isinstance(value, str):
-        value = date.fromisoformat(value)
+        value = date.fromisoformat(value) if value else None
     return _day_in(get_language(), value) if value else "–"
 
 
