@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import decorator_from_middleware
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -26,11 +27,11 @@ from rentals.models import PortalSession, Rental
 from rentals.portal_sessions import continue_session, is_open
 
 WAYS = (
-    ("my-hire", "My hire"),
-    ("my-days", "My treatments"),
-    ("my-care", "How to use it"),
-    ("my-documents", "Documents"),
-    ("my-preferences", "Reminders"),
+    ("my-hire", _("My hire")),
+    ("my-days", _("My treatments")),
+    ("my-care", _("How to use it")),
+    ("my-documents", _("Documents")),
+    ("my-preferences", _("Reminders")),
 )
 
 Answer = Callable[..., HttpResponseBase]
@@ -47,7 +48,8 @@ class BirthForm(PlainForm):
     """What opens a page that a link in a mail leads to."""
 
     date_of_birth = forms.DateField(
-        label="Your date of birth", widget=forms.DateInput({"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d")
+        label=_("Your date of birth"),
+        widget=forms.DateInput({"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d"),
     )
 
 

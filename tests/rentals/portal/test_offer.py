@@ -28,12 +28,12 @@ from rentals.models import Message, PatientLink, Rental
 from rentals.reminders import outbox, plan
 from tests import make
 from tests.rentals.portal.conftest import BORN, address_in, bodies, make_clinic
+from tests.rentals.portal.visitor import OF_ONE_ANSWER
 from tests.shared import shared
 from tests.threads import all_at_once, in_its_own_connection
 
 pytestmark = pytest.mark.django_db
 WRONG = "1990-05-18"
-TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
 
 
 class Patients:
@@ -51,7 +51,7 @@ class Patients:
 
     def kept(self, answer):
         self.answer = answer
-        self.page = TOKEN.sub("", answer.content.decode())
+        self.page = OF_ONE_ANSWER.sub("", answer.content.decode())
         return answer.status_code
 
 
@@ -124,7 +124,7 @@ class TestThePage:
             assert status == 200
             assert patient.answer["Referrer-Policy"] == "no-referrer"
             assert "no-store" in patient.answer["Cache-Control"]
-        assert '<html lang="en-AU">' in patient.page
+        assert '<html lang="en-au">' in patient.page
 
     def test_a_form_without_its_token_is_refused(self, address, offer):
         stranger = Patients()

@@ -131,7 +131,7 @@ class TestDocuments:
         visitor = Visitor(reserved)
         paper = signed(reserved)
         visitor.see("/my/documents/")
-        assert visitor.page.count("/my/documents/") == 2  # the way and the paper
+        assert visitor.page.count('href="/my/documents/') == 2  # the way and the paper
         assert visitor.see(f"/my/documents/{paper.pk}/") == 200
         assert visitor.answer.content == bytes(paper.content)
         assert visitor.answer["Content-Type"] == "application/pdf"

@@ -9,6 +9,7 @@ from rentals.models import Message, MessageReport
 from rentals.models.states import State
 from rentals.reminders.texts.unsubscribe import address_of_token, make_token
 from tests import make
+from tests.rentals.portal.visitor import OF_ONE_ANSWER
 from tests.rentals.reminders.mails import mail_about, text_of
 from tests.shared import shared
 
@@ -70,11 +71,11 @@ def test_what_is_no_token_of_ours_gets_the_same_answer_whatever_it_is(address, r
     token = address.strip("/").rpartition("/")[2]
     gone = Message(pk=10**9)
     answers = {
-        Client().post(f"/unsubscribe/{wrong}/").content
+        OF_ONE_ANSWER.sub("", Client().post(f"/unsubscribe/{wrong}/").content.decode())
         for wrong in ("key", token[:-1] + ("a" if token[-1] != "a" else "b"), "W10:x:y", make_token(gone))
     }
     assert len(answers) == 1
-    assert b"This link does not work" in answers.pop()
+    assert "This link does not work" in answers.pop()
     assert wants_advice(rental)
     assert Client().get("/unsubscribe/anything/").status_code == 200
 

@@ -15,7 +15,8 @@ from tests import make
 BORN = "1990-05-17"
 WRONG = "1990-05-18"
 COOKIE = "patient"
-TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
+# What differs between two answers that say the same: the token, and where the choice of a language leads back to.
+OF_ONE_ANSWER = re.compile(r'name="(csrfmiddlewaretoken|next)" value="[^"]*"')
 HIDDEN = {name: re.compile(rf'name="{name}" value="(\w+)"') for name in ("key", "paper")}
 
 
@@ -54,7 +55,7 @@ class Visitor:
 
     def kept(self, answer: HttpResponse) -> int:
         self.answer = answer
-        self.page = TOKEN.sub("", answer.content.decode(errors="replace"))
+        self.page = OF_ONE_ANSWER.sub("", answer.content.decode(errors="replace"))
         if "<form" in self.page:
             found = {name: hidden.search(self.page) for name, hidden in HIDDEN.items()}
             self.hidden = {name: match[1] for name, match in found.items() if match}
