@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, OpeningHours, Terms, User
 from config.public_holidays import REGION_OF_ZONE
@@ -69,13 +70,15 @@ def open_another_site(name: str, *, at: datetime, actor: User, **settings: Any) 
     site has, and for what cannot be.
     """
     if actor.clinics.exists():
-        raise Refusal("not_every_site", "You work at named sites; ask a manager who sees every site to open another.")
+        raise Refusal(
+            "not_every_site", _("You work at named sites; ask a manager who sees every site to open another.")
+        )
     if Clinic.objects.filter(name=name).exists():
-        raise invalid("name", "Another site has this name; choose one that tells them apart.")
+        raise invalid("name", _("Another site has this name; choose one that tells them apart."))
     try:
         return open_clinic(name, at=at, actor=actor, **settings)
     except ValidationError as error:
-        [(field, problems), *_] = error.message_dict.items()
+        [(field, problems), *_others] = error.message_dict.items()
         raise invalid(field, " ".join(problems)) from error
 
 

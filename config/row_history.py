@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F, Model, Window
 from django.db.models.functions import Lag
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -84,7 +85,7 @@ def refuse_older_version(row: Any, read: int) -> None:
     The caller holds the lock of the row.
     """
     if not row.events.filter(pgh_id=read).exists():
-        raise invalid("", "This page was opened for something else, and nothing is saved. Open the page anew.")
+        raise invalid("", _("This page was opened for something else, and nothing is saved. Open the page anew."))
     latest = row.events.annotate(user=F("pgh_context__metadata__user")).latest("pgh_id")
     if latest.pgh_id != read:
         raise changed_by(User.objects.filter(pk=latest.user).values_list("username", flat=True).first() or "")
@@ -92,9 +93,14 @@ def refuse_older_version(row: Any, read: int) -> None:
 
 def changed_by(username: str) -> Refusal:
     """The refusal of a form that was opened before `username` ("": nobody knows who) changed what it is about."""
-    who = f"{username} has" if username else "Somebody else has"
-    return Refusal(
-        "changed_meanwhile",
-        f"{who} changed this since you opened the page, and nothing is saved. Open the page anew to read what it is "
-        "now, then make your change.",
-    )
+    if username:
+        words = _(
+            "%(user)s has changed this since you opened the page, and nothing is saved. Open the page anew to read "
+            "what it is now, then make your change."
+        ) % {"user": username}
+    else:
+        words = _(
+            "Somebody else has changed this since you opened the page, and nothing is saved. Open the page anew to "
+            "read what it is now, then make your change."
+        )
+    return Refusal("changed_meanwhile", words)

@@ -9,9 +9,11 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, Closure, OpeningHours
 from config.refusals import Refusal, invalid
+from config.words import grouped
 
 SETTINGS = (
     "name",
@@ -80,14 +82,16 @@ def changes_since(site: Clinic, settings: Mapping[str, Any], read: int) -> dict[
     """Those of `settings` that are not as they were in the version `read`. Raises `changed_meanwhile`."""
     before = site.events.filter(pgh_id=read).first()  # type: ignore[attr-defined]
     if before is None:
-        raise invalid("", "This page was not opened for this site, and nothing is saved. Open the page anew.")
+        raise invalid("", _("This page was not opened for this site, and nothing is saved. Open the page anew."))
     changes = {name: value for name, value in settings.items() if value != as_kept(name, getattr(before, name))}
     for name, value in changes.items():
         if getattr(site, name) not in (getattr(before, name), value):
             raise Refusal(
                 "changed_meanwhile",
-                "Somebody else has changed this since you opened the page, and nothing is saved. Open the page anew to "
-                "read what it is now.",
+                _(
+                    "Somebody else has changed this since you opened the page, and nothing is saved. Open the page "
+                    "anew to read what it is now."
+                ),
                 field=name,
             )
     return changes
@@ -96,7 +100,7 @@ def changes_since(site: Clinic, settings: Mapping[str, Any], read: int) -> dict[
 def as_kept(name: str, value: Any) -> Any:
     """The value of a column as it is kept: an ABN in groups, lines with one end, whatever a browser makes of them."""
     if name == "abn":
-        return grouped(value)
+        return in_groups(value)
     return "\n".join(value.splitlines()) if name == "address" else value
 
 
@@ -105,7 +109,7 @@ def locked(clinic: Clinic) -> Clinic:
     return Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
 
 
-def grouped(abn: str) -> str:
+def in_groups(abn: str) -> str:
     """An ABN as it is printed, in groups of digits; what is none stays as it was written."""
     digits = "".join(abn.split())
     if len(digits) != 11 or not digits.isdecimal():
@@ -118,17 +122,17 @@ def refuse_impossible(site: Clinic) -> None:
     """Raise `invalid` for the first column that cannot be what it is."""
     for name, largest in LARGEST.items():
         if (getattr(site, name) or 0) > largest:
-            raise invalid(name, f"Write a number up to {largest}.")
+            raise invalid(name, _("Write a number up to %(largest)s.") % {"largest": largest})
     if len(site.address) > LONGEST_ADDRESS:
-        raise invalid("address", f"Write at most {LONGEST_ADDRESS:,} characters.")
+        raise invalid("address", _("Write at most %(most)s characters.") % {"most": grouped(LONGEST_ADDRESS)})
     if site.reminders_until <= site.reminders_from:
-        raise invalid("reminders_until", "Choose a time after the one from which reminders leave.")
+        raise invalid("reminders_until", _("Choose a time after the one from which reminders leave."))
     if Clinic.objects.filter(name=site.name).exclude(pk=site.pk).exists():
-        raise invalid("name", "Another site has this name; choose one that tells them apart.")
+        raise invalid("name", _("Another site has this name; choose one that tells them apart."))
     try:
         site.full_clean()
     except ValidationError as error:
-        [(field, problems), *_] = error.message_dict.items()
+        [(field, problems), *_others] = error.message_dict.items()
         raise invalid("" if field == NON_FIELD_ERRORS else field, " ".join(problems)) from error
 
 
@@ -141,9 +145,9 @@ def set_hours(clinic: Clinic, hours: Hours) -> None:
     wanted = {weekday: given for weekday, given in hours.items() if given}
     for weekday, (opens, closes) in wanted.items():
         if closes <= opens:
-            raise invalid(f"closes_{weekday}", "Choose a closing time after the opening time.")
+            raise invalid(f"closes_{weekday}", _("Choose a closing time after the opening time."))
     if not wanted:
-        raise invalid("opens_0", "Leave at least one weekday open; for weeks away add a closure instead.")
+        raise invalid("opens_0", _("Leave at least one weekday open; for weeks away add a closure instead."))
     with transaction.atomic():
         site = locked(clinic)
         site.opening_hours.exclude(weekday__in=wanted).delete()
@@ -163,11 +167,11 @@ def add_closure(clinic: Clinic, *, first_day: date, last_day: date, reason: str)
     Raises `invalid` (400) for days in the wrong order, and `duplicate` where the same days are a closure already.
     """
     if last_day < first_day:
-        raise invalid("last_day", "Choose the first day or one after it.")
+        raise invalid("last_day", _("Choose the first day or one after it."))
     with transaction.atomic():
         closures = locked(clinic).closures
         if closures.filter(first_day=first_day, last_day=last_day).exists():
-            raise Refusal("duplicate", "These days are a closure already.", field="first_day")
+            raise Refusal("duplicate", _("These days are a closure already."), field="first_day")
         return closures.create(first_day=first_day, last_day=last_day, reason=reason)
 
 

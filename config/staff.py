@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from config.keys import digest_of, new_key
 from config.models import Clinic, Invitation, User
@@ -43,7 +44,7 @@ def invite(
         lock_managers(actor)
         refuse_sites_of_others(clinics, actor)
         if User.objects.filter(username__iexact=username).exists():
-            raise invalid("username", "Somebody has this user name already; choose another one.")
+            raise invalid("username", _("Somebody has this user name already; choose another one."))
         user = User(username=username, email=email, role=role)
         user.set_unusable_password()
         cleaned(user)
@@ -56,7 +57,7 @@ def cleaned(user: User) -> None:
     try:
         user.full_clean()
     except ValidationError as error:
-        [(field, problems), *_] = error.message_dict.items()
+        [(field, problems), *_others] = error.message_dict.items()
         raise invalid("" if field == NON_FIELD_ERRORS else field, " ".join(problems)) from error
 
 
@@ -68,7 +69,10 @@ def new_link(user: User, *, at: datetime, actor: User) -> str:
     with transaction.atomic():
         user = locked(user, actor)
         if not user.is_active:
-            raise Refusal("wrong_state", f"{user.username} is switched off; switch the sign-in on again instead.")
+            raise Refusal(
+                "wrong_state",
+                _("%(user)s is switched off; switch the sign-in on again instead.") % {"user": user.username},
+            )
         return add_link(user, at=at, actor=actor)
 
 
@@ -153,7 +157,7 @@ def switch_on(user: User, *, at: datetime, actor: User) -> str:
     with transaction.atomic():
         user = locked(user, actor)
         if user.is_active:
-            raise Refusal("wrong_state", f"{user.username} can sign in already.")
+            raise Refusal("wrong_state", _("%(user)s can sign in already.") % {"user": user.username})
         user.is_active = True
         user.save(update_fields=["is_active"])
         return add_link(user, at=at, actor=actor)
@@ -164,7 +168,7 @@ def locked(user: User, actor: User) -> User:
     lock_managers(actor)
     if not staff_seen_by(actor).filter(pk=user.pk).exists():
         raise Refusal(
-            "another_site", "Whoever works at other sites, too, is for a manager of all of those.", status=403
+            "another_site", _("Whoever works at other sites, too, is for a manager of all of those."), status=403
         )
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
@@ -174,12 +178,12 @@ def lock_managers(actor: User) -> None:
     `actor` is none (any more)."""
     managers = User.objects.filter(role=MANAGER, is_active=True).order_by("pk").select_for_update(no_key=True)
     if actor.pk not in list(managers.values_list("pk", flat=True)):
-        raise Refusal("permission_denied", "Only a manager may decide who works here.", status=403)
+        raise Refusal("permission_denied", _("Only a manager may decide who works here."), status=403)
 
 
 def refuse_oneself(user: User, actor: User) -> None:
     if user.pk == actor.pk:
-        raise Refusal("yourself", "Nobody decides about their own work here; ask another manager.")
+        raise Refusal("yourself", _("Nobody decides about their own work here; ask another manager."))
 
 
 def refuse_sites_of_others(clinics: Collection[Clinic], actor: User) -> None:
@@ -188,7 +192,7 @@ def refuse_sites_of_others(clinics: Collection[Clinic], actor: User) -> None:
     given = {clinic.pk for clinic in clinics}
     if named and not (given and given <= named):
         raise Refusal(
-            "another_site", "Choose at least one of your own sites; others are not yours to give.", field="clinics"
+            "another_site", _("Choose at least one of your own sites; others are not yours to give."), field="clinics"
         )
 
 
@@ -198,5 +202,6 @@ def refuse_last_manager(user: User) -> None:
     if user.role == MANAGER and not others.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists():
         raise Refusal(
             "last_manager",
-            f"{user.username} is the last manager who can sign in; have another one choose a password first.",
+            _("%(user)s is the last manager who can sign in; have another one choose a password first.")
+            % {"user": user.username},
         )

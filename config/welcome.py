@@ -1,6 +1,6 @@
 """The page behind a link to a member of staff, on which a password is chosen."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -11,6 +11,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -19,22 +22,30 @@ from config.refusals import Refusal
 from config.staff import choose_password, link_of
 from config.tries import count_wrong_key, tried_too_often
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
-def new_password(label: str, **kwargs: Any) -> forms.CharField:
+
+def new_password(label: "StrOrPromise", **kwargs: Any) -> forms.CharField:
     widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
     return forms.CharField(label=label, max_length=200, strip=False, widget=widget, **kwargs)
+
+
+def advice() -> str:
+    """What a password must be like."""
+    return " ".join(password_validators_help_texts())
 
 
 class PasswordForm(forms.Form):
     """The password, twice."""
 
-    password = new_password("Password", help_text=" ".join(password_validators_help_texts()))
-    again = new_password("The same once more")
+    password = new_password(gettext_lazy("Password"), help_text=lazy(advice, str)())
+    again = new_password(gettext_lazy("The same once more"))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         if "password" in given and "again" in given and given["password"] != given["again"]:
-            self.add_error("again", "The two are not the same; write them anew.")
+            self.add_error("again", _("The two are not the same; write them anew."))
         return given
 
 
@@ -69,7 +80,7 @@ class Welcome(View):
             return self.show(form, status=refusal.status)
         if user is None:
             return self.nothing()
-        messages.success(request, f"The password of {user.username} is set. Sign in with it now.")
+        messages.success(request, _("The password of %(user)s is set. Sign in with it now.") % {"user": user.username})
         return HttpResponseRedirect(reverse("sign-in"))
 
     def show(self, form: PasswordForm, status: int = 200) -> HttpResponse:

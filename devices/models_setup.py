@@ -9,9 +9,11 @@ from datetime import datetime
 from biip import ParseError
 from biip.gtin import Gtin
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from config.refusals import Refusal, invalid
 from config.row_history import refuse_older_version
+from config.words import grouped
 from devices.models import DeviceModel
 
 LARGEST_NOMINAL = 100_000
@@ -75,14 +77,17 @@ def as_gtin_14(written: str) -> str:
     try:
         return Gtin.parse(digits).as_gtin_14()
     except ParseError as error:
-        words = "This is not a GTIN: it has 8, 12, 13 or 14 digits, the last one worked out from the others. Compare it "
-        raise invalid("gtin", words + "with the label, or leave it empty.") from error
+        words = _(
+            "This is not a GTIN: it has 8, 12, 13 or 14 digits, the last one worked out from the others. Compare it "
+            "with the label, or leave it empty."
+        )
+        raise invalid("gtin", words) from error
 
 
 def refuse_impossible(model: DeviceModel) -> None:
     for name in ("name", "part_number"):
         if not getattr(model, name):
-            raise invalid(name, "Please fill this in.")
+            raise invalid(name, _("Please fill this in."))
     limits = {
         "nominal_treatments": (1, LARGEST_NOMINAL),
         "minutes_per_treatment": (1, LONGEST_TREATMENT),
@@ -91,16 +96,20 @@ def refuse_impossible(model: DeviceModel) -> None:
     for name, (least, most) in limits.items():
         value = getattr(model, name)
         if value is not None and not least <= value <= most:
-            raise invalid(name, f"Write a number from {least} to {most:,}.")
+            raise invalid(
+                name, _("Write a number from %(least)s to %(most)s.") % {"least": least, "most": grouped(most)}
+            )
 
 
 def refuse_twin(model: DeviceModel) -> None:
     """Raise `duplicate_model` where another model has the part number, or the GTIN by which a scan finds one."""
     others = DeviceModel.objects.exclude(pk=model.pk)
     if others.filter(part_number=model.part_number).exists():
-        raise Refusal("duplicate_model", "Another model has this part number.", field="part_number")
+        raise Refusal("duplicate_model", _("Another model has this part number."), field="part_number")
     if model.gtin and (other := others.filter(gtin=model.gtin).first()):
-        raise Refusal("duplicate_model", f"This is the GTIN of {other} ({other.part_number}).", field="gtin")
+        words = _("This is the GTIN of %(model)s (%(part_number)s).")
+        about = {"model": other, "part_number": other.part_number}
+        raise Refusal("duplicate_model", words % about, field="gtin")
 
 
 def sign_reuse_off(model: DeviceModel, *, by: str, text: str, signed_at: datetime, at: datetime) -> DeviceModel:
@@ -110,14 +119,15 @@ def sign_reuse_off(model: DeviceModel, *, by: str, text: str, signed_at: datetim
     """
     for name, given in (("by", by), ("text", text)):
         if not given.strip():
-            raise invalid(name, "Please fill this in.")
+            raise invalid(name, _("Please fill this in."))
     if signed_at > at:
-        raise invalid("signed_at", "This moment has not come yet; leave it empty for now.")
+        raise invalid("signed_at", _("This moment has not come yet; leave it empty for now."))
     with transaction.atomic():
         model = locked(model)
         if model.reuse_permitted:
             raise Refusal(
-                "signed_off", f"Reuse is signed off already, by {model.reuse_signed_off_by}; withdraw it first."
+                "signed_off",
+                _("Reuse is signed off already, by %(name)s; withdraw it first.") % {"name": model.reuse_signed_off_by},
             )
         model.reuse_signed_off_by, model.reuse_text, model.reuse_signed_off_at = by.strip(), text.strip(), signed_at
         model.save(update_fields=["reuse_signed_off_by", "reuse_text", "reuse_signed_off_at"])
@@ -132,7 +142,8 @@ def withdraw_reuse(model: DeviceModel) -> DeviceModel:
     with transaction.atomic():
         model = locked(model)
         if not model.reuse_permitted:
-            raise Refusal("not_signed_off", "Reuse of this model is not signed off, so there is nothing to withdraw.")
+            words = _("Reuse of this model is not signed off, so there is nothing to withdraw.")
+            raise Refusal("not_signed_off", words)
         model.reuse_signed_off_by, model.reuse_text, model.reuse_signed_off_at = "", "", None
         model.save(update_fields=["reuse_signed_off_by", "reuse_text", "reuse_signed_off_at"])
     return model

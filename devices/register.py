@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal
@@ -48,7 +49,7 @@ def add_device(
         if not made:
             raise Refusal(
                 "duplicate_device",
-                "A device with this part number and serial number exists already; look it up instead.",
+                _("A device with this part number and serial number exists already; look it up instead."),
                 field="serial",
             )
         device.recalls.set(recalls)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import invalid
@@ -30,12 +31,14 @@ def name_contact(
     guardian of the patient's own name.
     """
     if receives != Contact.Receives.NOTHING and not (email or phone):
-        raise invalid("email", "Write an e-mail address or a telephone number, or choose that they receive no mail.")
+        raise invalid("email", _("Write an e-mail address or a telephone number, or choose that they receive no mail."))
     if is_guardian and is_named(patient, name):
         raise invalid(
             "name",
-            "This is the patient’s own name. Write the guardian’s; where it is the same, add what tells them apart: a "
-            "second name, or senior.",
+            _(
+                "This is the patient’s own name. Write the guardian’s; where it is the same, add what tells them "
+                "apart: a second name, or senior."
+            ),
         )
     written: dict[str, Any] = {
         "name": name,
@@ -46,7 +49,7 @@ def name_contact(
         "is_guardian": is_guardian,
     }
     with transaction.atomic():
-        contact, _ = Contact.objects.update_or_create(
+        contact, _made = Contact.objects.update_or_create(
             patient=patient, defaults=written, create_defaults={**written, "created_at": at}
         )
         record_access(actor, [patient.pk], Access.Action.CHANGED, at)

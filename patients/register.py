@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet, Value
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
@@ -79,7 +80,7 @@ def refuse_unborn(date_of_birth: date, clinic: Clinic, at: datetime) -> None:
     if date_of_birth > clinic.day_of(at):
         raise Refusal(
             "in_the_future",
-            "This date of birth has not come yet; correct it.",
+            _("This date of birth has not come yet; correct it."),
             status=400,
             field="date_of_birth",
         )
@@ -95,8 +96,10 @@ def refuse_duplicate(patient: Patient) -> None:
     if ids:
         raise Refusal(
             "possible_duplicate",
-            "This person may be registered already: compare with the patients named here, and confirm that this is "
-            "another one (confirm_new) before you register them.",
+            _(
+                "This person may be registered already: compare with the patients named here, and confirm that this is "
+                "another one (confirm_new) before you register them."
+            ),
             conflict={"patients": ids},
             alternatives=[{"patient": pk} for pk in ids],
         )
@@ -135,7 +138,7 @@ def fitting_patients(
 ) -> QuerySet[Patient]:
     """The patients that `search_patients` finds, however many; whoever shows one records it (I10)."""
     if phone and sum(character.isdigit() for character in phone) < 4:
-        raise invalid("phone", "Write at least four digits of the number.")
+        raise invalid("phone", _("Write at least four digits of the number."))
     found = Patient.objects.visible_to(user).named_like(name)
     if date_of_birth:
         found = found.filter(date_of_birth=date_of_birth)

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
 from holidays import list_supported_countries
 
 from config.public_holidays import public_holidays
@@ -25,14 +27,16 @@ known_time_zones = cache(available_timezones)  # each call would look through hu
 
 def validate_time_zone(name: str) -> None:
     if name not in known_time_zones():
-        raise ValidationError(f"{name} is not a time zone; write one like Australia/Sydney.")
+        raise ValidationError(_("%(name)s is not a time zone; write one like Australia/Sydney.") % {"name": name})
 
 
 def validate_holiday_region(region: str) -> None:
     """A country and a part of it, `AU-NSW` say, as the library `holidays` names them."""
-    country, _, part = region.partition("-")
+    country, _dash, part = region.partition("-")
     if part not in list_supported_countries().get(country, ()):
-        raise ValidationError(f"{region} is not a region with known public holidays; write one like AU-NSW.")
+        raise ValidationError(
+            _("%(region)s is not a region with known public holidays; write one like AU-NSW.") % {"region": region}
+        )
 
 
 def validate_abn(number: str) -> None:
@@ -42,7 +46,9 @@ def validate_abn(number: str) -> None:
         first, *rest = digits
         if sum(weight * digit for weight, digit in zip(ABN_WEIGHTS, (first - 1, *rest), strict=True)) % 89 == 0:
             return
-    raise ValidationError(f"{number} is not an ABN; it has eleven digits, as in 51 824 753 556.")
+    raise ValidationError(
+        _("%(number)s is not an ABN; it has eleven digits, as in 51 824 753 556.") % {"number": number}
+    )
 
 
 @pghistory.track()
@@ -150,8 +156,10 @@ class Clinic(models.Model):
             return holiday
         for closure in self.closures.all():
             if closure.first_day <= day <= closure.last_day:
-                return closure.reason or "closed"
-        return "" if self.usual_hours(day) else f"closed on {day:%A}s"
+                return closure.reason or _("closed")
+        if self.usual_hours(day):
+            return ""
+        return _("closed on %(weekday)ss") % {"weekday": WEEKDAYS[day.weekday()]}
 
     def is_open(self, day: date) -> bool:
         """Whether the doors open on `day`."""
@@ -182,8 +190,11 @@ class Clinic(models.Model):
             day = self.next_open_day(day + timedelta(days=1))
         raise Refusal(
             "clinic_closed",
-            f"{self} stays closed for more than 60 days; have a manager enter its opening hours and closures "
-            "under Settings first.",
+            _(
+                "%(clinic)s stays closed for more than 60 days; have a manager enter its opening hours and closures "
+                "under Settings first."
+            )
+            % {"clinic": self},
         )
 
     @property

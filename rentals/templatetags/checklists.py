@@ -4,8 +4,11 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from config.days import long_day
 from config.roles import may
+from config.words import in_sentence
 from devices.models import Device
 from rentals.checklists import going_on, whose
 from rentals.models import Checklist, Photo, Rental
@@ -51,7 +54,8 @@ def photo_words(checklist: Checklist, photo: Photo) -> str:
     """What a photo is, for those who do not see it: when it was taken, by the clock of its site."""
     site = (checklist.rental or checklist.device).clinic  # type: ignore[union-attr]  # it is of one of both
     taken = photo.taken_at.astimezone(site.zone)
-    return f"Photo at the {checklist.get_kind_display().lower()}, {taken:%-d %B %Y, %H:%M}"
+    when = {"day": long_day(taken), "clock": f"{taken:%H:%M}"}
+    return _("Photo at the %(kind)s, %(day)s, %(clock)s") % {"kind": in_sentence(checklist.get_kind_display()), **when}
 
 
 @register.filter

@@ -9,6 +9,7 @@ from uuid import uuid4
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
@@ -210,7 +211,7 @@ def words(text: str) -> list[str]:
 @register.filter
 def done(verb: str) -> str:
     """What a verb of the rental's history did."""
-    return str(DONE[verb]) if verb in DONE else spoken(verb)
+    return capfirst(str(DONE[verb])) if verb in DONE else spoken(verb)
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext as _
 
 from devices.models import Device
 from rentals.desk.device_action import action_for, standings
@@ -17,6 +18,6 @@ def device_action(context: dict[str, Any], device: Device) -> dict[str, Any]:
     page = context["page"]
     standing = standings([device], page.now)[device.pk]
     deed = action_for(device, standing, page.actor, device.clinic.day_of(page.now))
-    possible = [("device-lost", "Report lost", CAN_BE_LOST), ("retire-device", "Retire", CAN_BE_RETIRED)]
+    possible = [("device-lost", _("Report lost"), CAN_BE_LOST), ("retire-device", _("Retire"), CAN_BE_RETIRED)]
     ends = [] if standing.out_with else [end[:2] for end in possible if device.condition in end[2]]
     return {"device": device, "deed": deed, "ends": ends, "allowed": context["allowed"]}

@@ -3,6 +3,8 @@
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Reading
 from rentals.templatetags.desk import spoken
@@ -21,27 +23,27 @@ TONES = {
     "lost": "alarm",
 }
 DOUBTS = {
-    Reading.Flag.COUNTER_DOWN: "lower than before",
-    Reading.Flag.COUNTER_JUMP: "higher than the time allows",
-    Reading.Flag.WRONG_DEVICE: "read off another unit",
+    Reading.Flag.COUNTER_DOWN: gettext_lazy("lower than before"),
+    Reading.Flag.COUNTER_JUMP: gettext_lazy("higher than the time allows"),
+    Reading.Flag.WRONG_DEVICE: gettext_lazy("read off another unit"),
 }
 
 
 @register.filter
 def remaining(treatments: int | None) -> str:
     """What a device has left of its nominal treatments: `43`, `−3 (past nominal)` or `unknown`."""
-    return signed(treatments, "past nominal")
+    return signed(treatments, _("past nominal"))
 
 
 @register.filter
 def free(treatments: int | None) -> str:
     """What a device has left that is promised to nobody: `43`, `−3 (too few)` or `unknown`."""
-    return signed(treatments, "too few")
+    return signed(treatments, _("too few"))
 
 
 def signed(treatments: int | None, below_zero: str) -> str:
     if treatments is None:
-        return "unknown"
+        return _("unknown")
     return str(treatments) if treatments >= 0 else f"−{-treatments} ({below_zero})"
 
 
@@ -54,4 +56,4 @@ def standing(code: str) -> SafeString:
 @register.filter
 def doubt(flag: str) -> str:
     """Why a reading is not trusted."""
-    return DOUBTS[Reading.Flag(flag)]
+    return str(DOUBTS[Reading.Flag(flag)])
