@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
+from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.utils.translation import gettext as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound
@@ -16,6 +20,11 @@ from rentals.api.permissions import MayReadDocumentation
 class Schema(SpectacularAPIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [MayReadDocumentation]
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """In English, whoever reads it: the words of choices stand in it, too."""
+        with translation.override(settings.LANGUAGE_CODE):
+            return super().dispatch(*args, **kwargs)
 
 
 class Documentation(SpectacularSwaggerSplitView):
@@ -33,4 +42,4 @@ class Nothing(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is nothing at this address; each one ends with a slash, see /api/v1/docs/.")
+        raise NotFound(_("There is nothing at this address; each one ends with a slash, see /api/v1/docs/."))

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -176,7 +177,7 @@ def refuse_unknown(given: Iterable[str], known: set[str]) -> None:
 
 def refuse_empty(given: Mapping[str, str]) -> None:
     """A parameter without a value would be passed over like a misspelt one."""
-    empty = {name: [ErrorDetail("Give it a value, or leave it out.", "blank")] for name in given if not given[name]}
+    empty = {name: [ErrorDetail(_("Give it a value, or leave it out."), "blank")] for name in given if not given[name]}
     if empty:
         raise ValidationError(empty)
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_standardized_errors.handler import exception_handler as standardized_handler
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
@@ -14,7 +16,7 @@ from config.refusals import Refusal
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "body_too_large"
-    default_detail = "This is more than one request may carry; send it in parts, or usage data as a file."
+    default_detail = gettext_lazy("This is more than one request may carry; send it in parts, or usage data as a file.")
 
 
 def exception_handler(error: Exception, context: Any) -> Response | None:
@@ -24,7 +26,7 @@ def exception_handler(error: Exception, context: Any) -> Response | None:
     if isinstance(error, RequestDataTooBig):
         error = TooLarge()
     elif isinstance(error, SuspiciousOperation):
-        error = ParseError("This request cannot be read; compare it with the documentation.")
+        error = ParseError(_("This request cannot be read; compare it with the documentation."))
     return standardized_handler(error, context)
 
 

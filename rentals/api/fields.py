@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -20,7 +23,8 @@ LARGEST_ID = 2**63 - 1
 def unknown_field(known: Iterable[str]) -> ErrorDetail:
     """What is said about a name that stands nowhere in the documentation."""
     names = ", ".join(sorted(known))
-    return ErrorDetail(f"Unknown here; known: {names}." if names else "Nothing is expected here.", "unknown_field")
+    words = _("Unknown here; known: %(names)s.") % {"names": names} if names else _("Nothing is expected here.")
+    return ErrorDetail(words, "unknown_field")
 
 
 class Input(serializers.Serializer):
@@ -92,7 +96,9 @@ class Money(serializers.DecimalField):
 class Day(serializers.DateField):
     """A local day of the clinic."""
 
-    default_error_messages = {"out_of_reach": f"Write a day from {FIRST_DAY} to {LAST_DAY}."}
+    default_error_messages = {
+        "out_of_reach": format_lazy(gettext_lazy("Write a day from {first} to {last}."), first=FIRST_DAY, last=LAST_DAY)
+    }
 
     def to_internal_value(self, value: Any) -> date:
         day = super().to_internal_value(value)
@@ -105,8 +111,10 @@ class Moment(serializers.DateTimeField):
     """A true moment, with its offset."""
 
     default_error_messages = {
-        "no_offset": "Write the time with its offset, like 2026-03-02T09:30:00+11:00.",
-        "out_of_reach": f"Write a time from {FIRST_DAY.year} to {LAST_DAY.year}.",
+        "no_offset": gettext_lazy("Write the time with its offset, like 2026-03-02T09:30:00+11:00."),
+        "out_of_reach": format_lazy(
+            gettext_lazy("Write a time from {first} to {last}."), first=FIRST_DAY.year, last=LAST_DAY.year
+        ),
     }
 
     def enforce_timezone(self, value: datetime) -> datetime:
@@ -123,7 +131,9 @@ class Moment(serializers.DateTimeField):
 class VisibleField(serializers.PrimaryKeyRelatedField):
     """An id of something that the user may see; another clinic's and nobody's id read alike."""
 
-    default_error_messages = {"does_not_exist": "There is no {pk_value} here, or not for you; the lists have the ids."}
+    default_error_messages = {
+        "does_not_exist": gettext_lazy("There is no {pk_value} here, or not for you; the lists have the ids.")
+    }
 
     def __init__(self, *, queryset: Any, **kwargs: Any) -> None:
         kwargs.setdefault("pk_field", Whole(min_value=1, max_value=LARGEST_ID))
@@ -149,8 +159,8 @@ class Checks(serializers.DictField):
     """Free answers of a checklist, by name."""
 
     default_error_messages = {
-        "too_long": "This is too long to be a checklist; write a summary.",
-        "unstorable": "NUL characters cannot be stored; leave them out.",
+        "too_long": gettext_lazy("This is too long to be a checklist; write a summary."),
+        "unstorable": gettext_lazy("NUL characters cannot be stored; leave them out."),
     }
     LONGEST = 10_000
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -33,7 +34,11 @@ def answer_once(request: Request, respond: Callable[[], Response]) -> HttpRespon
     if key is None:
         return respond()
     if not 1 <= len(key) <= LONGEST_KEY:
-        raise invalid(HEADER, f"Write a key of 1 to {LONGEST_KEY} characters.", code="idempotency_key_invalid")
+        raise invalid(
+            HEADER,
+            _("Write a key of 1 to %(longest_key)s characters.") % {"longest_key": LONGEST_KEY},
+            code="idempotency_key_invalid",
+        )
     digest = digest_of(request)
     with transaction.atomic():
         stored, first = StoredAnswer.objects.get_or_create(
@@ -66,7 +71,7 @@ def repeat(stored: StoredAnswer, digest: str) -> HttpResponse:
     if stored.body_digest != digest:
         raise Refusal(
             "idempotency_key_reused",
-            "This key was sent before with another body; send a new key for a new request.",
+            _("This key was sent before with another body; send a new key for a new request."),
             status=422,
         )
     return HttpResponse(bytes(stored.body or b""), status=stored.status, content_type="application/json")

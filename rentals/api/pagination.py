@@ -1,5 +1,6 @@
 """`?page= &page_size=`, up to 1000 rows a page."""
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -20,7 +21,7 @@ class Pagination(PageNumberPagination):
         # Digits of other scripts are digits to Python too.
         size = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 4 else 0
         if not 1 <= size <= LARGEST_PAGE:
-            raise ValidationError({"page_size": f"Write a number from 1 to {LARGEST_PAGE}."})
+            raise ValidationError({"page_size": _("Write a number from 1 to %(largest)s.") % {"largest": LARGEST_PAGE}})
         return size
 
     def get_schema_operation_parameters(self, view: object) -> list[dict[str, object]]:

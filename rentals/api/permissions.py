@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -22,13 +23,14 @@ class RolePermission(BasePermission):
         if operations is None:
             raise ImproperlyConfigured(f"{type(view).__name__} names no action of config/roles.py.")
         if not request.user.is_authenticated:
-            raise NotAuthenticated("Send your key: Authorization: Token <key>.")
+            raise NotAuthenticated(_("Send your key: Authorization: Token <key>."))
         operation = operations.get("GET" if request.method == "HEAD" else request.method)
         if operation is None:
             raise MethodNotAllowed(str(request.method))
         if not may(request.user, operation.action):
-            roles = " or ".join(sorted(MATRIX[operation.action]))
-            raise PermissionDenied(f"Your role ({request.user.role}) may not do this; ask one who is {roles}.")
+            roles = _(" or ").join(sorted(MATRIX[operation.action]))
+            words = _("Your role (%(role)s) may not do this; ask one who is %(roles)s.")
+            raise PermissionDenied(words % {"role": request.user.role, "roles": roles})
         return True
 
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.utils import translation
+
 from rentals.deciding import live_holding
 from rentals.models import Rental
 from rentals.papers.keeping import digest_of
 from rentals.papers.parties import clinic_facts, guardian_line, is_minor, patient_lines
-from rentals.papers.words import counted, day, line, money, paragraphs
+from rentals.papers.words import LANGUAGE, counted, day, line, money, paragraphs
 from rentals.terms import terms_in_words
 
 TITLE = "Rental agreement"
@@ -57,29 +59,30 @@ def binding_digest(rental: Rental) -> str:
 
 def agreement_facts(rental: Rental) -> dict[str, Any]:
     """All that the agreement says of the rental, as it stands now; without a signature."""
-    return {
-        "title": TITLE,
-        "footer": f"{TITLE}, rental {rental.reference}",
-        "reference": rental.reference,
-        "clinic": clinic_facts(rental.clinic),
-        "patient": patient_lines(rental.patient),
-        "patient_pk": rental.patient_id,
-        "minor": is_minor(rental.patient, rental.starts_on),
-        "guardian": guardian_line(rental.patient),
-        "device": device_pairs(rental),
-        "exchange": EXCHANGE,
-        "course": course_pairs(rental),
-        "fees": fee_pairs(rental),
-        "sections": [
-            {"title": "Parts", "points": PARTS},
-            {"title": "Care and cleaning", "points": CARE},
-            {"title": "Bringing it back", "points": return_words(rental)},
-            {"title": "The label, and use outside it", "points": LABEL},
-            {"title": "Privacy", "points": PRIVACY},
-        ],
-        "terms": {"version": rental.terms.version, "text": paragraphs(terms_in_words(rental.terms))},
-        "signature": None,
-    }
+    with translation.override(LANGUAGE):
+        return {
+            "title": TITLE,
+            "footer": f"{TITLE}, rental {rental.reference}",
+            "reference": rental.reference,
+            "clinic": clinic_facts(rental.clinic),
+            "patient": patient_lines(rental.patient),
+            "patient_pk": rental.patient_id,
+            "minor": is_minor(rental.patient, rental.starts_on),
+            "guardian": guardian_line(rental.patient),
+            "device": device_pairs(rental),
+            "exchange": EXCHANGE,
+            "course": course_pairs(rental),
+            "fees": fee_pairs(rental),
+            "sections": [
+                {"title": "Parts", "points": PARTS},
+                {"title": "Care and cleaning", "points": CARE},
+                {"title": "Bringing it back", "points": return_words(rental)},
+                {"title": "The label, and use outside it", "points": LABEL},
+                {"title": "Privacy", "points": PRIVACY},
+            ],
+            "terms": {"version": rental.terms.version, "text": paragraphs(terms_in_words(rental.terms))},
+            "signature": None,
+        }
 
 
 def device_pairs(rental: Rental) -> list[list[str]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal
@@ -66,7 +67,10 @@ def lock_of_same_patient(rental: Rental) -> None:
     was made from it says who was recorded wrongly (I10)."""
     locked = Rental.objects.select_for_update(no_key=True).get(pk=rental.pk)
     if locked.patient_id != rental.patient_id:
-        raise Refusal("changed_meanwhile", f"Rental {rental.reference} was changed meanwhile; try again.")
+        raise Refusal(
+            "changed_meanwhile",
+            _("Rental %(reference)s was changed meanwhile; try again.") % {"reference": rental.reference},
+        )
 
 
 def append(

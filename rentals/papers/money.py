@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from config.days import brief_day, named_day
 from config.models import Clinic, User
 from config.refusals import Refusal
+from config.words import aud
 from patients.access import record_access
 from patients.models import Access
 from rentals import ledger
@@ -18,7 +23,10 @@ from rentals.models import LedgerEntry, Paper, Rental
 from rentals.papers.keeping import append, digest_of, keep, lock_of_same_patient, papers_of
 from rentals.papers.parties import clinic_facts, patient_lines
 from rentals.papers.typesetting import typeset
-from rentals.papers.words import day, line, lines, moment, money
+from rentals.papers.words import LANGUAGE, day, line, lines, moment, money
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Kind = LedgerEntry.Kind
 GST_SHARE = Decimal(11)  # of an amount that includes 10 % GST, an eleventh is GST
@@ -26,19 +34,19 @@ CENT = Decimal("0.01")
 CHARGES = (Kind.HIRE, Kind.LATE_FEE, Kind.FEE, Kind.PURCHASE, Kind.HIRE_CREDIT)
 PAYMENTS = (Kind.HIRE_PAYMENT, Kind.FEE_PAYMENT, Kind.BOND_PAYMENT, Kind.REFUND)
 BOND = (Kind.BOND_HELD, Kind.BOND_APPLIED, Kind.REFUND_DUE)
-WORDS: dict[str, str] = {
-    Kind.HIRE: "Hire",
-    Kind.LATE_FEE: "Late return",
-    Kind.FEE: "Fee",
-    Kind.PURCHASE: "Device kept",
-    Kind.HIRE_CREDIT: "Hire credited against the price",
-    Kind.HIRE_PAYMENT: "Hire paid",
-    Kind.FEE_PAYMENT: "Fee paid",
-    Kind.BOND_PAYMENT: "Bond paid",
-    Kind.BOND_HELD: "Bond held by the clinic",
-    Kind.BOND_APPLIED: "Bond used for what was unpaid",
-    Kind.REFUND_DUE: "Bond due back",
-    Kind.REFUND: "Paid back",
+WORDS: "dict[str, StrOrPromise]" = {
+    Kind.HIRE: gettext_lazy("Hire"),
+    Kind.LATE_FEE: gettext_lazy("Late return"),
+    Kind.FEE: gettext_lazy("Fee"),
+    Kind.PURCHASE: gettext_lazy("Device kept"),
+    Kind.HIRE_CREDIT: gettext_lazy("Hire credited against the price"),
+    Kind.HIRE_PAYMENT: gettext_lazy("Hire paid"),
+    Kind.FEE_PAYMENT: gettext_lazy("Fee paid"),
+    Kind.BOND_PAYMENT: gettext_lazy("Bond paid"),
+    Kind.BOND_HELD: gettext_lazy("Bond held by the clinic"),
+    Kind.BOND_APPLIED: gettext_lazy("Bond used for what was unpaid"),
+    Kind.REFUND_DUE: gettext_lazy("Bond due back"),
+    Kind.REFUND: gettext_lazy("Paid back"),
 }
 PATIENT = ("patient_pk", "patient")  # of a paper's facts; the number tells namesakes apart
 PARTIES = (*PATIENT, "payer")
@@ -48,8 +56,8 @@ INVOICE_LOCK = 0x1407  # the first of the two numbers of the lock under which a 
 def entry_words(entry: LedgerEntry) -> str:
     """What a ledger entry is, in words for the patient; its note, where somebody wrote one."""
     if entry.reverses is not None:
-        return f"Correction: {entry_words(entry.reverses)}"
-    words = f"{WORDS[entry.kind]} {ledger.METHODS[entry.method]}" if entry.method else WORDS[entry.kind]
+        return _("Correction: %(entry)s") % {"entry": entry_words(entry.reverses)}
+    words = f"{WORDS[entry.kind]} {ledger.METHODS[entry.method]}" if entry.method else str(WORDS[entry.kind])
     note = entry.note.replace("_", " ") if entry.kind == Kind.FEE else entry.note  # a program names a fee by a code
     return f"{words}: {line(note)}" if note else words
 
@@ -104,24 +112,28 @@ def with_parties(rental: Rental) -> Rental:
 
 
 def line_of(entry: LedgerEntry, amount: Decimal, clinic: Clinic) -> list[str]:
-    return [f"{clinic.day_of(entry.at):%-d %b %Y}", entry_words(entry), money(amount)]
+    return [brief_day(clinic.day_of(entry.at)), entry_words(entry), aud(amount)]
 
 
 def statement_facts(rental: Rental) -> dict[str, Any]:
-    """Charges, payments, the bond and what is open, as the ledger has them."""
+    """Charges, payments, the bond and what is open, as the ledger has them, in the language that is being spoken."""
     entries = entries_of(rental)
     charges = [entry for entry in entries if kind_of(entry) in CHARGES]
     paid = [entry for entry in entries if kind_of(entry) in PAYMENTS]
     bond = [entry for entry in entries if kind_of(entry) in BOND]
-    parts = [("Charges", charges), ("Payments", paid), ("Bond", bond)]
+    parts = [(_("Charges"), charges), (_("Payments"), paid), (_("Bond"), bond)]
     return {
-        **heading(rental, "Statement"),
-        "course": [["From", day(rental.starts_on)], ["Due back", day(rental.due_on)], *devices_of(rental)],
+        **heading(rental, _("Statement")),
+        "course": [
+            [_("From"), named_day(rental.starts_on)],
+            [_("Due back"), named_day(rental.due_on)],
+            *devices_of(rental),
+        ],
         "parts": [
             {
                 "name": name,
                 "lines": [line_of(entry, entry.amount, rental.clinic) for entry in some],
-                "total": money(sum((entry.amount for entry in some), Decimal(0))),
+                "total": aud(sum((entry.amount for entry in some), Decimal(0))),
             }
             for name, some in parts
             if some
@@ -134,22 +146,24 @@ def devices_of(rental: Rental) -> list[list[str]]:
     """The devices that the patient was given, by serial number."""
     holdings = rental.holdings.filter(out__isnull=False, device__isnull=False).order_by("pk")
     names = holdings.values_list("device__model__name", "device__serial")
-    given = [f"{line(model)}, serial number {line(serial)}" for model, serial in names]
-    return [["Device", ", then ".join(given)]] if given else []
+    words = _("%(model)s, serial number %(serial)s")
+    given = [words % {"model": line(model), "serial": line(serial)} for model, serial in names]
+    return [[_("Device"), _(", then ").join(given)]] if given else []
 
 
 def result_pairs(balance: Decimal, held: Decimal) -> list[list[str]]:
     if balance > 0:
-        open_money = ["To be paid", money(balance)]
+        open_money = [_("To be paid"), aud(balance)]
     else:
-        open_money = ["To be paid back", money(-balance)] if balance else ["Open", "nothing"]
-    return [open_money, *([["Bond held", money(held)]] if held else [])]
+        open_money = [_("To be paid back"), aud(-balance)] if balance else [_("Open"), _("nothing")]
+    return [open_money, *([[_("Bond held"), aud(held)]] if held else [])]
 
 
 def statement_paper(rental: Rental, *, at: datetime, actor: User | None = None) -> Paper:
     """The statement as the ledger stands; the newest one again while nothing has changed."""
     rental = with_parties(rental)
-    facts = statement_facts(rental)
+    with translation.override(LANGUAGE):
+        facts = statement_facts(rental)
     digest = digest_of(facts)
     newest = papers_of(rental, Paper.Kind.STATEMENT).first()
     if newest and newest.digest == digest:
@@ -164,15 +178,16 @@ def receipt_paper(entry: LedgerEntry, *, at: datetime, actor: User | None = None
     Raises `no_payment` for an entry that is none, or that was taken back.
     """
     if entry.kind not in PAYMENTS:
-        raise Refusal("no_payment", "A receipt is for a payment; choose one of the payments.")
+        raise Refusal("no_payment", _("A receipt is for a payment; choose one of the payments."))
     rental = with_parties(entry.rental)
     made = receipts_of(rental, entry)
     if made and is_for(rental, made[0], PATIENT):
         return made[0]
     if LedgerEntry.objects.filter(reverses=entry).exists():
-        raise Refusal("no_payment", "This payment was taken back, so there is no receipt for it.")
+        raise Refusal("no_payment", _("This payment was taken back, so there is no receipt for it."))
     number = f"R-{entry.pk:07d}" + (f"-{len(made) + 1}" if made else "")
-    facts = receipt_facts(rental, entry, number)
+    with translation.override(LANGUAGE):
+        facts = receipt_facts(rental, entry, number)
     content = typeset("receipt", facts, entry.at)
     digest = digest_of(facts)
     with deciding():
@@ -220,7 +235,8 @@ def invoice_paper(rental: Rental, *, at: datetime, actor: User) -> Paper:
         if not rental.clinic.abn:
             raise Refusal(
                 "no_abn",
-                f"{rental.clinic} has no ABN yet; a manager enters it under Settings, then make the invoice.",
+                _("%(clinic)s has no ABN yet; a manager enters it under Settings, then make the invoice.")
+                % {"clinic": rental.clinic},
             )
         made = list(papers_of(rental, Paper.Kind.INVOICE))
         made = [*take_back_misdirected(rental, made, at, actor), *made]
@@ -287,7 +303,7 @@ def invoiced_on(invoices: list[Paper]) -> set[int]:
 def newest_or_refused(rental: Rental, invoices: list[Paper]) -> Paper:
     if not invoices or not is_for(rental, invoices[0], PARTIES):
         raise Refusal(
-            "nothing_to_invoice", "Nothing is to be invoiced; the hire is charged when the device comes back."
+            "nothing_to_invoice", _("Nothing is to be invoiced; the hire is charged when the device comes back.")
         )
     return invoices[0]
 
@@ -307,7 +323,8 @@ def write_invoice(
     """
     number = next_invoice_number(rental.clinic)
     corrected = note.get("corrected", [])
-    facts = {**invoice_facts(rental, entries, number, at, corrected=corrected, taxed=taxed), **note}
+    with translation.override(LANGUAGE):
+        facts = {**invoice_facts(rental, entries, number, at, corrected=corrected, taxed=taxed), **note}
     content = typeset("invoice", facts, at)
     record_access(actor, [facts["patient_pk"] or rental.patient_id], Access.Action.CHANGED, at)
     return append(

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.utils import translation
+
 from rentals.models import Holding, Rental
 from rentals.models.holdings import Part
 from rentals.papers.parties import clinic_facts, patient_lines
-from rentals.papers.words import line, moment
+from rentals.papers.words import LANGUAGE, line, moment
 
 TITLE = "Return receipt"
 PARTS = {
@@ -23,27 +25,28 @@ PARTS = {
 def return_facts(rental: Rental) -> dict[str, Any]:
     """All that the receipt says of the return, as it stands now; without a signature."""
     holding = came_back(rental)
-    return {
-        "title": TITLE,
-        "footer": f"{TITLE}, rental {rental.reference}",
-        "reference": rental.reference,
-        "clinic": clinic_facts(rental.clinic),
-        "patient": patient_lines(rental.patient)[:1],
-        "patient_pk": rental.patient_id,
-        "payer": patient_lines(rental.patient)[:1],
-        "device": [
-            ["Device", line(holding.device.model.name)],
-            ["Serial number", line(holding.device.serial)],
-            ["Handed over", moment(holding.out.lower, rental.clinic)],
-            ["Brought back", moment(holding.out.upper, rental.clinic)],
-            ["Counter", f"{holding.counter_out} when handed over, {known(holding.counter_back)} when brought back"],
-        ],
-        "parts": [
-            [name, yes(part in holding.parts_out), yes(part in holding.parts_back)] for part, name in PARTS.items()
-        ],
-        "notes": line(holding.notes) or "Nothing was noted.",
-        "signature": None,
-    }
+    with translation.override(LANGUAGE):
+        return {
+            "title": TITLE,
+            "footer": f"{TITLE}, rental {rental.reference}",
+            "reference": rental.reference,
+            "clinic": clinic_facts(rental.clinic),
+            "patient": patient_lines(rental.patient)[:1],
+            "patient_pk": rental.patient_id,
+            "payer": patient_lines(rental.patient)[:1],
+            "device": [
+                ["Device", line(holding.device.model.name)],
+                ["Serial number", line(holding.device.serial)],
+                ["Handed over", moment(holding.out.lower, rental.clinic)],
+                ["Brought back", moment(holding.out.upper, rental.clinic)],
+                ["Counter", f"{holding.counter_out} when handed over, {known(holding.counter_back)} when brought back"],
+            ],
+            "parts": [
+                [name, yes(part in holding.parts_out), yes(part in holding.parts_back)] for part, name in PARTS.items()
+            ],
+            "notes": line(holding.notes) or "Nothing was noted.",
+            "signature": None,
+        }
 
 
 def came_back(rental: Rental) -> Any:

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from config.models import Clinic
 
+# What papers are written in, whoever makes them: the same facts are the same words and the same digest.
+LANGUAGE = "en"
 # They turn the order of what stands around them about: a name must not make another line read differently.
 DIRECTION_MARKS = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 FILE_MARK = "\ufeff"  # comes along when a text is pasted; no PDF of our standard may hold it

@@ -1,5 +1,6 @@
 """Clinics, device models, devices, readings and availability, as they go in and out."""
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from config.limits import LARGEST_NUMBER
@@ -90,16 +91,16 @@ class ReadingOut(serializers.Serializer):
     why = serializers.SerializerMethodField()
 
     WHY = {
-        Reading.Flag.COUNTER_DOWN: "The counter is lower than it was before; look at the screen again.",
-        Reading.Flag.COUNTER_JUMP: "The counter is higher than this time allows; look at the screen again.",
-        Reading.Flag.WRONG_DEVICE: "It was read off another unit, as a manager found.",
+        Reading.Flag.COUNTER_DOWN: _("The counter is lower than it was before; look at the screen again."),
+        Reading.Flag.COUNTER_JUMP: _("The counter is higher than this time allows; look at the screen again."),
+        Reading.Flag.WRONG_DEVICE: _("It was read off another unit, as a manager found."),
     }
 
     def get_flag(self, reading: Reading) -> str | None:
         return reading.flag or None
 
     def get_why(self, reading: Reading) -> str | None:
-        return self.WHY[Reading.Flag(reading.flag)] if reading.flag else None
+        return str(self.WHY[Reading.Flag(reading.flag)]) if reading.flag else None
 
 
 class AvailabilityQuery(Input):

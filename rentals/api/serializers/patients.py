@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from config.models import Clinic
@@ -36,7 +37,7 @@ class PatientSearch(Input):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            raise serializers.ValidationError("Give a name, a date of birth or a telephone number.", "required")
+            raise serializers.ValidationError(_("Give a name, a date of birth or a telephone number."), "required")
         return attrs
 
 
