@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import User
 from config.roles import may
@@ -18,8 +20,8 @@ from rentals.templatetags.desk import day
 
 Condition = Device.Condition
 GONE = {
-    Condition.SOLD: "Sold: it belongs to a patient and is no part of the fleet.",
-    Condition.RETIRED: "Retired: it goes to nobody any more.",
+    Condition.SOLD: gettext_lazy("Sold: it belongs to a patient and is no part of the fleet."),
+    Condition.RETIRED: gettext_lazy("Retired: it goes to nobody any more."),
 }
 
 
@@ -56,55 +58,71 @@ def fitting(device: Device, standing: Standing, today: date) -> DeviceAction:
     if rental := standing.out_with:
         return take_back(device, standing, rental)
     if device.condition == Condition.LOST:
-        words = "Reported lost. If it is in your hands, record that it was found; it goes to quarantine."
-        return DeviceAction(words, "Found again", reverse("found-again", args=[device.pk]), "devices.end")
+        words = _("Reported lost. If it is in your hands, record that it was found; it goes to quarantine.")
+        return DeviceAction(words, _("Found again"), reverse("found-again", args=[device.pk]), "devices.end")
     if device.condition == Condition.RECALLED:
-        return DeviceAction("Recalled: it may not go out.", "See the recalls", reverse("recalls"), "recalls.read")
+        return DeviceAction(_("Recalled: it may not go out."), _("See the recalls"), reverse("recalls"), "recalls.read")
     if device.condition in GONE:
-        return DeviceAction(GONE[Condition(device.condition)])
+        return DeviceAction(str(GONE[Condition(device.condition)]))
     if device.condition in (Condition.QUARANTINE, Condition.REPAIR):
         return inspection(device, standing.waiting)
     if standing.arriving:
         return DeviceAction(
-            f"On its way from {standing.arriving.from_clinic}; it can be had here from "
-            f"{day(standing.arriving.away.upper)}."
+            _("On its way from %(site)s; it can be had here from %(day)s.")
+            % {"site": standing.arriving.from_clinic, "day": day(standing.arriving.away.upper)}
         )
     return hand_over(standing.reserved_for, today) if standing.reserved_for else to_book()
 
 
 def take_back(device: Device, standing: Standing, rental: Rental) -> DeviceAction:
-    recalled = ", and recalled" if device.condition == Condition.RECALLED else ""
-    late = "overdue since" if standing.availability == "overdue" else "due"
-    words = f"Out with {rental.reference}, {late} {day(rental.due_on)}{recalled}."
-    return DeviceAction(words, "Take back", reverse("return", args=[rental.reference]), "rentals.take_back", rental)
+    words = out_in_words(device.condition == Condition.RECALLED, standing.availability == "overdue")
+    words %= {"reference": rental.reference, "day": day(rental.due_on)}
+    return DeviceAction(words, _("Take back"), reverse("return", args=[rental.reference]), "rentals.take_back", rental)
+
+
+def out_in_words(recalled: bool, overdue: bool) -> str:
+    """The sentence about a device that is out, with places for the `reference` and the due `day`."""
+    if recalled and overdue:
+        return _("Out with %(reference)s, overdue since %(day)s, and recalled.")
+    if recalled:
+        return _("Out with %(reference)s, due %(day)s, and recalled.")
+    return _("Out with %(reference)s, overdue since %(day)s.") if overdue else _("Out with %(reference)s, due %(day)s.")
 
 
 def inspection(device: Device, waiting: Rental | None) -> DeviceAction:
     if waiting:
-        words = f"In quarantine: back from {waiting.reference}, which waits for the inspection."
+        words = _("In quarantine: back from %(reference)s, which waits for the inspection.")
+        words %= {"reference": waiting.reference}
         address = reverse("inspect", args=[waiting.reference])
-        return DeviceAction(words, "Inspect", address, "rentals.inspect", waiting)
-    where = "In repair" if device.condition == Condition.REPAIR else "In quarantine"
+        return DeviceAction(words, _("Inspect"), address, "rentals.inspect", waiting)
+    in_repair = _("In repair: it is ready once it passes an inspection.")
+    in_quarantine = _("In quarantine: it is ready once it passes an inspection.")
+    words = in_repair if device.condition == Condition.REPAIR else in_quarantine
     address = reverse("inspect-unit", args=[device.pk])
-    return DeviceAction(f"{where}: it is ready once it passes an inspection.", "Inspect", address, "rentals.inspect")
+    return DeviceAction(words, _("Inspect"), address, "rentals.inspect")
 
 
 def hand_over(rental: Rental, today: date) -> DeviceAction:
+    told = {"reference": rental.reference, "day": near(rental.starts_on, today)}
     if rental.offer_expires_at:
-        words = f"Held by an offer for {rental.reference}, from {near(rental.starts_on, today)}."
-        return DeviceAction(words, "See the offer", reverse("rental", args=[rental.reference]), "rentals.read", rental)
-    words = f"Reserved for {rental.reference} from {near(rental.starts_on, today)}."
+        words = _("Held by an offer for %(reference)s, from %(day)s.") % told
+        return DeviceAction(
+            words, _("See the offer"), reverse("rental", args=[rental.reference]), "rentals.read", rental
+        )
+    words = _("Reserved for %(reference)s from %(day)s.") % told
     address = reverse("hand-over", args=[rental.reference])
-    return DeviceAction(words, "Hand over", address, "rentals.hand_over", rental)
+    return DeviceAction(words, _("Hand over"), address, "rentals.hand_over", rental)
 
 
 def to_book() -> DeviceAction:
-    return DeviceAction("Ready, and kept for nobody.", "Book it for a patient", reverse("patients"), "rentals.book")
+    return DeviceAction(
+        _("Ready, and kept for nobody."), _("Book it for a patient"), reverse("patients"), "rentals.book"
+    )
 
 
 def near(start: date, today: date) -> str:
     """`today`, `tomorrow`, or the day itself."""
-    return {today: "today", today + timedelta(days=1): "tomorrow"}.get(start) or day(start)
+    return {today: _("today"), today + timedelta(days=1): _("tomorrow")}.get(start) or day(start)
 
 
 def standings(devices: Iterable[Device], at: datetime) -> dict[int, Standing]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class WayToHear:
 def how_mail_leaves() -> str:
     """By what each mail is handed over."""
     if settings.EMAIL_SERVICE:
-        return f"by the mail service {settings.EMAIL_SERVICE.capitalize()}"
+        return _("by the mail service %(name)s") % {"name": settings.EMAIL_SERVICE.capitalize()}
     if settings.EMAIL_URL:
-        return "by a mail server (SMTP)"
-    return "not at all: each is only written to a file on this computer, and reaches nobody"
+        return _("by a mail server (SMTP)")
+    return _("not at all: each is only written to a file on this computer, and reaches nobody")
 
 
 def all_ways_to_hear() -> list[WayToHear]:
@@ -29,23 +30,23 @@ def all_ways_to_hear() -> list[WayToHear]:
     service, mailbox = settings.EMAIL_SERVICE, settings.BOUNCE_MAILBOX_URL
     # A service has reports come back to itself, so there is nothing that a mail server could hand over.
     handed_over = bool(settings.BOUNCE_ADDRESS and not mailbox and not service)
-    teller = service.capitalize() if service else "the mail service"
+    told = _("%(service)s tells it by webhook") % {"service": service.capitalize()}
     return [
         WayToHear(
-            "Webhook of the mail service",
-            f"{teller} tells it by webhook",
+            _("Webhook of the mail service"),
+            told if service else _("the mail service tells it by webhook"),
             bool(service and settings.WEBHOOK_SECRET),
             "EMAIL_SERVICE and WEBHOOK_SECRET",
         ),
         WayToHear(
-            "Mailbox to which mail comes back (IMAP)",
-            "reports are taken from a mailbox every five minutes",
+            _("Mailbox to which mail comes back (IMAP)"),
+            _("reports are taken from a mailbox every five minutes"),
             bool(mailbox),
             "BOUNCE_ADDRESS and BOUNCE_MAILBOX_URL",
         ),
         WayToHear(
-            "Handed over by the mail server",
-            "a mail server may hand reports over with take_bounce",
+            _("Handed over by the mail server"),
+            _("a mail server may hand reports over with take_bounce"),
             handed_over,
             "BOUNCE_ADDRESS and a pipe to manage.py take_bounce",
         ),

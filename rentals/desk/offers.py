@@ -5,20 +5,22 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from rentals import ledger
 from rentals.booking.availability import MOST_SHOWN, Found, Need, load_devices
 from rentals.booking.sentences import with_sentences
 
 WHY_NOT = {
-    "not_ready": "not ready",
-    "overdue": "overdue from a patient",
-    "blocked": "booked on these days",
-    "in_transfer": "on the way from another site",
-    "shelf_or_service": "past their shelf life or due for service by then",
-    "reuse_not_permitted": "not for a second patient",
-    "unknown_capacity": "with nobody knowing what is left",
-    "too_few_treatments": "with too few treatments left",
+    "not_ready": gettext_lazy("%(number)s not ready"),
+    "overdue": gettext_lazy("%(number)s overdue from a patient"),
+    "blocked": gettext_lazy("%(number)s booked on these days"),
+    "in_transfer": gettext_lazy("%(number)s on the way from another site"),
+    "shelf_or_service": gettext_lazy("%(number)s past their shelf life or due for service by then"),
+    "reuse_not_permitted": gettext_lazy("%(number)s not for a second patient"),
+    "unknown_capacity": gettext_lazy("%(number)s with nobody knowing what is left"),
+    "too_few_treatments": gettext_lazy("%(number)s with too few treatments left"),
 }
 
 
@@ -54,7 +56,8 @@ def offers_for(found: Found, need: Need, wanted: str, at: datetime) -> dict[str,
 
 def in_words(why_not: dict[str, int]) -> str:
     """Why the devices do not fit: `2 not ready, 1 booked on these days`."""
-    return ", ".join(f"{number} {WHY_NOT[why]}" for why, number in why_not.items()) or "there is no other device"
+    reasons = (str(WHY_NOT[why]) % {"number": number} for why, number in why_not.items())
+    return ", ".join(reasons) or _("there is no other device")
 
 
 def price(need: Need) -> dict[str, Any]:

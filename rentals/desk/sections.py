@@ -1,10 +1,16 @@
 """The lists of rentals on Today's page: their words, and what is done next with a rental in each."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
 
 from config.models import User
 from config.roles import may
 from rentals.desk.today import Listed, Work
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,7 @@ class RowAction:
     it is short enough to be opened in the row."""
 
     address: str
-    words: str
+    words: "StrOrPromise"
     action: str
     inside: bool = False
 
@@ -24,10 +30,10 @@ class Section:
     with each row, and a hint."""
 
     name: str
-    title: str
+    title: "StrOrPromise"
     actions: tuple[RowAction, ...]
-    empty: str = ""
-    hint: str = ""
+    empty: "StrOrPromise" = ""
+    hint: "StrOrPromise" = ""
 
     @property
     def id(self) -> str:
@@ -43,40 +49,40 @@ class Shown:
     actions: list[RowAction]
 
 
-HAND_OVER = RowAction("hand-over", "Hand over", "rentals.hand_over")
-TAKE_BACK = RowAction("return", "Take back", "rentals.take_back")
-COMES_ON = RowAction("return-day", "Comes on …", "rentals.take_back", inside=True)
+HAND_OVER = RowAction("hand-over", _("Hand over"), "rentals.hand_over")
+TAKE_BACK = RowAction("return", _("Take back"), "rentals.take_back")
+COMES_ON = RowAction("return-day", _("Comes on …"), "rentals.take_back", inside=True)
 SECTIONS = (
     Section(
         "at_risk",
-        "At risk: the device was taken away",
-        (RowAction("change-device", "Give it a device", "rentals.change_device", inside=True),),
-        hint="Give it another one, or phone the patient.",
+        _("At risk: the device was taken away"),
+        (RowAction("change-device", _("Give it a device"), "rentals.change_device", inside=True),),
+        hint=_("Give it another one, or phone the patient."),
     ),
-    Section("pick_ups", "To pick up today", (HAND_OVER,), "Nobody collects a device today."),
-    Section("due_today", "Due or expected back today", (TAKE_BACK,), "No device is due or expected back today."),
-    Section("overdue", "Overdue", (COMES_ON, TAKE_BACK), "No device is overdue."),
-    Section("to_inspect", "Quarantine: to inspect", (RowAction("inspect", "Inspect", "rentals.inspect"),)),
+    Section("pick_ups", _("To pick up today"), (HAND_OVER,), _("Nobody collects a device today.")),
+    Section("due_today", _("Due or expected back today"), (TAKE_BACK,), _("No device is due or expected back today.")),
+    Section("overdue", _("Overdue"), (COMES_ON, TAKE_BACK), _("No device is overdue.")),
+    Section("to_inspect", _("Quarantine: to inspect"), (RowAction("inspect", _("Inspect"), "rentals.inspect"),)),
     Section(
         "tomorrow",
-        "To pick up tomorrow",
-        (RowAction("rental", "Prepare", "rentals.hand_over"),),
-        "Nobody collects a device tomorrow.",
+        _("To pick up tomorrow"),
+        (RowAction("rental", _("Prepare"), "rentals.hand_over"),),
+        _("Nobody collects a device tomorrow."),
     ),
     Section(
         "offered",
-        "Offered: the patient is to answer",
+        _("Offered: the patient is to answer"),
         (
-            RowAction("accept-offer", "Accepts", "rentals.book", inside=True),
-            RowAction("decline-offer", "Declines", "rentals.book", inside=True),
+            RowAction("accept-offer", _("Accepts"), "rentals.book", inside=True),
+            RowAction("decline-offer", _("Declines"), "rentals.book", inside=True),
         ),
     ),
-    Section("waiting", "Waiting for a device", (RowAction("reserve", "Find a device", "rentals.book"),)),
-    Section("to_settle", "Lost or kept: to settle", (RowAction("inspect", "Settle", "rentals.inspect"),)),
+    Section("waiting", _("Waiting for a device"), (RowAction("reserve", _("Find a device"), "rentals.book"),)),
+    Section("to_settle", _("Lost or kept: to settle"), (RowAction("inspect", _("Settle"), "rentals.inspect"),)),
     Section(
         "open_money",
-        "Finished, money still open",
-        (RowAction("pay", "Record a payment", "rentals.pay", inside=True),),
+        _("Finished, money still open"),
+        (RowAction("pay", _("Record a payment"), "rentals.pay", inside=True),),
     ),
 )
 

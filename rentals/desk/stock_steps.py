@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.roles import may
@@ -31,26 +32,26 @@ def steps_of(finding: StockFinding, known: dict[int, Standing]) -> list[NextStep
     device = finding.device
     if device is None:
         added = f"{reverse('add-device')}?{urlencode({'serial': finding.code})}"
-        return [NextStep("Add the device", added, "devices.add")]
+        return [NextStep(_("Add the device"), added, "devices.add")]
     return steps_of_missing(device) if finding.kind == Kind.MISSING else steps_of_odd(finding, device, known[device.pk])
 
 
 def steps_of_missing(device: Device) -> list[NextStep]:
-    steps = [page("Its last sign of life", "device", device, "devices.read")]
+    steps = [page(_("Its last sign of life"), "device", device, "devices.read")]
     if device.condition in (Condition.LOST, Condition.SOLD, Condition.RETIRED):
         return steps
-    return [*steps, page("Report lost", "device-lost", device, "devices.end")]
+    return [*steps, page(_("Report lost"), "device-lost", device, "devices.end")]
 
 
 def steps_of_odd(finding: StockFinding, device: Device, standing: Standing) -> list[NextStep]:
     """For one that should not have been there, as far as nobody has put it right since."""
     if rental := standing.out_with:
-        return [NextStep("Take back", reverse("return", args=[rental.reference]), "rentals.take_back")]
+        return [NextStep(_("Take back"), reverse("return", args=[rental.reference]), "rentals.take_back")]
     if device.condition == Condition.LOST:
-        return [page("Found again", "found-again", device, "devices.end")]
+        return [page(_("Found again"), "found-again", device, "devices.end")]
     if device.clinic_id != finding.stock_take.clinic_id and not standing.arriving:
-        return [page("Send it", "send-device", device, "devices.send")]
-    return [page("The device", "device", device, "devices.read")]
+        return [page(_("Send it"), "send-device", device, "devices.send")]
+    return [page(_("The device"), "device", device, "devices.read")]
 
 
 def page(words: str, name: str, device: Any, action: str) -> NextStep:

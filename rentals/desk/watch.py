@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -13,6 +14,10 @@ from patients.models import Contact, Patient, Payer, SuppressedAddress
 from rentals.models import Message, MessageReport, Reminder
 from rentals.reminders.outbox import to_send
 from rentals.reminders.rate import left_this_minute
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 DAYS_COUNTED = timedelta(days=7)
 MOST_SHOWN = 25
@@ -37,8 +42,8 @@ class Watched:
     unplanned_in_all: int
     to_decide: list[Message]
     to_decide_in_all: int
-    counts: list[tuple[str, int]]
-    heard: list[tuple[str, int]]
+    counts: "list[tuple[StrOrPromise, int]]"
+    heard: "list[tuple[StrOrPromise, int]]"
     stopped: list[Stopped]
     silent: list[Silence]
     left_this_minute: int | None
@@ -86,7 +91,9 @@ def unplanned(site: Clinic, at: datetime) -> QuerySet[Reminder]:
     return waiting.filter(rental__clinic=site).select_related("rental__patient").order_by("due_at", "pk")
 
 
-def counted(rows: QuerySet, column: str, choices: Iterable[tuple[str, str]]) -> list[tuple[str, int]]:
+def counted(
+    rows: QuerySet, column: str, choices: "Iterable[tuple[str, StrOrPromise]]"
+) -> "list[tuple[StrOrPromise, int]]":
     """How many rows have which of the choices, in their words."""
     counts = dict(rows.order_by().values_list(column).annotate(Count("pk")))
     return [(words, counts[value]) for value, words in choices if value in counts]

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from config.models import Clinic
 from config.refusals import Refusal
@@ -60,8 +61,8 @@ class Book(BaseFormPage, BaseBookingPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         waits = "wait" in self.request.POST
         rental = self.booked(given, waits=waits)
-        done = "Booked. Next: the agreement, the bond and the hand-over."
-        said = f"{rental.patient.name} is on the waiting list." if waits else done
+        done = _("Booked. Next: the agreement, the bond and the hand-over.")
+        said = _("%(patient)s is on the waiting list.") % {"patient": rental.patient.name} if waits else done
         return self.go(reverse("rental", args=[rental.reference]), said)
 
     def booked(self, given: dict[str, Any], *, waits: bool) -> Rental:

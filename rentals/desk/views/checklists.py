@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal, invalid
@@ -84,7 +85,7 @@ class BaseChecklistPage(BaseFormPage):
             return self.show_form(self.make_form(), status=422)
         photos = "remove" in self.request.POST or self.request.POST["step"] == PHOTOS
         place = PHOTOS if photos else "kept"
-        return self.go(f"{self.request.path}#{place}", "Kept. Whoever opens it goes on from here.")
+        return self.go(f"{self.request.path}#{place}", _("Kept. Whoever opens it goes on from here."))
 
     def answers(self) -> checklists.Answers:
         """What was sent with the last step."""
@@ -111,7 +112,7 @@ class BaseChecklistPage(BaseFormPage):
         if self.taken:
             self.keep(self.make_form(self.request.POST))
         if self.photo_problems or self.left_out:
-            raise invalid(PHOTOS, "Not every photo could be taken; see there, then send this again.")
+            raise invalid(PHOTOS, _("Not every photo could be taken; see there, then send this again."))
         return self.finish(given)
 
     def show_form(self, form: Any, status: int = 200) -> HttpResponse:
@@ -142,7 +143,8 @@ class BaseChecklistPage(BaseFormPage):
         found: list[str] = getattr(self, "photo_problems", [])
         if not self.left_out:
             return found
-        return [*found, f"{self.left_out} left out: {MOST_PHOTOS} photos are the most; remove one first."]
+        too_many = _("%(left)s left out: %(most)s photos are the most; remove one first.")
+        return [*found, too_many % {"left": self.left_out, "most": MOST_PHOTOS}]
 
     def doubt_in(self, form: Any, device: Device | None) -> str:
         """Why the counter in the form can hardly be; "" where it may, or is no number yet."""
@@ -191,8 +193,9 @@ def read_photos(files: list[UploadedFile]) -> tuple[list[SmallPhoto], list[str]]
             taken.append(small_photo(file))  # type: ignore[arg-type]
         except Refusal as refusal:
             problems.append(f"{file.name}: {refusal.message}")
-    if left := len(files) - MOST_PHOTOS:
-        problems += [f"{left} left out: send {MOST_PHOTOS} photos at a time."] if left > 0 else []
+    if (left := len(files) - MOST_PHOTOS) > 0:
+        numbers = {"left": left, "most": MOST_PHOTOS}
+        problems.append(_("%(left)s left out: send %(most)s photos at a time.") % numbers)
     return taken, problems
 
 

@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from devices.models import ReadOut
 from rentals.desk.clocks import MOST_SHOWN, off_in_words, read_outs_seen
@@ -53,7 +54,7 @@ class RuleClock(BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         offset = None if given["again"] else offset_between(given["shown"], given["true_at"])
         rule_clock(self.read_out, offset, note=given["note"], at=self.now, actor=self.actor)
-        return self.go(self.back, "Recorded; the times of its treatments and all that hangs on them follow.")
+        return self.go(self.back, _("Recorded; the times of its treatments and all that hangs on them follow."))
 
     def context(self) -> dict[str, Any]:
         device = self.read_out.device

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.refusals import Refusal
 from devices.models import Device
@@ -25,7 +27,11 @@ class WrongDevice(BaseVerbPage):
     """Another device went out than the one that is noted. Where another rental is wrong too, the page says so first."""
 
     action, verb = "rentals.correct", "correct_device"
-    title, button, done = "Wrong device recorded", "Put right", "Put right. What stood there stays in the history."
+    title, button, done = (
+        gettext_lazy("Wrong device recorded"),
+        gettext_lazy("Put right"),
+        gettext_lazy("Put right. What stood there stays in the history."),
+    )
     template = "rentals/desk/wrong_device.html"
     form_class = WrongDeviceForm
 
@@ -49,8 +55,11 @@ class WrongDevice(BaseVerbPage):
         if other and not agreed:
             raise Refusal(
                 MIXED_UP,
-                f"By the records this device went out with rental {other.reference}. If the two were mixed up, tick "
-                f"here: then rental {other.reference} gets device {self.device}, with the counters noted for it.",
+                _(
+                    "By the records this device went out with rental %(reference)s. If the two were mixed up, tick "
+                    "here: then rental %(reference)s gets device %(device)s, with the counters noted for it."
+                )
+                % {"reference": other.reference, "device": self.device},
                 field="exchange",
             )
         return correct_device(self.rental, **given, **self.who_and_when())
@@ -68,7 +77,11 @@ class WrongPatient(BaseVerbPage):
     """The rental is another patient's, who is looked for on the page; no name stands in an address (I10)."""
 
     action, verb = "rentals.correct", "correct_patient"
-    title, button, done = "Wrong patient recorded", "Put right", "Put right. What stood there stays in the history."
+    title, button, done = (
+        gettext_lazy("Wrong patient recorded"),
+        gettext_lazy("Put right"),
+        gettext_lazy("Put right. What stood there stays in the history."),
+    )
     template = "rentals/desk/wrong_patient.html"
     form_class = WrongPatientForm
 

@@ -1,10 +1,12 @@
 """What people say about the counter of a device: where its counting began anew, and which reading is right."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Allowance, Reading
 from rentals.desk.forms.counting import RenewForm, RestartForm, TrustForm
@@ -13,12 +15,15 @@ from rentals.desk.views.devices import BaseDevicePage
 from rentals.reconciliation.readings import trust_reading
 from rentals.reconciliation.renewal import Ruling, begin_allowance, rule_on_restart
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 class BaseCounterPage(BaseDevicePage, BaseFormPage):
     """A page about the counter of one device."""
 
-    title: str
-    button: str
+    title: "StrOrPromise"
+    button: "StrOrPromise"
 
     def context(self) -> dict[str, Any]:
         return {"device": self.device, "back": self.address}
@@ -30,13 +35,14 @@ class Renew(BaseCounterPage):
     action = "devices.renew"
     template = "rentals/desk/counting.html"
     form_class = RenewForm
-    title, button = "The counting begins anew", "Record it"
+    title, button = gettext_lazy("The counting begins anew"), gettext_lazy("Record it")
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         ruling = Ruling(given["cause"], given["note"], given["nominal"])
         when = {"at": given["at"] or self.now, "now": self.now}
         begin_allowance(self.device, ruling, counter=given["counter"], **when, actor=self.actor)
-        return self.go(self.address, f"Device {self.device} counts anew; what it has left follows from that.")
+        said = _("Device %(device)s counts anew; what it has left follows from that.") % {"device": self.device}
+        return self.go(self.address, said)
 
 
 class RuleOnRestart(BaseCounterPage):
@@ -45,7 +51,7 @@ class RuleOnRestart(BaseCounterPage):
     action = "devices.renew"
     template = "rentals/desk/counting.html"
     form_class = RestartForm
-    title, button = "Why the numbers start again", "That is what it was"
+    title, button = gettext_lazy("Why the numbers start again"), gettext_lazy("That is what it was")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.allowance = get_object_or_404(Allowance, pk=kwargs["allowance"], device=kwargs["pk"], number__gt=1)
@@ -54,7 +60,7 @@ class RuleOnRestart(BaseCounterPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         ruling = Ruling(given["cause"], given["note"], given["nominal"])
         rule_on_restart(self.allowance, ruling, at=self.now, actor=self.actor)
-        return self.go(self.address, "It is recorded, and what the device has left is counted anew.")
+        return self.go(self.address, _("It is recorded, and what the device has left is counted anew."))
 
     def context(self) -> dict[str, Any]:
         return {**super().context(), "allowance": self.allowance}
@@ -66,7 +72,7 @@ class TrustReading(BaseCounterPage):
     action = "readings.trust"
     template = "rentals/desk/counting.html"
     form_class = TrustForm
-    title, button = "Trust this reading", "It is right"
+    title, button = gettext_lazy("Trust this reading"), gettext_lazy("It is right")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.reading = get_object_or_404(Reading, pk=kwargs["reading"], device=kwargs["pk"])
@@ -74,7 +80,8 @@ class TrustReading(BaseCounterPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         trust_reading(self.reading, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, f"Counter {self.reading.counter} is trusted, and all that follows counted anew.")
+        said = _("Counter %(counter)s is trusted, and all that follows counted anew.")
+        return self.go(self.address, said % {"counter": self.reading.counter})
 
     def context(self) -> dict[str, Any]:
         return {**super().context(), "reading": self.reading}

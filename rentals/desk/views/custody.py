@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from rentals import checklists, custody, ledger
@@ -37,7 +39,11 @@ class HandOver(BaseRentalChecklist):
     """The device goes out: what must be done before, then the checklist."""
 
     action, verb = "rentals.hand_over", "hand_over"
-    title, button, done = "Hand over", "Hand over", "Handed over. The rental is active."
+    title, button, done = (
+        gettext_lazy("Hand over"),
+        gettext_lazy("Hand over"),
+        gettext_lazy("Handed over. The rental is active."),
+    )
     template = "rentals/desk/hand_over.html"
     form_class = forms.HandOverForm
     kind = Checklist.Kind.HAND_OVER
@@ -48,7 +54,7 @@ class HandOver(BaseRentalChecklist):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.rental.state == State.RESERVED and self.device is None:
-            messages.error(request, "The device of this reservation was taken away, so nothing can be handed over.")
+            messages.error(request, _("The device of this reservation was taken away, so nothing can be handed over."))
             return self.go(self.address)
         return super().get(request)
 
@@ -61,7 +67,11 @@ class TakeBack(BaseRentalChecklist):
     """The device comes back: the counter, the parts, its condition."""
 
     action, verb = "rentals.take_back", "take_back"
-    title, button, done = "Take back", "Take back", "The device is back, in quarantine. Next: inspect it."
+    title, button, done = (
+        gettext_lazy("Take back"),
+        gettext_lazy("Take back"),
+        gettext_lazy("The device is back, in quarantine. Next: inspect it."),
+    )
     template = "rentals/desk/take_back.html"
     form_class = forms.ReturnForm
     kind = Checklist.Kind.TAKE_BACK
@@ -86,7 +96,7 @@ class Inspect(BaseRentalChecklist):
     """The inspection of the device that came back, then fees and bond; a lost or kept one is only settled."""
 
     action, verb = "rentals.inspect", "inspect"
-    button, done = "Settle and close", "Settled and closed."
+    button, done = gettext_lazy("Settle and close"), gettext_lazy("Settled and closed.")
     template = "rentals/desk/inspect.html"
     kind = Checklist.Kind.INSPECTION
 
@@ -97,7 +107,7 @@ class Inspect(BaseRentalChecklist):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        return "Inspect and settle" if self.rental.state == State.RETURNED else "Settle"
+        return _("Inspect and settle") if self.rental.state == State.RETURNED else _("Settle")
 
     @property
     def form_class(self) -> Any:  # type: ignore[override]
@@ -109,8 +119,8 @@ class Inspect(BaseRentalChecklist):
         return checklists.finish_inspection(self.rental, answers=self.answers(), **given, **self.who_and_when())
 
     def said(self, given: dict[str, Any]) -> str:
-        to_repair = "" if given.get("passed", True) else " The device goes to repair."
-        return self.done + to_repair + self.open_money()
+        to_repair = "" if given.get("passed", True) else _("The device goes to repair.")
+        return " ".join(filter(None, (str(self.done), to_repair, self.open_money())))
 
     def context(self) -> dict[str, Any]:
         return {
@@ -137,8 +147,9 @@ class InspectUnit(BaseChecklistPage, BaseDevicePage):
         inspection = checklists.finish_unit_inspection(
             self.device, answers=self.answers(), **given, at=self.now, actor=self.actor
         )
-        verdict = "ready for the next patient" if inspection.passed else "in repair"
-        return self.go(self.address, f"The inspection is recorded; device {self.device} is {verdict}.")
+        ready = _("The inspection is recorded; device %(device)s is ready for the next patient.")
+        to_repair = _("The inspection is recorded; device %(device)s is in repair.")
+        return self.go(self.address, (ready if inspection.passed else to_repair) % {"device": self.device})
 
     def context(self) -> dict[str, Any]:
         return {**super().context(), "device": self.device, "back": self.address}

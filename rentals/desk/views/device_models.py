@@ -1,6 +1,6 @@
 """The device models of all sites, and whether the units of each may go from one patient to another (I3)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -9,6 +9,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.row_history import changes_of, version_of
 from devices.models import Allowance, Device, DeviceModel
@@ -19,20 +21,23 @@ from rentals.desk.page import BaseFormPage, BasePage
 from rentals.models import Holding
 from rentals.reuse import withdraw_and_replan
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 GONE = (Device.Condition.LOST, Device.Condition.SOLD, Device.Condition.RETIRED)
 MOST_CHANGES = 50
-LABELS = {
-    "name": "Name",
-    "part_number": "Part number",
-    "maker": "Maker",
+LABELS: "dict[str, StrOrPromise]" = {
+    "name": gettext_lazy("Name"),
+    "part_number": gettext_lazy("Part number"),
+    "maker": gettext_lazy("Maker"),
     "gtin": "GTIN",
-    "nominal_treatments": "Nominal treatments",
-    "minutes_per_treatment": "Minutes per treatment",
-    "capacity_holder": "What holds the treatments",
-    "turnaround_days": "Turnaround (days)",
-    "reuse_signed_off_by": "Reuse signed off by",
-    "reuse_signed_off_at": "Reuse signed off at",
-    "reuse_text": "Text of the sign-off",
+    "nominal_treatments": gettext_lazy("Nominal treatments"),
+    "minutes_per_treatment": gettext_lazy("Minutes per treatment"),
+    "capacity_holder": gettext_lazy("What holds the treatments"),
+    "turnaround_days": gettext_lazy("Turnaround (days)"),
+    "reuse_signed_off_by": gettext_lazy("Reuse signed off by"),
+    "reuse_signed_off_at": gettext_lazy("Reuse signed off at"),
+    "reuse_text": gettext_lazy("Text of the sign-off"),
 }
 
 
@@ -73,8 +78,8 @@ class AddModel(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         model = add_model(self.form.facts())
-        said = f"{model} is added. Until reuse is signed off, each of its units goes to one patient only."
-        return self.go(reverse("device-model", args=[model.pk]), said)
+        said = _("%(model)s is added. Until reuse is signed off, each of its units goes to one patient only.")
+        return self.go(reverse("device-model", args=[model.pk]), said % {"model": model})
 
     def context(self) -> dict[str, Any]:
         return {"back": reverse("device-models")}
@@ -113,7 +118,7 @@ class OneModel(BaseModelPage):
     def changes(self) -> list[ChangeInWords]:
         """Who changed what, in words."""
         changes = changes_of(DeviceModel, tuple(LABELS), most=MOST_CHANGES, pgh_obj=self.model)
-        titles = {"insert": "Added", "update": "Changed"}
+        titles = {"insert": _("Added"), "update": _("Changed")}
         return [in_words(one, titles[one.deed], LABELS, self.site) for one in changes]
 
 
@@ -129,7 +134,7 @@ class ChangeModel(BaseModelPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         model = change_model(self.model, self.form.facts(), read=given["read"])
-        return self.go(self.address, f"{model} is changed.")
+        return self.go(self.address, _("%(model)s is changed.") % {"model": model})
 
     def context(self) -> dict[str, Any]:
         return {"model": self.model, "back": self.address}
@@ -149,7 +154,7 @@ class SignReuse(BaseModelPage, BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         signed_at = given.pop("signed_at") or self.now
         sign_reuse_off(self.model, **given, signed_at=signed_at, at=self.now)
-        return self.go(self.address, f"Reuse of {self.model} is signed off.")
+        return self.go(self.address, _("Reuse of %(model)s is signed off.") % {"model": self.model})
 
     def context(self) -> dict[str, Any]:
         return {"model": self.model, "back": self.address}
@@ -166,8 +171,10 @@ class WithdrawReuse(BaseModelPage, BaseFormPage):
         repaired = withdraw_and_replan(self.model, at=self.now, actor=self.actor)
         moved = sum(len(one.moved) + len(one.placed) for one in repaired)
         at_risk = sum(len(one.at_risk) for one in repaired)
-        said = f"The sign-off is withdrawn. Moved to other devices: {moved}; without a device from now on: {at_risk}."
-        return self.go(self.address, said)
+        said = _(
+            "The sign-off is withdrawn. Moved to other devices: %(moved)s; without a device from now on: %(at_risk)s."
+        )
+        return self.go(self.address, said % {"moved": moved, "at_risk": at_risk})
 
     def context(self) -> dict[str, Any]:
         reserved = Holding.objects.filter(live=True, out=None, device__model=self.model)

@@ -9,6 +9,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from devices.models import Device, DeviceModel, DeviceQuerySet
@@ -17,6 +19,7 @@ from patients.models import Access
 from rentals.booking.capacity import AVAILABILITIES, with_availability, with_capacity
 from rentals.booking.offers import poke_offers
 from rentals.custody import TO_INSPECT
+from rentals.desk import code_words
 from rentals.desk.device_story import device_story
 from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
 from rentals.desk.life import life_of
@@ -29,7 +32,6 @@ from rentals.models.states import State
 from rentals.overview import with_overview
 from rentals.reconciliation.forecast import forecasts_of
 from rentals.reconciliation.readings import take_reading
-from rentals.templatetags.desk import spoken
 from rentals.templatetags.devices import doubt
 from rentals.transfer import send
 
@@ -37,10 +39,14 @@ MOST_SHOWN = 20
 
 
 class DeviceFilter(FilterSet):
-    search = CharFilter(field_name="serial", lookup_expr="icontains", label="Serial", max_length=40)
-    condition = ChoiceFilter(choices=Device.Condition.choices, empty_label="Any condition")
+    search = CharFilter(field_name="serial", lookup_expr="icontains", label=gettext_lazy("Serial"), max_length=40)
+    condition = ChoiceFilter(
+        choices=Device.Condition.choices, label=gettext_lazy("Condition"), empty_label=gettext_lazy("Any condition")
+    )
     availability = ChoiceFilter(
-        choices=[(name, spoken(name)) for name in AVAILABILITIES], empty_label="Any availability", label="Availability"
+        choices=[(name, code_words.AVAILABILITIES[name]) for name in AVAILABILITIES],
+        empty_label=gettext_lazy("Any availability"),
+        label=gettext_lazy("Availability"),
     )
 
     class Meta:
@@ -140,11 +146,15 @@ class TakeReading(BaseDevicePage, BaseFormPage):
         if not reading.trusted:
             messages.warning(
                 self.request,
-                f"Counter {reading.counter} is kept, but not trusted: it is {doubt(reading.flag)}. "
-                "Look at the screen again and record what it shows; what does not fit stands among the discrepancies.",
+                _(
+                    "Counter %(counter)s is kept, but not trusted: it is %(doubt)s. Look at the screen again and "
+                    "record "
+                    "what it shows; what does not fit stands among the discrepancies."
+                )
+                % {"counter": reading.counter, "doubt": doubt(reading.flag)},
             )
             return self.go(self.address)
-        return self.go(self.address, f"Counter {reading.counter} is recorded.")
+        return self.go(self.address, _("Counter %(counter)s is recorded.") % {"counter": reading.counter})
 
     def context(self) -> dict[str, Any]:
         return self.everything()
@@ -164,7 +174,8 @@ class SendDevice(BaseDevicePage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         transfer = send(self.device, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, f"Device {self.device} is on its way to {transfer.to_clinic}.")
+        said = _("Device %(device)s is on its way to %(site)s.")
+        return self.go(self.address, said % {"device": self.device, "site": transfer.to_clinic})
 
     def context(self) -> dict[str, Any]:
         return {"device": self.device, "back": self.address}
@@ -182,7 +193,7 @@ class SetDates(BaseDevicePage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         set_dates(self.device, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, f"The dates of device {self.device} are changed.")
+        return self.go(self.address, _("The dates of device %(device)s are changed.") % {"device": self.device})
 
     def context(self) -> dict[str, Any]:
         return {"device": self.device, "back": self.address}
@@ -204,9 +215,10 @@ class AddDevice(BaseFormPage):
         poke_offers(device.clinic_id)
         address = reverse("device", args=[device.pk])
         if device.condition != given["condition"]:
-            messages.warning(self.request, f"Device {device} is added, but a recall names it: it may not go out.")
+            recalled = _("Device %(device)s is added, but a recall names it: it may not go out.")
+            messages.warning(self.request, recalled % {"device": device})
             return self.go(address)
-        return self.go(address, f"Device {device} is added.")
+        return self.go(address, _("Device %(device)s is added.") % {"device": device})
 
     def context(self) -> dict[str, Any]:
         return {"models": DeviceModel.objects.exists(), "back": reverse("devices")}

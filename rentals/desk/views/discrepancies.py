@@ -9,28 +9,36 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from config.models import User
 from config.refusals import Refusal
 from patients.models import Access
+from rentals.desk.code_words import DISCREPANCIES
 from rentals.desk.forms.usage import OwnerForm, ResolutionForm
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.models import Discrepancy
 from rentals.reconciliation.discrepancies import possible_owners, resolve, take_on
-from rentals.templatetags.desk import spoken
 
 ROWS_A_PAGE = 25
 
 
 class DiscrepancyFilter(FilterSet):
-    OWNERS = [("mine", "Mine"), ("nobody", "Nobody’s")]
+    OWNERS = [("mine", gettext_lazy("Mine")), ("nobody", gettext_lazy("Nobody’s"))]
 
-    state = ChoiceFilter(choices=Discrepancy.State.choices, empty_label="Open and closed")
-    kind = ChoiceFilter(choices=[(kind, spoken(kind)) for kind in Discrepancy.Kind.values], empty_label="Any kind")
-    owner = ChoiceFilter(choices=OWNERS, method="owned_by", empty_label="Everybody’s")
-    device = CharFilter(field_name="device__serial", lookup_expr="icontains", label="Serial", max_length=40)
-    rental = CharFilter(field_name="rental__reference", lookup_expr="icontains", label="Rental", max_length=20)
+    state = ChoiceFilter(choices=Discrepancy.State.choices, empty_label=gettext_lazy("Open and closed"))
+    kind = ChoiceFilter(
+        choices=[(kind, DISCREPANCIES[kind]) for kind in Discrepancy.Kind.values], empty_label=gettext_lazy("Any kind")
+    )
+    owner = ChoiceFilter(choices=OWNERS, method="owned_by", empty_label=gettext_lazy("Everybody’s"))
+    device = CharFilter(
+        field_name="device__serial", lookup_expr="icontains", label=gettext_lazy("Serial"), max_length=40
+    )
+    rental = CharFilter(
+        field_name="rental__reference", lookup_expr="icontains", label=gettext_lazy("Rental"), max_length=20
+    )
 
     class Meta:
         model = Discrepancy
@@ -78,7 +86,7 @@ class TakeOn(BasePage):
         discrepancy = about(self.actor, pk)
         form = OwnerForm(request.POST)
         if not form.is_valid():
-            messages.error(request, "Choose a colleague from the list.")
+            messages.error(request, _("Choose a colleague from the list."))
             return self.go(reverse("discrepancies"))
         discrepancy.owner_id = form.cleaned_data["seen"]
         try:
@@ -86,8 +94,8 @@ class TakeOn(BasePage):
         except Refusal as refusal:
             messages.error(request, refusal.message)
             return self.go(reverse("discrepancies"))
-        whose = f"{taken.owner} has it in hand" if taken.owner else "It is nobody’s again"
-        return self.go(reverse("discrepancies"), f"{whose}: {taken.why}")
+        taken_on = _("%(owner)s has it in hand: %(why)s") if taken.owner else _("It is nobody’s again: %(why)s")
+        return self.go(reverse("discrepancies"), taken_on % {"owner": taken.owner, "why": taken.why})
 
 
 class Resolve(BaseFormPage):
@@ -103,7 +111,7 @@ class Resolve(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         resolve(self.discrepancy, **given, at=self.now, actor=self.actor)
-        return self.go(reverse("discrepancies"), f"Resolved: {self.discrepancy.why}")
+        return self.go(reverse("discrepancies"), _("Resolved: %(why)s") % {"why": self.discrepancy.why})
 
     def context(self) -> dict[str, Any]:
         if self.discrepancy.rental:

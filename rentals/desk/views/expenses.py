@@ -5,7 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from config.words import aud
 from devices.expenses import reverse_expense, spend
 from devices.models import Expense
 from rentals.desk.forms.expenses import ExpenseForm, ReverseExpenseForm
@@ -48,7 +50,8 @@ class Spend(BaseExpensesPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         expense = spend(self.device, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, f"{expense.get_kind_display()} of ${expense.amount:,.2f} is recorded.")
+        told = {"kind": expense.get_kind_display(), "amount": aud(expense.amount)}
+        return self.go(self.address, _("%(kind)s of %(amount)s is recorded.") % told)
 
     def context(self) -> dict[str, Any]:
         return self.everything()
@@ -67,7 +70,7 @@ class ReverseExpense(BaseExpensesPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         reverse_expense(self.expense, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, "The expense is reversed. Record the right one, if there is one.")
+        return self.go(self.address, _("The expense is reversed. Record the right one, if there is one."))
 
     def context(self) -> dict[str, Any]:
         return {"device": self.device, "expense": self.expense, "back": self.address}

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_safe
 
@@ -32,7 +33,7 @@ class Feeds(BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         feed, key = make_feed(self.site, **given, at=self.now, actor=self.actor)
         self.request.session[NEW_KEY] = key
-        return self.go(reverse("feeds"), f"The feed for {feed.name} is made.")
+        return self.go(reverse("feeds"), _("The feed for %(whom)s is made.") % {"whom": feed.name})
 
     def context(self) -> dict[str, Any]:
         feeds = CalendarFeed.objects.filter(clinic=self.site).select_related("created_by", "revoked_by")
@@ -58,7 +59,8 @@ class RevokeFeed(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         revoke_feed(self.feed, at=self.now, actor=self.actor)
-        return self.go(reverse("feeds"), f"The feed for {self.feed.name} is revoked; its address opens nothing now.")
+        said = _("The feed for %(whom)s is revoked; its address opens nothing now.") % {"whom": self.feed.name}
+        return self.go(reverse("feeds"), said)
 
     def context(self) -> dict[str, Any]:
         return {"feed": self.feed, "back": reverse("feeds")}

@@ -11,7 +11,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from rentals.desk.forms.message_templates import WordsForm
 from rentals.desk.page import BaseFormPage, BasePage
@@ -118,8 +120,9 @@ class EditWords(BaseWords, BaseFormPage):
         row = write_words(self.site, self.kind, self.language, **words, **moment)
         self.request.session.pop(DRAFT, None)
         taken_out = ", ".join(check_words(self.kind, **words).taken_out)
-        told = f" Taken out of the HTML, for it says nothing: {taken_out}." if taken_out else ""
-        return self.go(self.back, f"Saved as version {row.version}.{told}")
+        said = _("Saved as version %(version)s.") % {"version": row.version}
+        told = _("Taken out of the HTML, for it says nothing: %(parts)s.") % {"parts": taken_out}
+        return self.go(self.back, f"{said} {told}" if taken_out else said)
 
     def context(self) -> dict[str, Any]:
         in_subject, needed = allowed_in_subject(self.kind), REQUIRED.get(self.kind, ())
@@ -178,7 +181,8 @@ class WordsLetter(BaseWords):
         if draft and draft["kind"] == self.kind and draft["words"]["language"] == self.language:
             words, reference = Words(**draft["words"]), draft["reference"]
         rental: Rental | None = rental_to_show(self.site, self.kind, reference.strip(), at=self.now)
-        html = preview(rental, self.kind, words, at=self.now).html if rental else "<p>No rental to show it on yet.</p>"
+        none_yet = format_html("<p>{}</p>", _("No rental to show it on yet."))
+        html = preview(rental, self.kind, words, at=self.now).html if rental else none_yet
         headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
         return HttpResponse(html, headers=headers)
 
@@ -193,7 +197,7 @@ class ResetWords(BaseWords, BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         seen = self.latest_version()
         reset_words(self.site, self.kind, self.language, seen=seen, at=self.now, actor=self.actor)
-        return self.go(self.back, "These are the default words again.")
+        return self.go(self.back, _("These are the default words again."))
 
     def context(self) -> dict[str, Any]:
         return {**self.named(), "words": default_words(self.kind), "back": self.back}

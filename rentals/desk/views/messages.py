@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from config.refusals import Refusal
 from patients.models import Access, Patient, SuppressedAddress
@@ -72,7 +73,7 @@ class Decide(BaseVerb):
         message = message_seen(self, pk)
         return self.do(
             lambda: decide(message, decision_in(request), at=self.now, actor=self.actor),
-            "Recorded.",
+            _("Recorded."),
             reverse("today"),
             refused_to=reverse("message", args=[pk]),
         )
@@ -87,7 +88,7 @@ class Resend(BaseVerb):
         message = message_seen(self, pk)
         return self.do(
             lambda: tasks.poke([resend(message, at=self.now, actor=self.actor).pk]),
-            "It is sent again, in the hours in which messages leave.",
+            _("It is sent again, in the hours in which messages leave."),
             reverse("message", args=[pk]),
         )
 
@@ -104,7 +105,7 @@ class Lift(BaseVerb):
             raise Http404("nobody here has this address")
         return self.do(
             lambda: lift(suppressed, at=self.now, actor=self.actor),
-            "Mail goes to this address again.",
+            _("Mail goes to this address again."),
             reverse("patient", args=[owner.pk]),
         )
 
@@ -118,7 +119,7 @@ class CloseLinks(BaseVerb):
         rental = get_object_or_404(Rental.objects.visible_to(self.actor), reference=reference)
         return self.do(
             lambda: revoke_links(rental, at=self.now, actor=self.actor),
-            "The links mailed until now open nothing any more; the next mail brings a new one.",
+            _("The links mailed until now open nothing any more; the next mail brings a new one."),
             reverse("rental", args=[reference]),
         )
 
@@ -127,7 +128,7 @@ def decision_in(request: HttpRequest) -> Message.Decision:
     """What was pressed; to send again is a verb of its own."""
     decision = request.POST.get("decision", "")
     if decision not in {Message.Decision.TOLD, Message.Decision.NOT_NEEDED}:
-        raise Refusal("invalid", "Say what was decided: use one of the buttons.", status=400)
+        raise Refusal("invalid", _("Say what was decided: use one of the buttons."), status=400)
     return Message.Decision(decision)
 
 

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.addresses import client_address
 from config.refusals import Refusal
@@ -71,7 +73,11 @@ class Sign(BaseSignPage):
     """The agreement, before the hand-over."""
 
     verb = "sign"
-    title, button, done = "Sign the agreement", "Signed", "The agreement is signed."
+    title, button, done = (
+        gettext_lazy("Sign the agreement"),
+        pgettext_lazy("on a button", "Signed"),
+        gettext_lazy("The agreement is signed."),
+    )
     form_class = forms.SignForm
     current = staticmethod(agreement.current_agreement)
 
@@ -83,14 +89,18 @@ class SignChange(Sign):
     """The agreement anew, when it was changed while the device is out."""
 
     verb = "sign_change"
-    title, done = "Sign the change", "The change is signed."
+    title, done = gettext_lazy("Sign the change"), gettext_lazy("The change is signed.")
 
 
 class SignReturn(BaseSignPage):
     """The receipt for the return: condition and parts. It blocks nothing."""
 
     verb = "sign_return"
-    title, button, done = "Sign the return", "Signed", "The return is signed."
+    title, button, done = (
+        gettext_lazy("Sign the return"),
+        pgettext_lazy("on a button", "Signed"),
+        gettext_lazy("The return is signed."),
+    )
     form_class = forms.SignReturnForm
     current = staticmethod(return_receipt.return_receipt)
 
@@ -102,7 +112,11 @@ class ReportKept(BaseVerbPage):
     """The patient keeps the device: what it costs by the terms, and what is charged."""
 
     action, verb = "rentals.write_off", "report_kept"
-    title, button, done = "The patient keeps the device", "Record", "Recorded as kept. Next: settle the rental."
+    title, button, done = (
+        gettext_lazy("The patient keeps the device"),
+        gettext_lazy("Record"),
+        gettext_lazy("Recorded as kept. Next: settle the rental."),
+    )
     template = "rentals/desk/kept.html"
     form_class = forms.KeptForm
 
@@ -180,7 +194,8 @@ class Invoice(BaseMakingPage):
         if len(made) < 2:
             return answer
         names = ", ".join(f"{paper.facts['title'].lower()} {paper.number}" for paper in reversed(made))
-        messages.success(request, f"{len(made)} papers were made: {names}. Open each of them under Papers.")
+        said = _("%(number)s papers were made: %(papers)s. Open each of them under Papers.")
+        messages.success(request, said % {"number": len(made), "papers": names})
         return self.go(f"{self.address}#papers")
 
 
@@ -240,7 +255,7 @@ class Payer(BaseRentalPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         payers.set_payer(self.rental, **given, at=self.now, actor=self.actor)
-        return self.go(reverse("statement", args=[self.rental.reference]), "Recorded who pays.")
+        return self.go(reverse("statement", args=[self.rental.reference]), _("Recorded who pays."))
 
     def context(self) -> dict[str, Any]:
         return {"rental": self.rental, "back": self.address}
@@ -258,7 +273,8 @@ class SiteTerms(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         written = terms.write_terms(self.site, **given, at=self.now, actor=self.actor)
-        said = f"Version {written.version} holds for what is booked from now on. Rentals booked before keep theirs."
+        said = _("Version %(version)s holds for what is booked from now on. Rentals booked before keep theirs.")
+        said %= {"version": written.version}
         return self.go(reverse("terms"), said)
 
     def context(self) -> dict[str, Any]:

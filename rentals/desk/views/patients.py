@@ -1,11 +1,13 @@
 """Patients at the desk: found by POST only, so that no name stands in an address (I10)."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import User
 from config.refusals import Refusal
@@ -26,6 +28,10 @@ from rentals.desk.patient_page import about
 from rentals.desk.told import not_told, stopped_addresses, told
 from rentals.models import Reminder
 from rentals.silence import silence, unsilence
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 ASKED = "patients asked for"
 
@@ -72,7 +78,8 @@ class NewPatient(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         patient = register_patient(at=self.now, actor=self.actor, **given)
-        return self.go(reverse("patient", args=[patient.pk]), f"{patient.name} is registered at {patient.clinic}.")
+        said = _("%(patient)s is registered at %(site)s.") % {"patient": patient.name, "site": patient.clinic}
+        return self.go(reverse("patient", args=[patient.pk]), said)
 
     def show_form(self, form: Any, status: int = 200) -> HttpResponse:
         if self.refusal and self.refusal.code == "possible_duplicate":
@@ -103,7 +110,7 @@ class CorrectPatient(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         correct_details(self.patient, at=self.now, actor=self.actor, **given)
-        return self.go(reverse("patient", args=[self.patient.pk]), "Corrected.")
+        return self.go(reverse("patient", args=[self.patient.pk]), _("Corrected."))
 
     def context(self) -> dict[str, Any]:
         return {"back": reverse("patient", args=[self.patient.pk])}
@@ -113,8 +120,8 @@ class BaseOfPatient(BaseFormPage):
     """A form about one patient; showing it is recorded as a read."""
 
     template = "rentals/desk/of_patient.html"
-    title: ClassVar[str]
-    button: ClassVar[str]
+    title: "ClassVar[StrOrPromise]"
+    button: "ClassVar[StrOrPromise]"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.patient = patient_visible_to(request.user, kwargs["pk"])  # type: ignore[arg-type]
@@ -133,7 +140,7 @@ class ContactPerson(BaseOfPatient):
     """Who is told instead of, or beside, the patient; a guardian signs."""
 
     action = "patients.contact"
-    title, button = "Contact person", "Save"
+    title, button = gettext_lazy("Contact person"), gettext_lazy("Save")
     form_class = ContactForm
 
     def form_arguments(self) -> dict[str, Any]:
@@ -142,7 +149,7 @@ class ContactPerson(BaseOfPatient):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         correct_contact(self.patient, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, "The contact person is written down.")
+        return self.go(self.address, _("The contact person is written down."))
 
 
 class Silence(BaseOfPatient):
@@ -150,24 +157,24 @@ class Silence(BaseOfPatient):
 
     action = "patients.silence"
     template = "rentals/desk/silence.html"
-    title, button = "Send nothing more", "Send nothing more"
+    title, button = gettext_lazy("Send nothing more"), gettext_lazy("Send nothing more")
     form_class = SilenceForm
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         silence(self.patient, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, "Written down. From now on nothing is sent.")
+        return self.go(self.address, _("Written down. From now on nothing is sent."))
 
 
 class Unsilence(BaseOfPatient):
     """That a patient has withdrawn or died was written down by mistake."""
 
     action = "rentals.correct"
-    title, button = "It was a mistake", "Send messages again"
+    title, button = gettext_lazy("It was a mistake"), gettext_lazy("Send messages again")
     form_class = UnsilenceForm
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         unsilence(self.patient, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, "Put right. The patient is told again what falls due from now on.")
+        return self.go(self.address, _("Put right. The patient is told again what falls due from now on."))
 
 
 class OnePatient(BasePage):

@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from rentals.booking import change
@@ -58,7 +60,11 @@ class Swap(BaseOtherDevicePage):
     """Another device in the middle of the rental."""
 
     action, verb = "rentals.swap", "swap"
-    title, button, done = "Swap the device", "Swap", "The device is swapped; the old one is in quarantine."
+    title, button, done = (
+        gettext_lazy("Swap the device"),
+        gettext_lazy("Swap"),
+        gettext_lazy("The device is swapped; the old one is in quarantine."),
+    )
     template = "rentals/desk/swap.html"
     form_class = SwapForm
 
@@ -80,13 +86,13 @@ class ChangeDevice(BaseOtherDevicePage):
     """
 
     action, verb = "rentals.change_device", "change_device"
-    button = "Put it on this device"
+    button = gettext_lazy("Put it on this device")
     template = "rentals/desk/change_device.html"
     form_class = forms.ChangeDeviceForm
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        return "Move to another device" if self.device else "Give it a device"
+        return _("Move to another device") if self.device else _("Give it a device")
 
     @cached_property
     def week(self) -> date | None:
@@ -109,10 +115,11 @@ class ChangeDevice(BaseOtherDevicePage):
         return change.change_device(self.rental, **given, **self.who_and_when())
 
     def said(self, given: dict[str, Any]) -> str:
-        return f"Rental {self.rental.reference} is on device {given['device']} now."
+        told = {"reference": self.rental.reference, "device": given["device"]}
+        return _("Rental %(reference)s is on device %(device)s now.") % told
 
     def context(self) -> dict[str, Any]:
-        fitting, _ = self.others
+        fitting = self.others[0]
         wanted = self.request.POST.get("device", "")
         ids = [str(device.pk) for device in fitting]
         return {
@@ -132,7 +139,7 @@ class Pin(BaseVerbPage):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        return "Let it be moved" if self.rental.pinned else "Pin it to its device"
+        return _("Let it be moved") if self.rental.pinned else _("Pin it to its device")
 
     button = title
 
@@ -140,4 +147,4 @@ class Pin(BaseVerbPage):
         return change.pin(self.rental, **given, **self.who_and_when())
 
     def said(self, given: dict[str, Any]) -> str:
-        return "It stays on its device." if given["pinned"] else "It may be moved to another device again."
+        return _("It stays on its device.") if given["pinned"] else _("It may be moved to another device again.")

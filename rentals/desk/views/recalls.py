@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import ngettext
 
 from devices.models import Device, DeviceModel, Recall
 from rentals.desk.forms.recalls import RecallForm
@@ -69,7 +70,11 @@ class StartRecall(BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         recalled = start_recall(**given, at=self.now, actor=self.actor)
         number = len(recalled.devices)
-        said = f"The recall is started; {number} unit{'s' * (number != 1)} of yours may not go out any more."
+        said = ngettext(
+            "The recall is started; %(number)s unit of yours may not go out any more.",
+            "The recall is started; %(number)s units of yours may not go out any more.",
+            number,
+        ) % {"number": number}
         return self.go(reverse("recall", args=[recalled.recall.pk]), said)
 
     def context(self) -> dict[str, Any]:

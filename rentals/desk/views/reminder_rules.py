@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from rentals.desk.forms.reminder_rules import ReminderRulesForm
 from rentals.desk.page import BaseFormPage
@@ -23,4 +24,5 @@ class ReminderRules(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         set_rules(self.site, self.form.rules(), read=given["read"])
-        return self.go(reverse("reminder-rules"), f"The reminders of {self.site} leave by these rules from now on.")
+        said = _("The reminders of %(site)s leave by these rules from now on.") % {"site": self.site}
+        return self.go(reverse("reminder-rules"), said)

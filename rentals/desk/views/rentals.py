@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from patients.models import Access, Patient
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 
 class RentalFilter(FilterSet):
-    TROUBLE = [("overdue", "Overdue"), ("at_risk", "At risk"), ("money", "Finished, money open")]
+    TROUBLE = [("overdue", _("Overdue")), ("at_risk", _("At risk")), ("money", _("Finished, money open"))]
 
-    search = CharFilter(method="with_words", label="Reference or serial")
-    state = ChoiceFilter(choices=State.choices, empty_label="Any state")
-    trouble = ChoiceFilter(choices=TROUBLE, method="in_trouble", empty_label="All", label="Trouble")
+    search = CharFilter(method="with_words", label=_("Reference or serial"))
+    state = ChoiceFilter(choices=State.choices, label=_("State"), empty_label=_("Any state"))
+    trouble = ChoiceFilter(choices=TROUBLE, method="in_trouble", empty_label=_("All"), label=_("Trouble"))
 
     class Meta:
         model = Rental

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from config.clinic_setup import open_another_site
 from config.models import Closure
@@ -93,8 +94,8 @@ class OpenSite(BaseFormPage):
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         site = open_another_site(**given, at=self.now, actor=self.actor)
         choose_site(self.request, site)
-        said = f"{site} is open, with the usual hours and terms, and is chosen at the top. Set the rest of it here."
-        return self.go(reverse("site-settings"), said)
+        said = _("%(site)s is open, with the usual hours and terms, and is chosen at the top. Set the rest of it here.")
+        return self.go(reverse("site-settings"), said % {"site": site})
 
     def context(self) -> dict[str, Any]:
         return {
@@ -117,8 +118,11 @@ class BaseSettingsPage(BaseFormPage):
         if given.pop("site") != self.site.pk:
             raise Refusal(
                 "another_site",
-                f"{self.site} was chosen after this page was opened for another site, and nothing is saved. "
-                "Open the page anew.",
+                _(
+                    "%(site)s was chosen after this page was opened for another site, and nothing is saved. "
+                    "Open the page anew."
+                )
+                % {"site": self.site},
             )
         return self.change(given)
 
@@ -133,7 +137,7 @@ class SiteSettings(BaseSettingsPage):
     def change(self, given: dict[str, Any]) -> HttpResponseRedirect:
         read = given.pop("read")
         change_settings(self.site, given, read=read)
-        return self.go(reverse("settings"), "The settings of this site are saved.")
+        return self.go(reverse("settings"), _("The settings of this site are saved."))
 
     def context(self) -> dict[str, Any]:
         return {
@@ -155,7 +159,7 @@ class OpeningTimes(BaseSettingsPage, BaseSitePage):
 
     def change(self, given: dict[str, Any]) -> HttpResponseRedirect:
         set_hours(self.site, self.form.hours())
-        return self.go(reverse("opening-times"), "The opening hours are saved.")
+        return self.go(reverse("opening-times"), _("The opening hours are saved."))
 
     def context(self) -> dict[str, Any]:
         return {
@@ -182,7 +186,7 @@ class AddClosure(BaseSettingsPage):
 
     def change(self, given: dict[str, Any]) -> HttpResponseRedirect:
         add_closure(self.site, **given)
-        return self.go(reverse("opening-times"), "The closure is added.")
+        return self.go(reverse("opening-times"), _("The closure is added."))
 
     def context(self) -> dict[str, Any]:
         return {"back": reverse("opening-times")}
@@ -202,7 +206,7 @@ class RemoveClosure(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         remove_closure(self.closure)
-        return self.go(reverse("opening-times"), "The closure is removed.")
+        return self.go(reverse("opening-times"), _("The closure is removed."))
 
     def context(self) -> dict[str, Any]:
         return {"closure": self.closure, "back": reverse("opening-times")}

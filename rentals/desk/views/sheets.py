@@ -4,13 +4,15 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.refusals import Refusal
 from patients.models import Patient
@@ -22,9 +24,18 @@ from rentals.sheets.entries import DOUBTFUL, KNOWN, NEW, Checked, Entry
 from rentals.sheets.taking import check, drop, record_shown, set_columns, table_of, take, upload
 from rentals.templatetags.desk import day
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
 MOST_SHEETS, MOST_ROWS, MOST_PROBLEMS, MOST_REMARKS = 20, 20, 200, 20
 ROWS_A_SECOND = {Sheet.Kind.DEVICES: 1000, Sheet.Kind.PATIENTS: 700, Sheet.Kind.RENTALS: 200}  # as measured, on 2 cores
-IN_WORDS = {NEW: "new", KNOWN: "here already", DOUBTFUL: "perhaps here", "wrong": "wrong"}
+IN_WORDS = {
+    NEW: pgettext_lazy("a line of a file", "new"),
+    KNOWN: gettext_lazy("here already"),
+    DOUBTFUL: gettext_lazy("perhaps here"),
+    "wrong": pgettext_lazy("a line of a file", "wrong"),
+}
 
 
 class Spreadsheets(BaseFormPage):
@@ -123,14 +134,14 @@ def understood(checked: Checked, sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def row_in_words(entry: Entry, fields: Sequence[Field]) -> tuple[Entry, str, list[str]]:
+def row_in_words(entry: Entry, fields: Sequence[Field]) -> "tuple[Entry, StrOrPromise, list[str]]":
     """One line of the preview: its entry, its state, and what each column says."""
     return entry, IN_WORDS[entry.state], [in_words(entry.given.get(field.name, "")) for field in fields]
 
 
 def in_words(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     return day(value) if isinstance(value, date) else str(value)
 
 
@@ -142,9 +153,13 @@ def doubtful_lines(checked: Checked) -> list[tuple[int, str]]:
 
 
 def doubtful_in_words(entry: Entry, people: dict[int, Patient]) -> str:
-    who = f"Line {entry.line}: {entry.given['given_name']} {entry.given['family_name']} {entry.why}"
+    name = f"{entry.given['given_name']} {entry.given['family_name']}"
+    told = {"line": entry.line, "name": name, "why": entry.why}
     found = people.get(entry.people[0]) if entry.people else None
-    return f"{who}: {found.name}, born {day(found.date_of_birth)}" if found else who
+    if not found:
+        return _("Line %(line)s: %(name)s %(why)s") % told
+    told |= {"known": found.name, "day": day(found.date_of_birth)}
+    return _("Line %(line)s: %(name)s %(why)s: %(known)s, born %(day)s") % told
 
 
 class OneSheet(BaseSheetPage):
@@ -175,7 +190,7 @@ class SheetColumns(BaseSheetPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         set_columns(self.sheet, self.form.columns())
-        return self.go(self.address, "The columns are set.")
+        return self.go(self.address, _("The columns are set."))
 
     def context(self) -> dict[str, Any]:
         return {"sheet": self.sheet, "back": self.address}
@@ -212,9 +227,10 @@ class TakeSheet(BaseSheetPage, BaseFormPage):
 def said_of(counts: dict[str, int]) -> str:
     """What taking a file has done."""
     if not counts["new"]:
-        return "Nothing was changed: all that could be taken was here already."
-    skipped = f" {counts['skipped']} skipped." if counts["skipped"] else ""
-    return f"Taken: {counts['new']} new, {counts['known']} here already.{skipped}"
+        return _("Nothing was changed: all that could be taken was here already.")
+    if not counts["skipped"]:
+        return _("Taken: %(new)s new, %(known)s here already.") % counts
+    return _("Taken: %(new)s new, %(known)s here already. %(skipped)s skipped.") % counts
 
 
 class DropSheet(BaseSheetPage, BaseFormPage):
@@ -226,7 +242,7 @@ class DropSheet(BaseSheetPage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         drop(self.sheet)
-        return self.go(reverse("sheets"), "The file is dropped; nothing of it was taken.")
+        return self.go(reverse("sheets"), _("The file is dropped; nothing of it was taken."))
 
     def context(self) -> dict[str, Any]:
         return {"sheet": self.sheet, "back": self.address}

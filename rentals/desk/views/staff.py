@@ -2,7 +2,7 @@
 shown once."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config import staff
 from config.mail import Outcome, deliver
@@ -21,16 +23,21 @@ from config.role_words import ROLES, matrix_in_words
 from rentals.desk.forms.staff import InviteForm, WorkForm
 from rentals.desk.page import BaseFormPage, BasePage
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
 NEW_LINK = "new-staff-link"  # in the session, from the moment it is made until it is shown: whose it is, and its key
 
-MAIL = """\
-{actor} has given you a sign-in to Callus, the rental desk of your clinic, with the user name {username}.
+# Nobody knows yet which language the new one reads; the language of whoever invites is the best guess.
+MAIL = gettext_lazy("""\
+%(actor)s has given you a sign-in to Callus, the rental desk of your clinic, with the user name %(username)s.
 
 Choose your password here, within seven days:
-{address}
+%(address)s
 
 The link is good for one time. If you did not expect it, tell the clinic; nothing happens while nobody opens it.
-"""
+""")
 
 
 class Staff(BasePage):
@@ -78,12 +85,14 @@ class BaseStaffPage(BaseFormPage):
             self.request.session[NEW_LINK] = (user.username, key)
             return
         address = settings.PUBLIC_URL + reverse("welcome", args=[key])
-        words = MAIL.format(actor=self.actor.username, username=user.username, address=address)
-        delivery = deliver(EmailMessage("Your sign-in to Callus", words, to=[user.email]))
+        words = str(MAIL) % {"actor": self.actor.username, "username": user.username, "address": address}
+        delivery = deliver(EmailMessage(_("Your sign-in to Callus"), words, to=[user.email]))
         if delivery.outcome is Outcome.ACCEPTED:
-            messages.success(self.request, f"The link to choose a password is mailed to {user.email}.")
+            mailed = _("The link to choose a password is mailed to %(address)s.")
+            messages.success(self.request, mailed % {"address": user.email})
         else:
-            messages.warning(self.request, f"The mail to {user.email} did not leave; pass the link on yourself.")
+            failed = _("The mail to %(address)s did not leave; pass the link on yourself.")
+            messages.warning(self.request, failed % {"address": user.email})
             self.request.session[NEW_LINK] = (user.username, key)
 
 
@@ -98,8 +107,8 @@ class Invite(BaseStaffPage):
         return {**self.work_arguments(), "initial": {"role": User.Role.RECEPTION, "clinics": [self.site]}}
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
-        self.made = user, _ = staff.invite(**given, at=self.now, actor=self.actor)
-        return self.go(reverse("staff"), f"{user.username} is invited.")
+        self.made = staff.invite(**given, at=self.now, actor=self.actor)
+        return self.go(reverse("staff"), _("%(person)s is invited.") % {"person": self.made[0].username})
 
     def context(self) -> dict[str, Any]:
         return {"back": reverse("staff")}
@@ -131,7 +140,8 @@ class ChangeWork(BasePersonPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         staff.change_work(self.person, **given, actor=self.actor)
-        return self.go(reverse("staff"), f"The work of {self.person.username} is changed, from the next click on.")
+        said = _("The work of %(person)s is changed, from the next click on.") % {"person": self.person.username}
+        return self.go(reverse("staff"), said)
 
 
 class BaseLinkPage(BasePersonPage):
@@ -139,11 +149,11 @@ class BaseLinkPage(BasePersonPage):
 
     form_class = forms.Form
     verb: Callable[..., str]
-    said: str
+    said: "StrOrPromise"  # names the person
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         self.made = self.person, type(self).verb(self.person, at=self.now, actor=self.actor)
-        return self.go(reverse("staff"), f"{self.person.username} {self.said}")
+        return self.go(reverse("staff"), str(self.said) % {"person": self.person.username})
 
 
 class NewLink(BaseLinkPage):
@@ -152,7 +162,7 @@ class NewLink(BaseLinkPage):
     action = "staff.manage"
     template = "rentals/desk/staff_link.html"
     verb = staff.new_link
-    said = "has a new link; earlier ones open nothing."
+    said = gettext_lazy("%(person)s has a new link; earlier ones open nothing.")
 
 
 class SwitchOn(BaseLinkPage):
@@ -161,7 +171,7 @@ class SwitchOn(BaseLinkPage):
     action = "staff.manage"
     template = "rentals/desk/staff_on.html"
     verb = staff.switch_on
-    said = "can sign in again, once a password is chosen."
+    said = gettext_lazy("%(person)s can sign in again, once a password is chosen.")
 
 
 class SwitchOff(BasePersonPage):
@@ -173,4 +183,5 @@ class SwitchOff(BasePersonPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         staff.switch_off(self.person, at=self.now, actor=self.actor)
-        return self.go(reverse("staff"), f"{self.person.username} is switched off: no sign-in, no key of the API.")
+        said = _("%(person)s is switched off: no sign-in, no key of the API.") % {"person": self.person.username}
+        return self.go(reverse("staff"), said)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
 from config.refusals import Refusal
@@ -151,7 +152,7 @@ class UndoScan(BasePage):
         except Refusal as refusal:
             messages.warning(request, refusal.message)
             return self.go(address)
-        return self.go(address, f"{row.device or row.code} is taken off the count.")
+        return self.go(address, _("%(scanned)s is taken off the count.") % {"scanned": row.device or row.code})
 
 
 class EndStockTake(BaseStockTakePage, BaseFormPage):
@@ -163,7 +164,7 @@ class EndStockTake(BaseStockTakePage, BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         counting.end(self.stock_take, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, "The count has ended. What was found stands here for good.")
+        return self.go(self.address, _("The count has ended. What was found stands here for good."))
 
     def context(self) -> dict[str, Any]:
         return {"back": self.address, **self.progress()}
@@ -184,7 +185,7 @@ class SettleFinding(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         counting.settle(self.finding, **given, at=self.now, actor=self.actor)
-        return self.go(self.address, f"Settled: {self.finding.code}.")
+        return self.go(self.address, _("Settled: %(code)s.") % {"code": self.finding.code})
 
     @property
     def address(self) -> str:

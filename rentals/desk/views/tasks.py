@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django_filters import ChoiceFilter, FilterSet, ModelChoiceFilter
 
 from config.models import Clinic, User
@@ -31,12 +33,16 @@ def sites_of(request: HttpRequest) -> QuerySet[Clinic]:
 class TaskFilter(FilterSet):
     """`state`: what is open, due first, or what was done, the latest first."""
 
-    STATES = [("open", "Open"), ("done", "Done")]
+    STATES = [("open", pgettext_lazy("tasks", "Open")), ("done", pgettext_lazy("tasks", "Done"))]
 
-    state = ChoiceFilter(choices=STATES, method="in_state", label="State", empty_label=None)
-    for_role = ChoiceFilter(choices=StaffTask.For.choices, label="For", empty_label="Anybody")
-    kind = ChoiceFilter(choices=StaffTask.Kind.choices, empty_label="Any kind")
-    clinic = ModelChoiceFilter(queryset=sites_of, label="Site", empty_label="All sites")
+    state = ChoiceFilter(choices=STATES, method="in_state", label=gettext_lazy("State"), empty_label=None)
+    for_role = ChoiceFilter(
+        choices=StaffTask.For.choices, label=pgettext_lazy("whose tasks", "For"), empty_label=gettext_lazy("Anybody")
+    )
+    kind = ChoiceFilter(
+        choices=StaffTask.Kind.choices, label=gettext_lazy("Kind"), empty_label=gettext_lazy("Any kind")
+    )
+    clinic = ModelChoiceFilter(queryset=sites_of, label=gettext_lazy("Site"), empty_label=gettext_lazy("All sites"))
 
     class Meta:
         model = StaffTask
@@ -80,7 +86,7 @@ class DoTask(BaseFormPage):
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
         done = do_task(self.task, **given, at=self.now, actor=self.actor)
-        return self.go(reverse("tasks"), f"Done: {done.get_kind_display()}.")
+        return self.go(reverse("tasks"), _("Done: %(task)s.") % {"task": done.get_kind_display()})
 
     def context(self) -> dict[str, Any]:
         self.task.refresh_from_db(fields=["done_at", "done_by", "note", "words"])

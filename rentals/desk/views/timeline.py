@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from config.roles import may
 from rentals.desk.forms.fields import DayField
@@ -14,7 +15,7 @@ WEEK = timedelta(weeks=1)
 
 
 class WeekForm(forms.Form):
-    day = DayField(required=False, label="Week of")
+    day = DayField(required=False, label=_("Week of"))
 
 
 class Timeline(BasePage):

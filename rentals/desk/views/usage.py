@@ -8,6 +8,8 @@ from django.db.models import F, Func, IntegerField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from rentals.desk.forms.sources import FetchForm
 from rentals.desk.forms.usage import UsageFileForm
@@ -22,18 +24,18 @@ from rentals.reconciliation.routes.fetching import fetch_now, sources
 STATUS = UsageImport.Status
 PATIENCE = timedelta(minutes=1)  # a worker takes a file within seconds, or after the sweep of the next minute
 COLUMNS = {
-    "serial": "of the device",
-    "part_number": "of its model; may be left out where the serial tells it",
-    "read_out_at": "when the data was read out: true time with its offset",
-    "device_clock": "what the device's clock showed at that moment",
-    "counter": "what its screen showed at that moment",
-    "n": "the device's own number of the treatment",
-    "started": "when the treatment began, by the device's clock",
-    "seconds": "how long it took",
-    "outcome": "completed, stopped or fault",
-    "code": "the device's code, if it gave one",
-    "paused_from": "first day of a pause, in a line of its own",
-    "paused_to": "last day of that pause",
+    "serial": gettext_lazy("of the device"),
+    "part_number": gettext_lazy("of its model; may be left out where the serial tells it"),
+    "read_out_at": gettext_lazy("when the data was read out: true time with its offset"),
+    "device_clock": gettext_lazy("what the device's clock showed at that moment"),
+    "counter": gettext_lazy("what its screen showed at that moment"),
+    "n": gettext_lazy("the device's own number of the treatment"),
+    "started": gettext_lazy("when the treatment began, by the device's clock"),
+    "seconds": gettext_lazy("how long it took"),
+    "outcome": gettext_lazy("completed, stopped or fault"),
+    "code": gettext_lazy("the device's code, if it gave one"),
+    "paused_from": gettext_lazy("first day of a pause, in a line of its own"),
+    "paused_to": gettext_lazy("last day of that pause"),
 }
 
 
@@ -82,7 +84,8 @@ class Fetch(BaseFormPage):
         if name not in ROUTES:
             raise Http404
         fetch_now(name, at=self.now, from_the_start=given["again"])
-        return self.go(reverse("usage"), f"The {ROUTES[name].title} is being asked; what it brings stands below soon.")
+        said = _("The %(source)s is being asked; what it brings stands below soon.") % {"source": ROUTES[name].title}
+        return self.go(reverse("usage"), said)
 
     def show_form(self, form: Any, status: int = 200) -> HttpResponse:
         return self.show(form=UsageFileForm(), refusal=self.refusal, status=status, **surroundings(self))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -11,8 +11,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.refusals import Refusal
+from config.words import aud
 from devices.models import Device, Reading
 from rentals import custody, ledger
 from rentals.booking import change
@@ -28,17 +31,19 @@ from rentals.lifecycle import require
 from rentals.models import LedgerEntry, Rental
 from rentals.patient_requests import choose_return_slot
 from rentals.portal.forms import SlotForm
-from rentals.templatetags.desk import aud
 from rentals.templatetags.devices import doubt
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class BaseVerbPage(BaseFormPage):
     """One verb of one rental. In a state that does not allow it the page leads back and says why."""
 
     verb: ClassVar[str]
-    title: ClassVar[str]
-    button: ClassVar[str]
-    done: ClassVar[str]
+    title: "ClassVar[StrOrPromise]"
+    button: "ClassVar[StrOrPromise]"
+    done: "ClassVar[StrOrPromise]"
     template = "rentals/desk/verb.html"
     do: Callable[..., object]
     rental: Rental
@@ -65,14 +70,15 @@ class BaseVerbPage(BaseFormPage):
 
     def said(self, given: dict[str, Any]) -> str:
         """What stands on top of the rental's page when it is done."""
-        return self.done
+        return str(self.done)
 
     def open_money(self) -> str:
         """What is still to be paid, by whom; nothing when all is even."""
         balance = ledger.balance(self.rental)
         if balance < 0:
-            return f" {aud(-balance)} is due to the patient: pay it out, then record the refund."
-        return f" The patient still owes {aud(balance)}." if balance else ""
+            due = _("%(amount)s is due to the patient: pay it out, then record the refund.")
+            return due % {"amount": aud(-balance)}
+        return _("The patient still owes %(amount)s.") % {"amount": aud(balance)} if balance else ""
 
     def warn_of_doubt(self) -> None:
         """Say at once when what the screen is said to show cannot be; it is kept, and not trusted (I5)."""
@@ -80,8 +86,12 @@ class BaseVerbPage(BaseFormPage):
         for reading in doubted.filter(device__in=self.rental.holdings.values("device")):
             messages.warning(
                 self.request,
-                f"Counter {reading.counter} is kept, but not trusted: it is {doubt(reading.flag)}. Look at the screen "
-                "again and record what it shows on the device’s page.",
+                _(
+                    "Counter %(counter)s is kept, but not trusted: it is %(doubt)s. Look at the screen again and "
+                    "record "
+                    "what it shows on the device’s page."
+                )
+                % {"counter": reading.counter, "doubt": doubt(reading.flag)},
             )
 
     @property
@@ -119,7 +129,11 @@ class Pay(BaseVerbPage):
     """A payment by the patient, or a refund to them."""
 
     action, verb = "rentals.pay", "pay"
-    title, button, done = "Record a payment", "Record", "The payment is recorded."
+    title, button, done = (
+        gettext_lazy("Record a payment"),
+        gettext_lazy("Record"),
+        gettext_lazy("The payment is recorded."),
+    )
     form_class = forms.PaymentForm
 
     def do(self, given: dict[str, Any]) -> object:
@@ -130,7 +144,11 @@ class Reverse(BaseVerbPage):
     """A wrong entry of the ledger, corrected by its opposite."""
 
     action, verb = "rentals.reverse", "pay"
-    title, button, done = "Reverse an entry", "Reverse", "The entry is reversed. Record the right one, if there is one."
+    title, button, done = (
+        gettext_lazy("Reverse an entry"),
+        gettext_lazy("Reverse"),
+        gettext_lazy("The entry is reversed. Record the right one, if there is one."),
+    )
     template = "rentals/desk/reverse.html"
     form_class = forms.ReversalForm
 
@@ -149,7 +167,11 @@ class Extend(BaseVerbPage):
     """Another due day, and another plan if the course changes."""
 
     action, verb = "rentals.extend", "extend"
-    title, button, done = "Change the due day", "Change", "The due day is changed."
+    title, button, done = (
+        gettext_lazy("Change the due day"),
+        gettext_lazy("Change"),
+        gettext_lazy("The due day is changed."),
+    )
     form_class = forms.ExtendForm
 
     def make_form(self, *data: Any) -> Any:
@@ -166,7 +188,10 @@ class Extend(BaseVerbPage):
     def said(self, given: dict[str, Any]) -> str:
         """With the reservations that were moved to make room: their patients come for another device now."""
         references = ", ".join(sorted(rental.reference for rental in self.moved))
-        return self.done + (f" To make room, another device was given to {references}." if references else "")
+        if not references:
+            return str(self.done)
+        moved = _("To make room, another device was given to %(references)s.") % {"references": references}
+        return f"{self.done} {moved}"
 
 
 class ConfirmHealed(BaseVerbPage):
@@ -174,7 +199,11 @@ class ConfirmHealed(BaseVerbPage):
 
     action, verb = "rentals.confirm_healed", "confirm_healed"
     template = "rentals/desk/healed.html"
-    title, button, done = "Confirm healing", "Confirm", "Recorded. The device can come back."
+    title, button, done = (
+        gettext_lazy("Confirm healing"),
+        gettext_lazy("Confirm"),
+        gettext_lazy("Recorded. The device can come back."),
+    )
     form_class = forms.HealedForm
 
     def do(self, given: dict[str, Any]) -> object:
@@ -185,8 +214,8 @@ class ReturnDay(BaseVerbPage):
     """When the patient brings the device back, as told by phone: what the patient's own page asks for as well."""
 
     action, verb = "rentals.take_back", "choose_return"
-    title, button = "When the patient brings it back", "Write it down"
-    done = "The day of the return is written down."
+    title, button = gettext_lazy("When the patient brings it back"), gettext_lazy("Write it down")
+    done = gettext_lazy("The day of the return is written down.")
     form_class = SlotForm
 
     def form_arguments(self) -> dict[str, Any]:
@@ -200,21 +229,29 @@ class Cancel(BaseVerbPage):
     """The booking is given up; a bond that was paid becomes due to the patient."""
 
     action, verb = "rentals.cancel", "cancel"
-    title, button, done = "Cancel the booking", "Cancel the booking", "The booking is cancelled."
+    title, button, done = (
+        gettext_lazy("Cancel the booking"),
+        gettext_lazy("Cancel the booking"),
+        gettext_lazy("The booking is cancelled."),
+    )
     form_class = forms.ReasonForm
 
     def do(self, given: dict[str, Any]) -> object:
         return change.cancel(self.rental, **given, **self.who_and_when())
 
     def said(self, given: dict[str, Any]) -> str:
-        return self.done + self.open_money()
+        return f"{self.done} {self.open_money()}".rstrip()
 
 
 class ReportLost(BaseVerbPage):
     """The device is gone."""
 
     action, verb = "rentals.write_off", "report_lost"
-    title, button, done = "Report the device lost", "Report lost", "Reported lost. Next: settle the rental."
+    title, button, done = (
+        gettext_lazy("Report the device lost"),
+        gettext_lazy("Report lost"),
+        gettext_lazy("Reported lost. Next: settle the rental."),
+    )
     form_class = forms.ReasonForm
 
     def do(self, given: dict[str, Any]) -> object:
@@ -225,7 +262,11 @@ class Reserve(BaseVerbPage):
     """A device for a rental that waits: the days that it would be reserved for, and what fits them."""
 
     action, verb = "rentals.book", "reserve"
-    title, button, done = "Find a device", "Reserve", "Reserved. Next: the agreement, the bond and the hand-over."
+    title, button, done = (
+        gettext_lazy("Find a device"),
+        gettext_lazy("Reserve"),
+        gettext_lazy("Reserved. Next: the agreement, the bond and the hand-over."),
+    )
     template = "rentals/desk/reserve.html"
     form_class = forms.ReserveForm
 

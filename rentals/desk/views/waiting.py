@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients.models import Access
 from rentals.booking.offers import accept_offer, decline_offer, offer_again
@@ -29,7 +31,7 @@ class Prioritise(BaseVerbPage):
     """How soon the patient needs a device, which decides who gets the next one."""
 
     action, verb = "rentals.prioritise", "prioritise"
-    title, button, done = "Set the priority", "Set", "The priority is set."
+    title, button, done = _("Set the priority"), pgettext_lazy("a priority", "Set"), _("The priority is set.")
     form_class = PriorityForm
 
     def do(self, given: dict[str, Any]) -> object:
@@ -47,8 +49,8 @@ class AcceptOffer(BaseOfferPage):
     """The patient takes what is offered, and says so by phone or at the desk."""
 
     verb = "offer_accepted"
-    title, button = "Accept the offer for the patient", "Accept"
-    done = "The offer is accepted. Next: the agreement, the bond and the hand-over."
+    title, button = _("Accept the offer for the patient"), _("Accept")
+    done = _("The offer is accepted. Next: the agreement, the bond and the hand-over.")
 
     def do(self, given: dict[str, Any]) -> object:
         return accept_offer(self.rental, **self.who_and_when())
@@ -58,8 +60,11 @@ class DeclineOffer(BaseOfferPage):
     """The patient does not take what is offered."""
 
     verb = "offer_declined"
-    title, button = "Decline the offer for the patient", "Decline"
-    done = "The offer is declined; the device goes to the next. This patient waits, and gets no more offers until you ask for one."  # noqa: E501
+    title, button = _("Decline the offer for the patient"), _("Decline")
+    done = _(
+        "The offer is declined; the device goes to the next. This patient waits, and gets no more offers until you "
+        "ask for one."
+    )
 
     def do(self, given: dict[str, Any]) -> object:
         return decline_offer(self.rental, **self.who_and_when())
@@ -69,8 +74,8 @@ class OfferAgain(BaseOfferPage):
     """The patient who passed on an offer wants the next one again."""
 
     verb = "offer_again"
-    title, button = "Offer again", "Offer again"
-    done = "The next device that fits is offered to this patient again, in turn."
+    title, button = _("Offer again"), _("Offer again")
+    done = _("The next device that fits is offered to this patient again, in turn.")
 
     def do(self, given: dict[str, Any]) -> object:
         return offer_again(self.rental, **self.who_and_when())
