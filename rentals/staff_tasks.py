@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
+from config.words import in_sentence
 from patients.access import record_access
 from patients.models import Access, Patient
 from rentals.deciding import deciding
@@ -97,15 +100,19 @@ def do_task(task: StaffTask, *, note: str, at: datetime, actor: User) -> StaffTa
     Raises `not_yours` (403) for who may not, `already_done` the second time.
     """
     if not may_do(task, actor):
-        whose = For(task.for_role).label.lower()
-        raise Refusal("not_yours", f"This is for a {whose} to decide; tell them what you know of it.", status=403)
+        whose = in_sentence(For(task.for_role).label)
+        raise Refusal(
+            "not_yours",
+            _("This is for a %(whose)s to decide; tell them what you know of it.") % {"whose": whose},
+            status=403,
+        )
     with deciding():
         say_today([task], at)
         done = StaffTask.objects.filter(pk=task.pk, done_at=None)
         mine = done.update(done_at=at, done_by=actor, note=note.strip(), words=task.words)
         task = StaffTask.objects.select_related("done_by").get(pk=task.pk)
         if not mine:
-            who = str(task.done_by) if task.done_by else "Callus, for it was not needed any more"
-            raise Refusal("already_done", f"This was done already by {who}; nothing is left to do.")
+            who = str(task.done_by) if task.done_by else _("Callus, for it was not needed any more")
+            raise Refusal("already_done", _("This was done already by %(who)s; nothing is left to do.") % {"who": who})
         record_access(actor, [task.patient_id], Access.Action.CHANGED, at)
     return task
