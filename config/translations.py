@@ -122,8 +122,9 @@ def faults_of(message: object) -> Iterator[str]:
         yield "other placeholders"
 
 
-def forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
-    return [text] if isinstance(text, str) else list(text)
+def forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    """Singular and plural, or the one form that there is; of what has no translation yet an empty one."""
+    return list(text) if isinstance(text, tuple | list) else [text or ""]
 
 
 def first(text: str | tuple[str, ...] | list[str]) -> str:
