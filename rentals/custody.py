@@ -1,7 +1,7 @@
 """Who has the device: hand-over, return, inspection, loss (I1, I3, I4, I9)."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from patients.access import record_access
 from patients.models import Access
 from rentals import ledger
 from rentals.agreement import is_signed
-from rentals.booking.availability import blocked_days, clash_with
+from rentals.booking.availability import blocked_days, clash_with, not_beyond, reaching
 from rentals.booking.offers import poke_offers
 from rentals.booking.replan import lock_sites, repair
 from rentals.buy_out import charge_purchase
@@ -186,17 +186,6 @@ def refuse_clash(rental: Rental, device: Device, blocked: DateRange) -> None:
             },
             conflict=clash,
         )
-
-
-def not_beyond(days: DateRange, holding: Holding) -> DateRange:
-    """`days`, ending no later than what is held: a turnaround or way by courier that was set to more days since is for
-    what is booked or changed from then on."""
-    return DateRange(days.lower, min(days.upper, holding.blocked.upper))
-
-
-def reaching(blocked: DateRange, day: date) -> DateRange:
-    """`blocked`, made long enough to hold `day`: a hand-over after the due day still blocks that day."""
-    return DateRange(blocked.lower, max(blocked.upper, day + timedelta(days=1)))
 
 
 def used_now(device: Device) -> int:

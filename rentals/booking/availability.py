@@ -205,6 +205,17 @@ def usable_until(device: Device) -> date | None:
     return min((day for day in (device.shelf_until, service) if day), default=None)
 
 
+def not_beyond(days: DateRange, holding: Holding) -> DateRange:
+    """`days`, ending no later than what is held: a turnaround or way by courier that was set to more days since is for
+    what is booked or changed from then on."""
+    return DateRange(days.lower, min(days.upper, holding.blocked.upper))
+
+
+def reaching(blocked: DateRange, day: date) -> DateRange:
+    """`blocked`, made long enough to hold `day`: a hand-over after the due day still blocks that day."""
+    return DateRange(blocked.lower, max(blocked.upper, day + timedelta(days=1)))
+
+
 def check_span(starts_on: date, due_on: date) -> None:
     """Raise `invalid` for days out of order or too far apart."""
     if due_on <= starts_on:
