@@ -1,13 +1,12 @@
-"""A real browser: the system's Chromium, never one downloaded by the tests."""
+"""A real browser, and no page that outlives its test."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.browser.chromium import how_to_launch
 
 # Playwright keeps an event loop in the test's thread; Django would take that for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -15,13 +14,12 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None and os.environ.get("CALLUS_REQUIRE_BROWSER") == "1":
+    chromium = how_to_launch()
+    if chromium is None and os.environ.get("CALLUS_REQUIRE_BROWSER") == "1":
         pytest.fail("CALLUS_REQUIRE_BROWSER is set, but no Chromium is installed.")
-    if path is None:
+    if chromium is None:
         pytest.skip("no Chromium is installed")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
-    return {**browser_type_launch_args, "executable_path": path, "args": sandbox}
+    return {**browser_type_launch_args, **chromium}
 
 
 @pytest.fixture(autouse=True)

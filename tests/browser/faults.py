@@ -1,6 +1,7 @@
 """What is wrong with a page, in light and dark, at a desk's size and a phone's."""
 
 import os
+from collections.abc import Sequence
 from itertools import product
 
 from axe_playwright_python.sync_playwright import Axe
@@ -21,16 +22,17 @@ ASK_AXE = """async () => {
     return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.html.slice(0, 150)}`))
 }"""
 DESK, PHONE = (1280, 900), (320, 640)
+LIGHT = [("light", DESK)]
 # Each colour and each size once; with CALLUS_LOOKS=all, as in `make drill`, each colour at each size.
 WAYS_TO_LOOK = [("light", DESK), ("dark", PHONE)]
 if os.environ.get("CALLUS_LOOKS") == "all":
     WAYS_TO_LOOK = list(product(("light", "dark"), (DESK, PHONE)))
 
 
-def faults_of(page: Page) -> dict[str, list[str]]:
+def faults_of(page: Page, ways: Sequence[tuple[str, tuple[int, int]]] = WAYS_TO_LOOK) -> dict[str, list[str]]:
     """By each way to look: what axe finds on the page as it is now, and whether it is wider than the screen."""
     found = {}
-    for scheme, (width, height) in WAYS_TO_LOOK:
+    for scheme, (width, height) in ways:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
         if not page.evaluate("typeof axe === 'object'"):

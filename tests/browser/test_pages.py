@@ -299,21 +299,3 @@ def test_the_sign_in_and_what_is_not_there_are_as_good_as_the_rest(browser: Brow
     for address in ("/sign-in/", "/nowhere/"):
         page.goto(live_server.url + address)
         assert faults_of(page) == {}
-
-
-def test_the_manager_reads_the_figures(browser: Browser, live_server):
-    now = timezone.now()
-    site = open_every_day(at=now - 60 * DAY)
-    make.rental(State.ACTIVE, site, at=now - 10 * DAY)
-    make.rental(State.ACTIVE, site, at=now - 40 * DAY)
-    page = browser.new_context(reduced_motion="reduce").new_page()
-    sign_in(page, live_server.url, with_password(make.manager()).username)
-    page.get_by_role("link", name="Fleet figures").click()
-    out = page.locator(".figure").filter(has_text="Of the fleet, with a patient").locator("b")
-    assert out.inner_text().split()[0] == "2"
-    out.get_by_role("link").click()
-    assert page.get_by_role("row").count() == 4, "headings, two devices, and how many they are"
-    page.get_by_role("link", name="Back to all figures").click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="PDF").click()
-    assert download.value.suggested_filename.endswith(".pdf")

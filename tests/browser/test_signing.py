@@ -1,4 +1,4 @@
-"""A signature drawn in a real browser: with the mouse at the desk, with a finger on a patient's phone."""
+"""A signature drawn in a real browser, with a finger on a patient's phone; test_days_of_roles.py has the mouse."""
 
 import pytest
 from django.utils import timezone
@@ -6,31 +6,12 @@ from playwright.sync_api import Browser, Page
 
 from rentals.models.states import State
 from tests import make
-from tests.browser.desk import Watch, open_every_day, sign_in, with_password
+from tests.browser.desk import Watch, open_every_day
 from tests.browser.faults import faults_of
 from tests.browser.test_portal import come_in
 from tests.rentals.papers.reading import described_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def test_a_signature_is_drawn_cleared_drawn_anew_and_kept(page: Page, live_server):
-    now = timezone.now()
-    site = open_every_day(at=now)
-    rental = make.rental(State.RESERVED, site, at=now)
-    watch = Watch(page)
-    sign_in(page, live_server.url, with_password(make.reception(site)).username)
-    page.goto(f"{live_server.url}/rentals/{rental.reference}/sign/")
-    draw(page, [(0.1, 0.9), (0.9, 0.9)])
-    page.get_by_role("button", name="Clear the drawing").click()
-    draw(page, [(0.1, 0.2), (0.4, 0.8), (0.7, 0.2)])
-    assert page.get_by_label("Drawn in the field below").is_checked()
-    page.get_by_label("The agreement was read").check()
-    page.get_by_role("button", name="Signed").click()
-    page.get_by_text("The agreement is signed.").wait_for()
-    [line] = rental.signatures.get().strokes
-    assert [line[0], line[-1]] == [pytest.approx([0.1, 0.2], abs=0.01), pytest.approx([0.7, 0.2], abs=0.01)]
-    assert watch.is_content(), watch.complaints
 
 
 def test_a_patient_draws_it_with_a_finger_on_a_phone_and_the_pdf_holds_it(browser: Browser, live_server):
