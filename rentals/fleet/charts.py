@@ -6,19 +6,27 @@ On the page its colours follow the reader's own setting: callus.css names a cust
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from math import floor, log10
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
+from config.days import month_words, short_day_of_year
 from rentals.fleet.ahead import WEEKS_TO_BUY_FOR, Outlook
-from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.definitions import unit_words
 from rentals.fleet.figures import Figures
 from rentals.fleet.series import by_week, income_by_month
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 DRAWING = Path(__file__).with_name("charts.typ")
 PIXELS_AN_INCH = 144.0
@@ -28,7 +36,18 @@ SAID_FOR_NOTHING = re.compile(
 )
 NAME = re.compile(r"\b[a-zA-Z][0-9A-F]{31,32}\b")
 SHAPE = re.compile(r'<(symbol|clipPath) id="([^"]+)".*?</\1>', re.DOTALL)
-LABELS = {definition.name: definition.label for definition in DEFINITIONS}
+OVERDUE: "dict[str, StrOrPromise]" = {
+    "overdue_1_to_3": gettext_lazy("1 to 3 days"),
+    "overdue_4_to_7": gettext_lazy("4 to 7 days"),
+    "overdue_8_to_14": gettext_lazy("8 to 14 days"),
+    "overdue_15_on": gettext_lazy("15 days and more"),
+}
+ADHERENCE: "dict[str, StrOrPromise]" = {
+    "adherence_under_50": gettext_lazy("under 50 %"),
+    "adherence_50_to_79": gettext_lazy("50 to 79 %"),
+    "adherence_80_to_89": gettext_lazy("80 to 89 %"),
+    "adherence_from_90": gettext_lazy("90 % and more"),
+}
 FEW_ENOUGH_TO_BE_SIGNED = 12
 TOO_MANY_FOR_DAYS = 40
 
@@ -55,7 +74,9 @@ class Chart:
 
 
 def written(number: float) -> str:
-    return f"{number:,.1f}".removesuffix(".0")
+    """`1,234.5`, as the reader's language has it."""
+    rounded = round(number, 1)
+    return number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1, use_l10n=True, force_grouping=True)
 
 
 def charts_of(figures: Figures) -> list[Chart]:
@@ -66,13 +87,17 @@ def charts_of(figures: Figures) -> list[Chart]:
 
 def over_time(figures: Figures) -> list[Chart]:
     weeks, steps = by_week(figures.scope)
-    each = "week" if weeks == 1 else f"{weeks} weeks"
-    days = [f"{step.first:%-d %b}" if len(steps) < TOO_MANY_FOR_DAYS else f"{step.first:%b %Y}" for step in steps]
+    treatments = ngettext("Treatments by week", "Treatments by %(weeks)s weeks", weeks) % {"weeks": weeks}
+    utilisation = ngettext("Utilisation by week", "Utilisation by %(weeks)s weeks", weeks) % {"weeks": weeks}
+    day = short_day_of_year if len(steps) < TOO_MANY_FOR_DAYS else month_words
+    days = [day(step.first) for step in steps]
     months = income_by_month(figures.scope)
     return [
-        chart("treatments", f"Treatments by {each}", "treatments", days, [step.treatments for step in steps]),
-        chart("utilisation", f"Utilisation by {each}", "%", days, [step.utilisation or 0 for step in steps], top=100),
-        chart("income", "Income by month", "AUD", [f"{day:%b %Y}" for day, _ in months], [sum_ for _, sum_ in months]),
+        chart("treatments", treatments, unit_words("treatments"), days, [step.treatments for step in steps]),
+        chart("utilisation", utilisation, "%", days, [step.utilisation or 0 for step in steps], top=100),
+        chart(
+            "income", _("Income by month"), "AUD", [month_words(one[0]) for one in months], [one[1] for one in months]
+        ),
     ]
 
 
@@ -82,37 +107,33 @@ def runway(figures: Figures) -> list[Chart]:
     if not outlook.known:
         return []
     weeks = range(WEEKS_TO_BUY_FOR + 1)
-    labels = [f"{figures.scope.today + timedelta(weeks=week):%-d %b}" for week in weeks]
+    labels = [short_day_of_year(figures.scope.today + timedelta(weeks=week)) for week in weeks]
     needed = [outlook.devices_needed(week) for week in weeks]
     charts = [
         lines(
-            "devices-ahead", "Devices: needed and there", "devices", labels,
-            ("Needed", needed), ("There", [len(outlook.units) for _ in weeks]),
+            "devices-ahead", _("Devices: needed and there"), unit_words("devices"), labels,
+            (_("Needed"), needed), (_("There"), [len(outlook.units)] * len(weeks)),
         )
     ]  # fmt: skip
     if outlook.free is not None:
         asked = [outlook.treatments_needed(week) for week in weeks]
-        there = ("Free now", [outlook.free for _ in weeks])
-        charts.append(
-            lines(
-                "treatments-ahead", "Treatments: asked for and free", "treatments", labels, ("Asked for", asked), there
-            )
-        )
+        there = (_("Free now"), [outlook.free] * len(weeks))
+        title, unit = _("Treatments: asked for and free"), unit_words("treatments")
+        charts.append(lines("treatments-ahead", title, unit, labels, (_("Asked for"), asked), there))
     return charts
 
 
 def distributions(figures: Figures) -> list[Chart]:
     return [
-        of_figures(figures, "overdue-ageing", "Overdue, by days", "overdue_", "Overdue "),
-        of_figures(figures, "adherence-bands", "Adherence, by days done", "adherence_", "Adherence "),
+        of_figures(figures, "overdue-ageing", _("Overdue, by days"), OVERDUE),
+        of_figures(figures, "adherence-bands", _("Adherence, by days done"), ADHERENCE),
     ]
 
 
-def of_figures(figures: Figures, name: str, title: str, begins: str, said: str) -> Chart:
-    """The figures whose names begin so, beside each other."""
-    names = [one for one in LABELS if one.startswith(begins) and not one.endswith("percent")]
-    labels = [LABELS[one].removeprefix(said) for one in names]
-    return chart(name, title, "rentals", labels, [getattr(figures, one) for one in names])
+def of_figures(figures: Figures, name: str, title: str, labels: "Mapping[str, StrOrPromise]") -> Chart:
+    """The figures named in `labels` beside each other."""
+    numbers = [getattr(figures, one) for one in labels]
+    return chart(name, title, unit_words("rentals"), [str(label) for label in labels.values()], numbers)
 
 
 def by_site(figures: Figures) -> list[Chart]:
@@ -120,30 +141,32 @@ def by_site(figures: Figures) -> list[Chart]:
         return []
     sites = [part.title for part in figures.by_clinic]
     used = [part.utilisation_percent or 0 for part in figures.by_clinic]
-    return [chart("sites", "Utilisation by site", "%", sites, used, top=100)]
+    return [chart("sites", _("Utilisation by site"), "%", sites, used, top=100)]
 
 
 def chart(name: str, title: str, unit: str, labels: Sequence[str], numbers: Sequence[Any], top: float = 0) -> Chart:
     """One row of bars."""
     values = tuple(float(number) for number in numbers)
     said = ", ".join(f"{label}: {written(value)}" for label, value in zip(labels, values, strict=True))
-    description = (
-        f"{title}, in {unit}. {said}." if len(values) <= FEW_ENOUGH_TO_BE_SIGNED else between(title, unit, values)
-    )
+    each = _("%(title)s, in %(unit)s. %(numbers)s.") % {"title": title, "unit": unit, "numbers": said}
+    description = each if len(values) <= FEW_ENOUGH_TO_BE_SIGNED else between(title, unit, values)
     return Chart(name, title, description, unit, tuple(labels), ((title, values),), top or axis(values))
 
 
 def between(title: str, unit: str, values: Sequence[float]) -> str:
-    low, high = written(min(values)), written(max(values))
-    return f"{title}, in {unit}: between {low} and {high}, last {written(values[-1])}."
+    numbers = {"low": written(min(values)), "high": written(max(values)), "last": written(values[-1])}
+    said = _("%(title)s, in %(unit)s: between %(low)s and %(high)s, last %(last)s.")
+    return said % {"title": title, "unit": unit, **numbers}
 
 
 def lines(name: str, title: str, unit: str, labels: Sequence[str], *series: tuple[str, Sequence[Any]]) -> Chart:
     """Several lines over the same labels."""
     given = tuple((said, tuple(round(float(number), 1) for number in numbers)) for said, numbers in series)
-    ends = "; ".join(f"{said} {written(values[0])} now, {written(values[-1])} at the end" for said, values in given)
+    each = _("%(line)s %(now)s now, %(end)s at the end")
+    ends = "; ".join(each % {"line": said, "now": written(of[0]), "end": written(of[-1])} for said, of in given)
     top = axis([value for _, values in given for value in values])
-    return Chart(name, title, f"{title}, in {unit}: {ends}.", unit, tuple(labels), given, top)
+    description = _("%(title)s, in %(unit)s: %(ends)s.") % {"title": title, "unit": unit, "ends": ends}
+    return Chart(name, title, description, unit, tuple(labels), given, top)
 
 
 def axis(values: Sequence[float]) -> float:

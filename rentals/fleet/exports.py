@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.http import HttpResponse
+from django.utils import translation
 from django.utils.text import slugify
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
@@ -19,6 +20,7 @@ from rentals.fleet.definitions import DEFINITIONS, GROUPS, Definition
 from rentals.fleet.figures import Figures, one_line
 from rentals.fleet.use import discrepancies_by_kind
 from rentals.papers.typesetting import typeset
+from rentals.papers.words import LANGUAGE
 
 TEMPLATE = Path(__file__).with_name("report")
 NUMBER_FORMATS = {"AUD": "#,##0.00", "%": "0.0", "weeks": "#,##0.0", "days": "#,##0.0", "day": "yyyy-mm-dd"}
@@ -46,18 +48,25 @@ def as_csv(figures: Figures) -> bytes:
     text = StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["clinic", "from", "to", *(definition.name for definition in DEFINITIONS)])
-    writer.writerows(table(figures))
+    with translation.override(LANGUAGE):
+        writer.writerows(table(figures))
     return text.getvalue().encode()
 
 
 def as_xlsx(figures: Figures) -> bytes:
-    """The same rows as numbers to reckon with, and a second sheet that says what they mean."""
+    """The same rows as numbers to reckon with, and a second sheet that says what they mean. In English, as the PDF:
+    files are passed on."""
+    with translation.override(LANGUAGE):
+        return workbook(figures)
+
+
+def workbook(figures: Figures) -> bytes:
     book = Workbook()
     sheet, meanings = book.active, book.create_sheet("Meaning")
     sheet.title = "Fleet"
     headings = ["Clinic", "From", "To", *(definition.heading for definition in DEFINITIONS)]
     lay_out(sheet, [headings, *table(figures)], widths=[30, 12, 12, *[13] * len(DEFINITIONS)])
-    words = [[definition.label, definition.unit, definition.meaning] for definition in DEFINITIONS]
+    words = [[str(one.label), one.unit, str(one.meaning)] for one in DEFINITIONS]
     lay_out(meanings, [["Figure", "Unit", "Meaning"], *words], widths=[26, 12, 100])
     lay_out(book.create_sheet("Discrepancies"), [["Kind", "Opened", "Closed"], *kinds(figures)], widths=[30, 12, 12])
     lay_out(
@@ -98,20 +107,26 @@ def lay_out(sheet: Any, lines: Iterable[list[Any]], widths: Iterable[int]) -> No
 
 def as_pdf(figures: Figures) -> bytes:
     """A tagged PDF. What it says goes to the template as data, so that nobody's text becomes markup."""
-    report = {
+    with translation.override(LANGUAGE):
+        return typeset(str(TEMPLATE), report(figures), figures.at)
+
+
+def report(figures: Figures) -> dict[str, Any]:
+    """What the PDF says."""
+    return {
         "title": f"Fleet figures: {figures.title}",
         "period": f"Period: {written(figures.first)} to {written(figures.last)}, both days included.",
         "seen": f"As of {moment(figures)}",
         "charts": [asdict(chart) for chart in charts_of(figures)],
         "kinds": [[str(cell) for cell in line] for line in kinds(figures)],
-        "groups": [[title, [facts(one, figures) for one in group]] for title, group in GROUPS.items()],
+        "groups": [[str(title), [facts(one, figures) for one in group]] for title, group in GROUPS],
         "tables": tables(figures) if len(figures.by_clinic) > 1 else [],
     }
-    return typeset(str(TEMPLATE), report, figures.at)
 
 
 def facts(definition: Definition, figures: Figures) -> list[str]:
-    return [definition.label, shown(getattr(figures, definition.name)), definition.unit, definition.meaning]
+    value = shown(getattr(figures, definition.name))
+    return [str(definition.label), value, definition.unit, str(definition.meaning)]
 
 
 def tables(figures: Figures) -> list[dict[str, Any]]:

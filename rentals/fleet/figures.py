@@ -12,6 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from statistics import quantiles
 from typing import Any, NamedTuple
 
+from django.utils.translation import ngettext
+
 from config.models import Clinic
 from devices.models import DeviceModel
 from rentals.fleet import ahead, capacity, money, use
@@ -62,9 +64,13 @@ class Figures:
     @property
     def title(self) -> str:
         """Whose figures these are."""
-        whose = self.clinic.name if self.clinic else f"{len(self.by_clinic)} clinics together"
+        whose = self.clinic.name if self.clinic else together(len(self.by_clinic))
         model = self.scope.model
         return one_line(f"{whose}, {model.name} ({model.part_number})" if model else whose)
+
+
+def together(clinics: int) -> str:
+    return ngettext("%(number)s clinic together", "%(number)s clinics together", clinics) % {"number": clinics}
 
 
 def one_line(text: str) -> str:

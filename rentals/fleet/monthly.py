@@ -15,6 +15,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from config.mail import Delivery, Outcome, deliver
 from config.models import Clinic, User
@@ -162,4 +163,4 @@ def send_again(report: MonthlyReport, at: datetime) -> None:
     """
     stuck = MonthlyReport.objects.filter(pk=report.pk, state__in=(State.FAILED, State.UNKNOWN))
     if not stuck.update(state=State.PENDING, not_before=at, why=""):
-        raise Refusal("wrong_state", "This report was sent, or is on its way; look at the list again.")
+        raise Refusal("wrong_state", _("This report was sent, or is on its way; look at the list again."))

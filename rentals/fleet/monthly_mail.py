@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 
 from rentals.fleet.charts import Chart, charts_of, pixels
 from rentals.fleet.definitions import DEFINITIONS
@@ -16,6 +17,7 @@ from rentals.fleet.exports import as_pdf, file_name, shown
 from rentals.fleet.figures import Figures, figures_of_scope
 from rentals.fleet.scope import Scope
 from rentals.models import MonthlyReport
+from rentals.papers.words import LANGUAGE
 
 CHART_ID = "chart@callus"
 MAIN = (
@@ -36,7 +38,13 @@ MAIN = (
 
 
 def write_mail(report: MonthlyReport, at: datetime) -> EmailMultiAlternatives:
-    """The mail to the manager of `report` about the sites that he or she sees, as things stand at `at`."""
+    """The mail to the manager of `report` about the sites that he or she sees, as things stand at `at`. In English, as
+    the report that it brings."""
+    with translation.override(LANGUAGE):
+        return mail_of(report, at)
+
+
+def mail_of(report: MonthlyReport, at: datetime) -> EmailMultiAlternatives:
     figures = figures_of_month(report, at)
     chart = next(iter(charts_of(figures)), None)
     facts = facts_of(report, figures, chart)

@@ -10,17 +10,26 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils import translation
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
 from rentals.fleet import capacity, use
-from rentals.fleet.definitions import DEFINITIONS
+from rentals.fleet.definitions import DEFINITIONS, unit_words
 from rentals.fleet.exports import plain
 from rentals.fleet.figures import ROWS
 from rentals.fleet.money import PARAMETERS
 from rentals.fleet.scope import SCOPE, Row, Scope
 from rentals.models import Rental
+from rentals.papers.words import LANGUAGE
 from rentals.reconciliation.sql import rows
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 # What looks ahead follows from what was asked for.
 MADE_OF = {
@@ -33,13 +42,13 @@ MADE_OF = {
     },
 }
 # How the numbers of a row are headed: the number and, where it is a part of something, that.
-HEADINGS = {
-    "utilisation_percent": ("Hours with patients", "Hours in all"),
-    "adherence_percent": ("Days done", "Days judged"),
-    "treatments_booked": ("Treatments", "Days of a device"),
-    "turnaround": ("Days", ""),
-    "cost_per_treatment": ("Spent (AUD)", "Treatments since"),
-    "hire_against_purchase_percent": ("Hire (AUD)", "Purchase price (AUD)"),
+HEADINGS: "dict[str, tuple[StrOrPromise, StrOrPromise]]" = {
+    "utilisation_percent": (_("Hours with patients"), _("Hours in all")),
+    "adherence_percent": (_("Days done"), _("Days judged")),
+    "treatments_booked": (_("Treatments"), _("Days of a device")),
+    "turnaround": (_("Days"), ""),
+    "cost_per_treatment": (_("Spent (AUD)"), _("Treatments since")),
+    "hire_against_purchase_percent": (_("Hire (AUD)"), _("Purchase price (AUD)")),
 }
 SECONDS_AN_HOUR = 3600
 TENTH = Decimal("0.1")
@@ -74,7 +83,9 @@ def rows_for(figure: str, scope: Scope) -> list[Row]:
 def headings(figure: str) -> tuple[str, str]:
     """How the numbers of the rows of `figure` are headed."""
     unit = next(definition.unit for definition in DEFINITIONS if definition.name == figure)
-    return HEADINGS.get(MADE_OF.get(figure, figure), (unit.capitalize() if unit.islower() else unit, ""))
+    unit_alone = (capfirst(unit_words(unit)) if unit.islower() else unit, "")
+    number, whole = HEADINGS.get(MADE_OF.get(figure, figure), unit_alone)
+    return str(number), str(whole)
 
 
 def lines(figure: str, found: Sequence[Row], scope: Scope) -> list[Line]:
@@ -122,15 +133,15 @@ def shown(figure: str, number: Any) -> Any:
 
 
 def as_csv(figure: str, found: Sequence[Row], scope: Scope) -> bytes:
-    """UTF-8, a line a row; no cell is run as a formula."""
+    """UTF-8, a line a row, headed in English whoever asks for it; no cell is run as a formula."""
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(
-        ["site", "device", "rental", "detail", "day", *(heading for heading in headings(figure) if heading)]
-    )
+    with translation.override(LANGUAGE):
+        headed = [heading for heading in headings(figure) if heading]
+    writer.writerow(["site", "device", "rental", "detail", "day", *headed])
     for line in lines(figure, found, scope):
         about = [line.site, line.device.serial if line.device else "", line.reference, line.detail]
-        numbers = [line.number, line.whole] if headings(figure)[1] else [line.number]
+        numbers = [line.number, line.whole] if len(headed) > 1 else [line.number]
         writer.writerow([*map(plain, about), line.day, *numbers])
     return text.getvalue().encode()
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from config.models import Clinic
 from config.refusals import invalid
 from devices.models import Device, DeviceModel
@@ -109,5 +111,5 @@ def period(clinics: Iterable[Clinic], first: date | None, last: date | None, at:
     end = last or max((clinic.day_of(at) for clinic in clinics), default=at.date())
     begin = first or end - (USUAL_DAYS - 1) * ONE_DAY
     if begin > end:
-        raise invalid("to" if last else "from", "The last day lies before the first; correct one of them.")
+        raise invalid("to" if last else "from", _("The last day lies before the first; correct one of them."))
     return begin, end

@@ -28,6 +28,7 @@ from config.models import Clinic, User
 from config.words import aud, in_sentence
 from patients.models import Patient
 from rentals.desk.code_words import code_words
+from rentals.desk.fleet_details import detail_words
 from rentals.desk.next_steps import NextStep
 from rentals.desk.next_steps import next_steps as steps_of
 from rentals.desk.once import FIELD
@@ -44,6 +45,7 @@ register = template.Library()
 for written in (day_of_year, long_day, month_words, named_day, near_day, short_day_of_year):
     register.filter(written, expects_localtime=True)
 register.filter(aud)
+register.filter(detail_words)
 register.filter("inside", in_sentence)
 
 DONE = {

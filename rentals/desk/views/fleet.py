@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -10,7 +10,10 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.dateformat import format as date_format
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.refusals import Refusal
 from rentals.desk.forms.fleet import ExportForm, PeriodForm
@@ -24,9 +27,18 @@ from rentals.fleet.rows import as_csv, headings, lines, rows_for, total
 from rentals.fleet.scope import Scope, period
 from rentals.fleet.use import discrepancies_by_kind
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
 ROWS_A_PAGE = 50
 MOST_REPORTS = 6
-USUAL_PERIODS = ("Last 28 days", "Last month", "Last quarter", "Last year")
+USUAL_PERIODS = (
+    gettext_lazy("Last 28 days"),
+    gettext_lazy("Last month"),
+    gettext_lazy("Last quarter"),
+    gettext_lazy("Last year"),
+)
 
 
 class BaseFleetPage(BasePage):
@@ -72,7 +84,7 @@ class Fleet(BaseFleetPage):
         return self.show(
             form=PeriodForm(asked, clinics=self.actor.visible_clinics()),
             figures=figures,
-            groups=[(title, values_of(group, figures)) for title, group in GROUPS.items()],
+            groups=[(title, values_of(group, figures)) for title, group in GROUPS],
             kinds=discrepancies_by_kind(scope),
             charts=list(zip(charts, drawn(charts), strict=True)),
             parts=parts,
@@ -88,7 +100,7 @@ def values_of(group: tuple[Definition, ...], figures: Figures) -> list[tuple[Def
     return [(definition, getattr(figures, definition.name)) for definition in group]
 
 
-def usual_periods(today: date, asked: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def usual_periods(today: date, asked: dict[str, Any]) -> "list[tuple[StrOrPromise, str, bool]]":
     """Words, question and whether it is the one asked, for each period that people usually ask for."""
     month = today.replace(day=1)
     quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
@@ -164,4 +176,5 @@ class SendReportAgain(BasePage):
         except Refusal as refusal:
             messages.error(request, refusal.message)
             return self.go(reverse("fleet"))
-        return self.go(reverse("fleet"), f"The report for {report.month:%B %Y} leaves within a minute or two.")
+        said = _("The report for %(month)s leaves within a minute or two.")
+        return self.go(reverse("fleet"), said % {"month": date_format(report.month, "F Y")})

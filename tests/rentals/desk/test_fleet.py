@@ -48,7 +48,7 @@ def test_each_figure_of_the_last_four_weeks_stands_there_with_what_it_means(site
     assert desk.answer.context["figures"] == figures
     shown = [(definition.name, value) for definition, value in cards(desk)]
     assert shown == [(definition.name, getattr(figures, definition.name)) for definition in DEFINITIONS]
-    assert [definition.name for definition in DEFINITIONS if definition.meaning not in unescape(desk.page)] == []
+    assert [definition.name for definition in DEFINITIONS if str(definition.meaning) not in unescape(desk.page)] == []
     assert desk.answer.context["form"]["from"].value() == "2026-02-03"
     assert desk.answer.context["form"]["to"].value() == "2026-03-02"
 
@@ -178,7 +178,7 @@ def test_each_figure_leads_to_its_rows_and_back(site, desk):
     assert 'href="/fleet/rows/income/?from=2026-02-01&amp;to=2026-02-28&amp;clinic=&amp;model="' in desk.page
     for definition in DEFINITIONS:
         assert desk.see(f"/fleet/rows/{definition.name}/", **FEBRUARY) == 200, definition.name
-        assert definition.label in unescape(desk.page)
+        assert str(definition.label) in unescape(desk.page)
     assert desk.see("/fleet/rows/income/", **FEBRUARY) == 200
     [line] = desk.answer.context["lines"]
     closed = Rental.objects.get(state=State.CLOSED)
