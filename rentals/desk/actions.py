@@ -1,14 +1,22 @@
 """What may be done to a rental now: the buttons of its page."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import User
 from config.roles import may
+from config.words import aud
 from rentals import ledger
 from rentals.agreement import is_signed
 from rentals.lifecycle import allows
 from rentals.models import Rental
 from rentals.models.states import State
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True)
@@ -17,38 +25,42 @@ class Action:
 
     verb: str
     address: str
-    words: str
+    words: "StrOrPromise"
     action: str
 
 
 ACTIONS = (
-    Action("offer_accepted", "accept-offer", "Accept for the patient", "rentals.book"),
-    Action("offer_declined", "decline-offer", "Decline", "rentals.book"),
-    Action("reserve", "reserve", "Find a device", "rentals.book"),
-    Action("prioritise", "prioritise", "Set the priority", "rentals.prioritise"),
-    Action("offer_again", "offer-again", "Offer again", "rentals.book"),
-    Action("sign", "sign", "Sign the agreement", "rentals.sign"),
-    Action("hand_over", "hand-over", "Hand over", "rentals.hand_over"),
-    Action("take_back", "return", "Take back", "rentals.take_back"),
-    Action("inspect", "inspect", "Inspect and settle", "rentals.inspect"),
-    Action("pay", "pay", "Record a payment", "rentals.pay"),
-    Action("extend", "extend", "Change the due day", "rentals.extend"),
-    Action("choose_return", "return-day", "Return day told", "rentals.take_back"),
-    Action("change_device", "change-device", "Move to another device", "rentals.change_device"),
-    Action("swap", "swap", "Swap the device", "rentals.swap"),
-    Action("confirm_healed", "healed", "Confirm healing", "rentals.confirm_healed"),
-    Action("give_gel", "gel", "Give gel", "rentals.give_gel"),
-    Action("plan_imaging", "imaging", "Plan imaging", "rentals.plan_imaging"),
-    Action("cancel", "cancel", "Cancel", "rentals.cancel"),
-    Action("report_lost", "lost", "Report lost", "rentals.write_off"),
-    Action("report_kept", "kept", "Patient keeps it", "rentals.write_off"),
-    Action("correct_device", "wrong-device", "Wrong device recorded", "rentals.correct"),
-    Action("correct_patient", "wrong-patient", "Wrong patient recorded", "rentals.correct"),
+    Action("offer_accepted", "accept-offer", _("Accept for the patient"), "rentals.book"),
+    Action("offer_declined", "decline-offer", _("Decline"), "rentals.book"),
+    Action("reserve", "reserve", _("Find a device"), "rentals.book"),
+    Action("prioritise", "prioritise", _("Set the priority"), "rentals.prioritise"),
+    Action("offer_again", "offer-again", _("Offer again"), "rentals.book"),
+    Action("sign", "sign", _("Sign the agreement"), "rentals.sign"),
+    Action("hand_over", "hand-over", _("Hand over"), "rentals.hand_over"),
+    Action("take_back", "return", _("Take back"), "rentals.take_back"),
+    Action("inspect", "inspect", _("Inspect and settle"), "rentals.inspect"),
+    Action("pay", "pay", _("Record a payment"), "rentals.pay"),
+    Action("extend", "extend", _("Change the due day"), "rentals.extend"),
+    Action("choose_return", "return-day", _("Return day told"), "rentals.take_back"),
+    Action("change_device", "change-device", _("Move to another device"), "rentals.change_device"),
+    Action("swap", "swap", _("Swap the device"), "rentals.swap"),
+    Action("confirm_healed", "healed", _("Confirm healing"), "rentals.confirm_healed"),
+    Action("give_gel", "gel", _("Give gel"), "rentals.give_gel"),
+    Action("plan_imaging", "imaging", _("Plan imaging"), "rentals.plan_imaging"),
+    Action("cancel", "cancel", pgettext_lazy("a booking", "Cancel"), "rentals.cancel"),
+    Action("report_lost", "lost", _("Report lost"), "rentals.write_off"),
+    Action("report_kept", "kept", _("Patient keeps it"), "rentals.write_off"),
+    Action("correct_device", "wrong-device", _("Wrong device recorded"), "rentals.correct"),
+    Action("correct_patient", "wrong-patient", _("Wrong patient recorded"), "rentals.correct"),
 )
 
 
 # What makes sense for a reservation whose device was taken away, in its words; anything more would be for nothing.
-WITHOUT_DEVICE = {"change_device": "Give it a device", "cancel": "Cancel", "correct_patient": "Wrong patient recorded"}
+WITHOUT_DEVICE = {
+    "change_device": _("Give it a device"),
+    "cancel": pgettext_lazy("a booking", "Cancel"),
+    "correct_patient": _("Wrong patient recorded"),
+}
 
 
 def possible(rental: Rental, user: User) -> list[Action]:
@@ -69,8 +81,8 @@ class Step:
     """One of the steps before the device may go out: its words, and those on the button to its page."""
 
     address: str
-    words: str
-    button: str
+    words: "StrOrPromise"
+    button: "StrOrPromise"
     done: bool
 
 
@@ -79,9 +91,9 @@ def steps(rental: Rental) -> list[Step]:
     if rental.state != State.RESERVED or rental.offer_expires_at or is_at_risk(rental):
         return []
     due = ledger.bond_due(rental)
-    bond = f"The patient pays the bond: ${due} is due" if due else "The bond is paid"
+    bond = _("The patient pays the bond: %(amount)s is due") % {"amount": aud(due)} if due else _("The bond is paid")
     return [
-        Step("sign", "The patient signs the agreement", "Sign", is_signed(rental)),
-        Step("pay", bond, "Take the bond", not due),
-        Step("hand-over", "The device goes out, with its parts checked", "Hand over", False),
+        Step("sign", _("The patient signs the agreement"), pgettext_lazy("an agreement", "Sign"), is_signed(rental)),
+        Step("pay", bond, _("Take the bond"), not due),
+        Step("hand-over", _("The device goes out, with its parts checked"), _("Hand over"), False),
     ]

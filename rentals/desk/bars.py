@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from config.days import day_of_year
 from config.models import Clinic
+from config.words import in_sentence
 from devices.models import Device, Transfer
 from rentals.booking.availability import turnaround_of, usable_until
 from rentals.booking.present import planned_back
@@ -119,10 +124,10 @@ def parts_of(holding: Any, left: Left | None, window: Window) -> list[Part]:
         last_day_of(holding, window),
         kind_of(holding),
         said_of(holding, left, after, window),
-        label_of(holding, window) + ("" if holding.device_id else f", needs {holding.needed} treatments"),
+        label_of(holding, window) if holding.device_id else label_at_risk(holding),
         bar_of(holding, left, window),
     )
-    there = Part(holding.blocked.lower, first - DAY, "way", "on its way there")
+    there = Part(holding.blocked.lower, first - DAY, "way", _("on its way there"))
     return [part for part in (there, bar, *after) if part.first <= part.last]
 
 
@@ -134,11 +139,11 @@ def parts_after(holding: Any, window: Window) -> list[Part]:
     home = max(back, end - timedelta(days=turnaround_of(holding.device, window.clinic)))
     bar = Bar(holding.rental.reference)
     parts = (
-        Part(due + DAY, back, "late", "overdue", "overdue", bar)
+        Part(due + DAY, back, "late", _("overdue"), _("overdue"), bar)
         if late
-        else Part(due + DAY, back, "way", "on its way back"),
-        Part(back + DAY, home, "presumed", "presumed away", "presumed away", bar),
-        Part(home + DAY, end, "turnaround", "turnaround"),
+        else Part(due + DAY, back, "way", _("on its way back")),
+        Part(back + DAY, home, "presumed", _("presumed away"), _("presumed away"), bar),
+        Part(home + DAY, end, "turnaround", _("turnaround")),
     )
     return [part for part in parts if part.first <= part.last]
 
@@ -170,44 +175,68 @@ def bar_of(holding: Any, left: Left | None, window: Window) -> Bar:
 def label_of(holding: Any, window: Window) -> str:
     """What is to be seen at once of a live rental."""
     if holding.device_id is None:
-        return "at risk"
+        return _("at risk")
     if holding.rental.offer_expires_at:
-        return "offered"
+        return _("offered")
     if holding.out:
-        return f"{counted((window.today - holding.rental.due_on).days)} late" if is_late(holding, window) else "out"
-    return "not collected" if holding.rental.starts_on < window.today else "reserved"
+        return days_late((window.today - holding.rental.due_on).days) if is_late(holding, window) else _("out")
+    return _("not collected") if holding.rental.starts_on < window.today else _("reserved")
+
+
+def label_at_risk(holding: Any) -> str:
+    return _("at risk, needs %(treatments)s treatments") % {"treatments": holding.needed}
+
+
+def days_late(days: int) -> str:
+    return ngettext("%(days)s day late", "%(days)s days late", days) % {"days": days}
 
 
 def said_of(holding: Any, left: Left | None, after: list[Part], window: Window) -> str:
     """A live bar in words: `Rental K7M2Q4XA reserved 2 to 30 March, then 1 day turnaround; 343 treatments left …`."""
     rental = holding.rental
-    words = [f"Rental {rental.reference} {label_of(holding, window)} {between(first_day_of(holding), rental.due_on)}"]
+    facts = {
+        "reference": rental.reference,
+        "state": label_of(holding, window),
+        "days": between(first_day_of(holding), rental.due_on),
+    }
+    words = [_("Rental %(reference)s %(state)s %(days)s") % facts]
     if rental.offer_expires_at:
-        words.append(f"until {rental.offer_expires_at.astimezone(window.clinic.zone):%-d %B, %H:%M}")
+        ends = rental.offer_expires_at.astimezone(window.clinic.zone)
+        words.append(_("until %(day)s, %(clock)s") % {"day": day_of_year(ends.date()), "clock": f"{ends:%H:%M}"})
     if rental.pinned:
-        words.append("pinned")
-    words += [f"then {counted((part.last - part.first).days + 1)} {part.words}" for part in after]
+        words.append(_("pinned"))
+    words += [then(part) for part in after]
     return f"{', '.join(words)}; {figures_of(holding, left)}"
+
+
+def then(part: Part) -> str:
+    days = (part.last - part.first).days + 1
+    words = ngettext("then %(days)s day %(what)s", "then %(days)s days %(what)s", days)
+    return words % {"days": days, "what": part.words}
 
 
 def figures_of(holding: Any, left: Left | None) -> str:
     if holding.device_id is None:
-        return f"it has no device and needs {holding.needed} treatments"
-    return f"{left.before} treatments left before, {left.after} after" if left else "nobody knows what is left"
+        return _("it has no device and needs %(treatments)s treatments") % {"treatments": holding.needed}
+    if left is None:
+        return _("nobody knows what is left")
+    return _("%(before)s treatments left before, %(after)s after") % {"before": left.before, "after": left.after}
 
 
 def ended_parts(holding: Any, window: Window) -> list[Part]:
     """The days on which a device was out with a rental that has given it back."""
     reference = holding.rental.reference
     first, last = window.clinic.day_of(holding.out.lower), window.clinic.day_of(holding.out.upper)
-    return [Part(first, last, "ended", f"Rental {reference} had it {between(first, last)}", bar=Bar(reference))]
+    words = _("Rental %(reference)s had it %(days)s") % {"reference": reference, "days": between(first, last)}
+    return [Part(first, last, "ended", words, bar=Bar(reference))]
 
 
 def transfer_parts(transfer: Transfer) -> list[Part]:
     """The days of a device's way from another site, the day of arrival included."""
     first, last = transfer.away.lower, transfer.away.upper - DAY
-    label = f"from {transfer.from_clinic}"
-    return [Part(first, last, "transfer", f"on its way {label} {between(first, last)}", label)]
+    facts = {"site": transfer.from_clinic, "days": between(first, last)}
+    words = _("on its way from %(site)s %(days)s") % facts
+    return [Part(first, last, "transfer", words, _("from %(site)s") % facts)]
 
 
 def idle_parts(device: Device, window: Window) -> list[Part]:
@@ -215,9 +244,9 @@ def idle_parts(device: Device, window: Window) -> list[Part]:
     days = []
     if device.condition == Device.Condition.QUARANTINE:
         until = window.today + timedelta(days=turnaround_of(device, window.clinic))
-        days.append((window.today, until, "to inspect"))
+        days.append((window.today, until, _("to inspect")))
     elif device.condition != Device.Condition.READY:
-        days.append((window.today, window.last, device.get_condition_display().lower()))
+        days.append((window.today, window.last, in_sentence(device.get_condition_display())))
     if last_day := usable_until(device):
         days.append((last_day + DAY, window.last, end_of(device)))
     return [Part(first, last, "idle", why, why) for first, last, why in days]
@@ -225,18 +254,12 @@ def idle_parts(device: Device, window: Window) -> list[Part]:
 
 def end_of(device: Device) -> str:
     """Why the device cannot be had any longer, where it is known on which day."""
-    return "shelf life over" if usable_until(device) == device.shelf_until else "service due"
+    return _("shelf life over") if usable_until(device) == device.shelf_until else _("service due")
 
 
 def between(first: date, last: date) -> str:
     """Both days in words: `2 to 30 March`, `30 March to 6 April`."""
-    same_month = (first.year, first.month) == (last.year, last.month)
-    return f"{first.day if same_month else day_and_month(first)} to {day_and_month(last)}"
-
-
-def day_and_month(day: date) -> str:
-    return f"{day:%-d %B}"
-
-
-def counted(days: int) -> str:
-    return f"{days} day" if days == 1 else f"{days} days"
+    facts = {"day": first.day, "first": day_of_year(first), "last": day_of_year(last)}
+    if (first.year, first.month) == (last.year, last.month):
+        return pgettext("two days of one month, as 2 to 30 March", "%(day)s to %(last)s") % facts
+    return _("%(first)s to %(last)s") % facts

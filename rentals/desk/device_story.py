@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from config.words import aud, in_sentence
 from devices.models import Device
 from rentals.desk.story import Happening, latest_first
-from rentals.templatetags.desk import aud, spoken
+from rentals.templatetags.desk import spoken
 
 
 def device_story(device: Device) -> list[Happening]:
@@ -20,33 +22,39 @@ def hires(device: Device) -> Iterator[Happening]:
     for holding in device.holdings.exclude(out=None).select_related("rental"):
         reference = holding.rental.reference
         link = reverse("rental", args=[reference])
-        yield Happening(holding.out.lower, "arrow-up-right", f"Out with rental {reference}", link=link)
+        out = _("Out with rental %(reference)s") % {"reference": reference}
+        yield Happening(holding.out.lower, "arrow-up-right", out, link=link)
         if holding.out.upper:
-            yield Happening(holding.out.upper, "arrow-down-left", f"Ended with rental {reference}", link=link)
+            ended = _("Ended with rental %(reference)s") % {"reference": reference}
+            yield Happening(holding.out.upper, "arrow-down-left", ended, link=link)
 
 
 def inspections(device: Device) -> Iterator[Happening]:
     for one in device.inspections.select_related("by"):
-        what = "Inspected: ready" if one.passed else "Inspected: to repair"
+        what = _("Inspected: ready") if one.passed else _("Inspected: to repair")
         yield Happening(one.at, "clipboard-check", what, by=one.by.username, alarm=not one.passed)
 
 
 def allowances(device: Device) -> Iterator[Happening]:
     for one in device.allowances.all():
-        treatments = "an unknown number of" if one.nominal_treatments is None else one.nominal_treatments
-        what = f"Allowance of {treatments} treatments: {spoken(one.cause).lower()}"
-        yield Happening(one.began_at, "battery-full", what, more="To confirm" if one.provisional else "")
+        if one.nominal_treatments is None:
+            words = _("Allowance of an unknown number of treatments: %(cause)s")
+        else:
+            words = _("Allowance of %(treatments)s treatments: %(cause)s")
+        what = words % {"treatments": one.nominal_treatments, "cause": in_sentence(spoken(one.cause))}
+        yield Happening(one.began_at, "battery-full", what, more=_("To confirm") if one.provisional else "")
 
 
 def transfers(device: Device) -> Iterator[Happening]:
     for one in device.transfers.select_related("from_clinic", "to_clinic", "by"):
-        yield Happening(one.at, "truck", f"Sent from {one.from_clinic} to {one.to_clinic}", by=one.by.username)
+        what = _("Sent from %(from_site)s to %(to_site)s") % {"from_site": one.from_clinic, "to_site": one.to_clinic}
+        yield Happening(one.at, "truck", what, by=one.by.username)
 
 
 def recalls(device: Device) -> Iterator[Happening]:
     for one in device.recalls.select_related("by"):
         link = reverse("recall", args=[one.pk])
-        yield Happening(one.at, "octagon-alert", "Recalled", one.reason, one.by.username, link, alarm=True)
+        yield Happening(one.at, "octagon-alert", _("Recalled"), one.reason, one.by.username, link, alarm=True)
 
 
 def changes(device: Device) -> Iterator[Happening]:

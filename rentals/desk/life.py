@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from config.days import long_day, month_words
 from config.models import Clinic
 from devices.models import Allowance, Device, Reading
 from rentals.models import Holding, Move
@@ -78,7 +82,7 @@ def life_of(device: Device, at: datetime) -> Life:
     begins = min([device.created_at, at - SHORTEST, *(holding.out.lower for holding in holdings)])
     scale = Scale(begins, at)
     weeks = rows(WEEKLY, {"device": device.pk, "begins": begins})
-    most_a_week = max((count for _, count in weeks), default=0)
+    most_a_week = max((count for _week, count in weeks), default=0)
     used = used_lines(device, allowances, scale)
     return Life(
         first_day=clinic.day_of(begins),
@@ -90,14 +94,18 @@ def life_of(device: Device, at: datetime) -> Life:
         used=used.lines,
         nominal=used.nominal,
         most_used=used.most,
-        words=in_words(holdings, sum(count for _, count in weeks), allowances),
+        words=in_words(holdings, sum(count for _week, count in weeks), allowances),
     )
 
 
 def in_words(holdings: Sequence[Holding], treatments: int, allowances: Sequence[Allowance]) -> str:
     hires = len({holding.rental_id for holding in holdings})
-    said = f"{hires} hire{'' if hires == 1 else 's'}, {treatments} logged treatment{'' if treatments == 1 else 's'}"
-    return f"{said}, {len(allowances)} allowance{'' if len(allowances) == 1 else 's'}."
+    said = (
+        ngettext("%(number)s hire", "%(number)s hires", hires) % {"number": hires},
+        ngettext("%(number)s logged treatment", "%(number)s logged treatments", treatments) % {"number": treatments},
+        ngettext("%(number)s allowance", "%(number)s allowances", len(allowances)) % {"number": len(allowances)},
+    )
+    return f"{', '.join(said)}."
 
 
 def ticks(scale: Scale, clinic: Clinic) -> list[tuple[float, str]]:
@@ -106,7 +114,7 @@ def ticks(scale: Scale, clinic: Clinic) -> list[tuple[float, str]]:
     months = (last.year - first.year) * 12 + last.month - first.month
     step = max(1, -(-months // MOST_TICKS))
     named = [month_after(first, number) for number in range(1, months + 1, step)]
-    return [(scale.x(clinic.start_of(day)), f"{day:%b %Y}") for day in named]
+    return [(scale.x(clinic.start_of(day)), month_words(day)) for day in named]
 
 
 def month_after(day: date, number: int) -> date:
@@ -116,18 +124,21 @@ def month_after(day: date, number: int) -> date:
 
 def out_bar(holding: Holding, scale: Scale, clinic: Clinic) -> Bar:
     first, back = holding.out.lower, holding.out.upper
-    until = f"{clinic.day_of(back):%-d %B %Y}" if back else "now"
-    words = f"{holding.rental.reference}: {clinic.day_of(first):%-d %B %Y} to {until}"
+    words = _("%(reference)s: %(first)s to %(last)s") % {
+        "reference": holding.rental.reference,
+        "first": long_day(clinic.day_of(first)),
+        "last": long_day(clinic.day_of(back)) if back else _("now"),
+    }
     return scale.bar(first, back, words, tone="out", reference=holding.rental.reference)
 
 
 def unready_bars(device: Device, holdings: Iterable[Holding], scale: Scale, clinic: Clinic) -> Iterator[Bar]:
     """When it was not ready, and why: what each event left it as, until the next one."""
     events = sorted(conditions(device, holdings), key=lambda event: event[0])
-    for (at, condition), (until, _) in zip(events, [*events[1:], (None, "")], strict=False):
+    for (at, condition), (until, _next) in zip(events, [*events[1:], (None, "")], strict=False):
         if condition != Condition.READY:
-            label = Condition(condition).label
-            yield scale.bar(at, until, f"{label} from {clinic.day_of(at):%-d %B %Y}", tone=condition)
+            since = {"condition": Condition(condition).label, "day": long_day(clinic.day_of(at))}
+            yield scale.bar(at, until, _("%(condition)s from %(day)s") % since, tone=condition)
 
 
 def conditions(device: Device, holdings: Iterable[Holding]) -> Iterator[tuple[datetime, str]]:
@@ -148,7 +159,8 @@ def conditions(device: Device, holdings: Iterable[Holding]) -> Iterator[tuple[da
 
 def week_bar(week: datetime, count: int, most: int, scale: Scale, clinic: Clinic) -> Bar:
     height = round((WEEKS_BOTTOM - WEEKS_TOP) * count / most, 1)
-    words = f"Week from {clinic.day_of(week):%-d %B %Y}: {count} treatment{'' if count == 1 else 's'}"
+    words = ngettext("Week from %(day)s: %(count)s treatment", "Week from %(day)s: %(count)s treatments", count)
+    words %= {"day": long_day(clinic.day_of(week)), "count": count}
     return scale.bar(week, week + WEEK, words, y=WEEKS_BOTTOM - height, height=height)
 
 
@@ -164,7 +176,7 @@ class Used:
 def used_lines(device: Device, allowances: Sequence[Allowance], scale: Scale) -> Used:
     readings = list(device.readings.filter(trusted=True).order_by("read_at", "pk"))
     places = {allowance.pk: used_of(allowance, readings) for allowance in allowances}
-    seen = [used for points in places.values() for _, used in points]
+    seen = [used for points in places.values() for _at, used in points]
     most = max([*seen, *(allowance.nominal_treatments or 0 for allowance in allowances), 1])
 
     def y(used: float) -> float:

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.roles import may
 from rentals.models import Discrepancy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Kind = Discrepancy.Kind
 
@@ -17,7 +22,7 @@ Kind = Discrepancy.Kind
 class NextStep:
     """One page to go to: the words on the way there, its address, and the action that its page asks for."""
 
-    words: str
+    words: "StrOrPromise"
     address: str
     action: str
 
@@ -32,57 +37,60 @@ def next_steps(discrepancy: Discrepancy, user: User) -> list[NextStep]:
 
 def counter_steps(discrepancy: Discrepancy) -> list[NextStep]:
     """A value in doubt is looked at again, or trusted; a restart is ruled on."""
-    about, _, number = discrepancy.subject.partition(" ")
+    about, _space, number = discrepancy.subject.partition(" ")
     pk = discrepancy.device_id
     if about == "allowance":
         ruled = reverse("rule-on-restart", args=[pk, number])
-        return [NextStep("Say what it was", ruled, "devices.renew")]
+        return [NextStep(_("Say what it was"), ruled, "devices.renew")]
     steps = [
         *reading_steps(discrepancy),
-        NextStep("New card, unit or reset", reverse("renew", args=[pk]), "devices.renew"),
+        NextStep(_("New card, unit or reset"), reverse("renew", args=[pk]), "devices.renew"),
     ]
     if about == "reading":
-        steps.append(NextStep("Trust this value", reverse("trust-reading", args=[pk, number]), "readings.trust"))
+        steps.append(NextStep(_("Trust this value"), reverse("trust-reading", args=[pk, number]), "readings.trust"))
     return steps
 
 
 def reading_steps(discrepancy: Discrepancy) -> list[NextStep]:
     screen = f"{reverse('device', args=[discrepancy.device_id])}#readings"
-    return [NextStep("Record the counter", screen, "readings.record")]
+    return [NextStep(_("Record the counter"), screen, "readings.record")]
 
 
 def log_steps(discrepancy: Discrepancy) -> list[NextStep]:
-    return [NextStep("Send a read-out", reverse("usage"), "usage.import"), *reading_steps(discrepancy)]
+    return [NextStep(_("Send a read-out"), reverse("usage"), "usage.import"), *reading_steps(discrepancy)]
 
 
 def holder_steps(discrepancy: Discrepancy) -> list[NextStep]:
     had_by = f"{reverse('device', args=[discrepancy.device_id])}#rentals"
-    return [NextStep("Who had it", had_by, "devices.read")]
+    return [NextStep(_("Who had it"), had_by, "devices.read")]
 
 
 def rental_steps(discrepancy: Discrepancy) -> list[NextStep]:
     if discrepancy.rental is None:
         return []
     days = f"{reverse('rental', args=[discrepancy.rental.reference])}#days"
-    return [NextStep("Its days", days, "rentals.read")]
+    return [NextStep(_("Its days"), days, "rentals.read")]
 
 
 def past_steps(discrepancy: Discrepancy) -> list[NextStep]:
-    renewed = NextStep("New card or unit", reverse("renew", args=[discrepancy.device_id]), "devices.renew")
+    renewed = NextStep(_("New card or unit"), reverse("renew", args=[discrepancy.device_id]), "devices.renew")
     if discrepancy.rental is None:
         return [renewed]
     swap = reverse("swap", args=[discrepancy.rental.reference])
-    return [NextStep("Swap the device", swap, "rentals.swap"), renewed]
+    return [NextStep(_("Swap the device"), swap, "rentals.swap"), renewed]
 
 
 def unknown_steps(discrepancy: Discrepancy) -> list[NextStep]:
     serial = discrepancy.subject.removeprefix("serial ")
     added = f"{reverse('add-device')}?{urlencode({'serial': serial})}"
-    return [NextStep("Add the device", added, "devices.add"), NextStep("The files", reverse("usage"), "usage.read")]
+    return [
+        NextStep(_("Add the device"), added, "devices.add"),
+        NextStep(_("The files"), reverse("usage"), "usage.read"),
+    ]
 
 
 def clock_steps(discrepancy: Discrepancy) -> list[NextStep]:
-    clock = NextStep("Its clock", reverse("device-clock", args=[discrepancy.device_id]), "usage.read")
+    clock = NextStep(_("Its clock"), reverse("device-clock", args=[discrepancy.device_id]), "usage.read")
     return [*log_steps(discrepancy)[:1], clock]
 
 

@@ -4,55 +4,61 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from config.days import day_of_year, long_day
 from devices.models import Device, Reading
 from rentals.models import Holding
 from rentals.reconciliation.forecast import DAY, Forecast
 
 WIDTH, TOP, BOTTOM = 320, 22, 118  # of the picture: its width, where all treatments are left, where none is
 LASTS_RENTAL = {
-    "yes": "after the rental ends on {day}",
-    "probably": "so it will probably last until the rental ends on {day}",
-    "hardly": "so it will probably not last until the rental ends on {day}",
-    "no": "before the rental ends on {day}",
+    "yes": _("Runs out %(span)s, after the rental ends on %(day)s."),
+    "probably": _("Runs out %(span)s, so it will probably last until the rental ends on %(day)s."),
+    "hardly": _("Runs out %(span)s, so it will probably not last until the rental ends on %(day)s."),
+    "no": _("Runs out %(span)s, before the rental ends on %(day)s."),
 }
 LASTS_RESERVATIONS = {
-    "yes": "What is left then is enough for the {wanted} treatments promised to those it is reserved for.",
-    "probably": "What is left then will probably be enough for the {wanted} treatments promised to the next.",
-    "hardly": "What is left then will probably be too little for the {wanted} treatments promised to the next.",
-    "no": "What is left then is too little for the {wanted} treatments promised to the next.",
+    "yes": _("What is left then is enough for the %(wanted)s treatments promised to those it is reserved for."),
+    "probably": _("What is left then will probably be enough for the %(wanted)s treatments promised to the next."),
+    "hardly": _("What is left then will probably be too little for the %(wanted)s treatments promised to the next."),
+    "no": _("What is left then is too little for the %(wanted)s treatments promised to the next."),
 }
 
 
 def in_words(forecast: Forecast, today: date) -> str:
     """When it runs out and whether that is in time, in one or two sentences."""
-    end = spoken(forecast.ends_on, today)
+    facts = {"span": span(forecast, today), "day": spoken(forecast.ends_on, today)}
     if forecast.left <= 0:
-        said = f"It has no treatment left; the rental ends on {end}."
+        said = _("It has no treatment left; the rental ends on %(day)s.")
     elif forecast.rental.due_on < today:
-        said = f"Runs out {span(forecast, today)}; the rental is overdue."
+        said = _("Runs out %(span)s; the rental is overdue.")
     elif forecast.earliest is None:
-        said = f"It will not run out for years; the rental ends on {end}."
+        said = _("It will not run out for years; the rental ends on %(day)s.")
     else:
-        said = f"Runs out {span(forecast, today)}, {LASTS_RENTAL[forecast.lasts_rental].format(day=end)}."
-    later = LASTS_RESERVATIONS.get(forecast.lasts_reservations, "").format(wanted=forecast.promised_later)
-    return f"{said} {later}".strip()
+        said = LASTS_RENTAL[forecast.lasts_rental]
+    later = LASTS_RESERVATIONS.get(forecast.lasts_reservations, "")
+    return f"{said % facts} {later % {'wanted': forecast.promised_later} if later else ''}".strip()
 
 
 def span(forecast: Forecast, today: date) -> str:
     """`between 3 and 12 March`: the days between which it runs out in four cases of five."""
     first, last = forecast.earliest, forecast.latest
     if first is None:
-        return "in years"
+        return gettext("in years")
     if last is None:
-        return f"on {spoken(first, today)} or later"
+        return gettext("on %(day)s or later") % {"day": spoken(first, today)}
     if first == last:
-        return f"on {spoken(first, today)}"
-    from_ = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else spoken(first, today)
-    return f"between {from_} and {spoken(last, today)}"
+        return gettext("on %(day)s") % {"day": spoken(first, today)}
+    facts = {"day": first.day, "first": spoken(first, today), "last": spoken(last, today)}
+    if (first.year, first.month) == (last.year, last.month):
+        return pgettext("two days of one month, as between 2 and 30 March", "between %(day)s and %(last)s") % facts
+    return gettext("between %(first)s and %(last)s") % facts
 
 
 def spoken(day: date, today: date) -> str:
-    return f"{day:%-d %B}" if day.year == today.year else f"{day:%-d %B %Y}"
+    return day_of_year(day) if day.year == today.year else long_day(day)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class BasePage(View):
 
     def pressing(self) -> list[tuple[str, str, int]]:
         """What waits on Today's page and is told on all of them: where it stands there, its words, how much."""
-        return [(part, words, self.counts[name]) for name, part, words in ON_TODAY if self.counts[name]]
+        return [(part, str(words), self.counts[name]) for name, part, words in ON_TODAY if self.counts[name]]
 
     def record(self, patients: Iterable[int], action: Access.Action = Access.Action.READ) -> None:
         """Write down that the page shows the records of `patients` (ids) (I10)."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from rentals.agreement import needs_signature
 from rentals.models import Paper, Rental, Signature
 from rentals.models.states import State
@@ -22,7 +24,7 @@ def papers_shown(rental: Rental) -> PapersShown:
     made = Paper.objects.filter(rental=rental).defer("content", "facts").order_by("-made_at", "-pk")
     signed = Signature.objects.filter(rental=rental, signed_paper__isnull=False).values_list("signed_paper", flat=True)
     is_out = rental.state == State.ACTIVE
-    page = ("sign-change", "Sign the change") if is_out else ("sign", "Sign the agreement")
+    page = ("sign-change", _("Sign the change")) if is_out else ("sign", _("Sign the agreement"))
     return PapersShown(
         made=list(made),
         signed={pk for pk in signed if pk},

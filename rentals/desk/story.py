@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Max
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from config.models import Clinic
+from config.words import aud, in_sentence
 from devices.models import Reading
 from rentals.desk.told import Told
 from rentals.models import LedgerEntry, Paper, Reminder, Rental, StaffTask
 from rentals.models.states import State
-from rentals.templatetags.desk import aud, done, spoken
+from rentals.templatetags.desk import done, spoken
 
 if TYPE_CHECKING:
     from rentals.overview import RentalInView
@@ -70,7 +73,7 @@ def moves(rental: Rental) -> Iterator[Happening]:
 def money(rental: Rental) -> Iterator[Happening]:
     for entry in rental.ledger.all():
         if entry.kind != BESIDE_ITS_PAYMENT:
-            method = f", {entry.get_method_display().lower()}" if entry.method else ""
+            method = f", {in_sentence(entry.get_method_display())}" if entry.method else ""
             by = entry.actor.username if entry.actor else ""
             what = f"{spoken(entry.kind)}{method}: {aud(abs(entry.amount))}"
             yield Happening(entry.at, "banknote", what, more=entry.note, by=by)
@@ -96,18 +99,19 @@ def findings(rental: Rental) -> Iterator[Happening]:
     for one in rental.discrepancies.all():
         yield Happening(one.opened_at, "circle-alert", spoken(one.kind), more=one.why, alarm=one.closed_at is None)
         if one.closed_at:
-            settled = f"{spoken(one.kind)}: {one.get_closed_as_display().lower()}"
+            settled = f"{spoken(one.kind)}: {in_sentence(one.get_closed_as_display())}"
             yield Happening(one.closed_at, "circle-check", settled, more=one.note)
 
 
 def tasks(rental: Rental) -> Iterator[Happening]:
     for task in StaffTask.objects.filter(rental=rental).select_related("done_by", "reminder"):
         about = task.reminder.get_kind_display() if task.reminder else ""
-        words = f"{task.get_kind_display().lower()}{f', {about.lower()}' if about else ''}"
-        yield Happening(task.opened_at, "list-todo", f"Task: {words}")
+        words = ", ".join(in_sentence(part) for part in (task.get_kind_display(), about) if part)
+        yield Happening(task.opened_at, "list-todo", _("Task: %(task)s") % {"task": words})
         if task.done_at:
-            ended, by = ("Done", task.done_by.username) if task.done_by else ("Not needed any more", "")
-            yield Happening(task.done_at, "list-checks", f"{ended}: {words}", task.note, by)
+            ended = _("Done: %(task)s") if task.done_by else _("Not needed any more: %(task)s")
+            by = task.done_by.username if task.done_by else ""
+            yield Happening(task.done_at, "list-checks", ended % {"task": words}, task.note, by)
 
 
 def readings(rental: Rental) -> Iterator[Happening]:
@@ -116,7 +120,8 @@ def readings(rental: Rental) -> Iterator[Happening]:
     seen = Reading.objects.filter(device__in=spans, source=Reading.Source.DESK).select_related("recorded_by", "device")
     for reading in seen:
         if reading.read_at in spans[reading.device_id]:
-            what, link = f"Counter {reading.counter} read", reverse("device", args=[reading.device_id])
+            what = _("Counter %(counter)s read") % {"counter": reading.counter}
+            link = reverse("device", args=[reading.device_id])
             by = reading.recorded_by.username if reading.recorded_by else ""
             yield Happening(reading.read_at, "gauge", what, by=by, link=link, alarm=not reading.trusted)
 
@@ -125,19 +130,27 @@ def read_outs(rental: Rental) -> Iterator[Happening]:
     """The transfers of data that brought treatments of this rental."""
     brought: Any = rental.treatments.values("read_out").annotate(count=Count("pk"), at=Max("read_out__read_out_at"))
     for row in brought.order_by():
-        treatments = "1 treatment" if row["count"] == 1 else f"{row['count']} treatments"
-        yield Happening(row["at"], "download", f"Read-out with {treatments} of this rental")
+        what = ngettext(
+            "Read-out with %(count)s treatment of this rental",
+            "Read-out with %(count)s treatments of this rental",
+            row["count"],
+        )
+        yield Happening(row["at"], "download", what % {"count": row["count"]})
 
 
 def ahead_of(rental: "RentalInView", not_told: Iterable[Reminder], at: datetime) -> list[Ahead]:
     """What is to come, soonest first: the days of the rental itself and what the patient will be told."""
     today, day_of = rental.clinic.day_of(at), rental.clinic.day_of
-    days = [(rental.imaging_due_on, "Follow-up imaging")]
+    days = [(rental.imaging_due_on, _("Follow-up imaging"))]
     if rental.state == State.RESERVED:
-        days += [(rental.starts_on, "To be collected"), (rental.due_on, "Due back")]
+        days += [(rental.starts_on, _("To be collected")), (rental.due_on, _("Due back"))]
     if rental.state == State.ACTIVE:
         expected = rental.return_expected_at
-        days += [(rental.due_on, "Due back"), (day_of(expected) if expected else None, "Expected back")]
+        days += [(rental.due_on, _("Due back")), (day_of(expected) if expected else None, _("Expected back"))]
     planned = [reminder for reminder in not_told if reminder.state_shown == "planned" and reminder.due_at > at]
-    days += [(day_of(reminder.due_at), f"To be told: {reminder.get_kind_display().lower()}") for reminder in planned]
+    days += [(day_of(reminder.due_at), to_be_told(reminder)) for reminder in planned]
     return sorted((Ahead(day, what) for day, what in days if day and day >= today), key=lambda one: one.day)
+
+
+def to_be_told(reminder: Reminder) -> str:
+    return _("To be told: %(about)s") % {"about": in_sentence(reminder.get_kind_display())}

@@ -4,7 +4,9 @@ from datetime import date
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from config.days import short_day
 from config.models import User
 from config.roles import may
 from rentals.desk.actions import ACTIONS
@@ -60,14 +62,14 @@ def address_steps(task: StaffTask) -> list[NextStep]:
     if task.kind != Kind.ADDRESS:
         return []
     return [
-        NextStep("Correct the patient", reverse("correct-patient", args=[task.patient_id]), "patients.register"),
-        NextStep("Contact person", reverse("contact", args=[task.patient_id]), "patients.contact"),
+        NextStep(_("Correct the patient"), reverse("correct-patient", args=[task.patient_id]), "patients.register"),
+        NextStep(_("Contact person"), reverse("contact", args=[task.patient_id]), "patients.contact"),
     ]
 
 
 def asked_in_words(task: StaffTask) -> str:
     """What the patient chose on the form, for staff; "" where there was nothing to choose."""
     if due_on := task.asked.get("due_on"):
-        return f"To keep it until {date.fromisoformat(due_on):%a %-d %b %Y}"
+        return _("To keep it until %(day)s") % {"day": short_day(date.fromisoformat(due_on))}
     problem = task.asked.get("problem")
-    return Problem(problem).label if problem in Problem.values else ""
+    return str(Problem(problem).label) if problem in Problem.values else ""

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange, DateTimeTZRange
+from django.utils.translation import gettext as _
 
 from config.models import Clinic
 from devices.models import Device, Transfer
@@ -176,7 +177,7 @@ def cells_of(parts: Iterable[Part], window: Window) -> Lane:
             days[number] = part
     cells: Lane = []
     begins = 0
-    for _, group in groupby(days, key=id):
+    for _same, group in groupby(days, key=id):
         same = list(group)
         cells.append(cell_of(same[0], begins, len(same), window))
         begins += len(same)
@@ -188,4 +189,5 @@ def cell_of(part: Part | None, begins: int, days: int, window: Window) -> Cell:
         cut = f"{' cut-before' if part.first < window.first else ''}{' cut-after' if part.last > window.last else ''}"
         return Cell(begins, days, part, part.words, cut)
     first, last = window.first + begins * DAY, window.first + (begins + days - 1) * DAY
-    return Cell(begins, days, None, f"free {between(first, last)}" if last >= window.today else "nobody")
+    free = _("free %(days)s") % {"days": between(first, last)}
+    return Cell(begins, days, None, free if last >= window.today else _("nobody"))

@@ -1,8 +1,14 @@
 """The ways through the desk: what the menu offers, each to those who may go there."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True)
@@ -11,7 +17,7 @@ class Way:
     counted there (by `counts_of`), and the key that leads there."""
 
     address: str
-    words: str
+    words: "StrOrPromise"
     icon: str
     action: str
     counted: str = ""
@@ -25,20 +31,24 @@ def here(path: str) -> str:
 
 
 # What is counted on a page that shows more than that, each with the part of Today's page where it stands.
-ON_TODAY = (("at_risk", "at-risk", "At risk"), ("overdue", "overdue", "Overdue"), ("messages", "messages", "To decide"))
+ON_TODAY = (
+    ("at_risk", "at-risk", _("At risk")),
+    ("overdue", "overdue", _("Overdue")),
+    ("messages", "messages", _("To decide")),
+)
 WAYS = (
-    Way("today", "Today", "calendar-check", "rentals.read"),
-    Way("booking", "Book", "calendar-plus", "rentals.book", key="b"),
-    Way("tasks", "Tasks", "list-todo", "tasks.read", counted="tasks"),
-    Way("timeline", "Timeline", "chart-gantt", "rentals.read"),
-    Way("waiting", "Waiting list", "hourglass", "rentals.read"),
-    Way("patients", "Patients", "users", "patients.search"),
-    Way("rentals", "Rentals", "clipboard-list", "rentals.read"),
-    Way("devices", "Devices", "radio", "devices.read"),
-    Way("usage", "Usage data", "upload", "usage.read"),
-    Way("discrepancies", "Discrepancies", "circle-alert", "usage.read", counted="discrepancies"),
-    Way("messages", "Messages", "mail", "messages.watch"),
-    Way("terms", "Terms", "file-text", "terms.write"),
-    Way("fleet", "Fleet figures", "chart-column", "reports.read"),
-    Way("settings", "Settings", "settings", "settings.read"),
+    Way("today", _("Today"), "calendar-check", "rentals.read"),
+    Way("booking", pgettext_lazy("the menu", "Book"), "calendar-plus", "rentals.book", key="b"),
+    Way("tasks", _("Tasks"), "list-todo", "tasks.read", counted="tasks"),
+    Way("timeline", _("Timeline"), "chart-gantt", "rentals.read"),
+    Way("waiting", _("Waiting list"), "hourglass", "rentals.read"),
+    Way("patients", _("Patients"), "users", "patients.search"),
+    Way("rentals", _("Rentals"), "clipboard-list", "rentals.read"),
+    Way("devices", _("Devices"), "radio", "devices.read"),
+    Way("usage", _("Usage data"), "upload", "usage.read"),
+    Way("discrepancies", _("Discrepancies"), "circle-alert", "usage.read", counted="discrepancies"),
+    Way("messages", _("Messages"), "mail", "messages.watch"),
+    Way("terms", _("Terms"), "file-text", "terms.write"),
+    Way("fleet", _("Fleet figures"), "chart-column", "reports.read"),
+    Way("settings", _("Settings"), "settings", "settings.read"),
 )
