@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from config.models import User
 from config.refusals import Refusal
@@ -60,7 +61,9 @@ def answer_again(stored: StoredAnswer, request: HttpRequest) -> HttpResponseRedi
     if stored.body_digest != digest_of_form(request):
         raise Refusal(
             "already_sent",
-            "This form was sent before with other entries, and those were recorded. Look at what is there now, "
-            "then open the form anew for anything else.",
+            _(
+                "This form was sent before with other entries, and those were recorded. Look at what is there now, "
+                "then open the form anew for anything else."
+            ),
         )
     return HttpResponseRedirect(bytes(stored.body or b"").decode())
