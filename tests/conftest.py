@@ -10,6 +10,7 @@ import redis
 from django.conf import LazySettings
 from django.db import connection
 from django.test import TransactionTestCase, override_settings
+from django.utils import translation
 from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
@@ -97,6 +98,13 @@ def _quick_clients() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """Let the next test begin in English: a client that asked for German leaves its language to the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
