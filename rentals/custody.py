@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from config.days import long_day
 from config.models import User
 from config.refusals import Refusal, invalid
-from config.words import in_sentence
+from config.words import aud, in_sentence
 from devices.models import Device, Inspection, Reading
 from devices.readings import record_reading
 from patients.access import record_access
@@ -114,7 +114,7 @@ def refuse_unprepared(rental: Rental, device: Device) -> None:
     if due:
         raise Refusal(
             "bond_unpaid",
-            _("$%(due)s of the bond is not paid yet; take it first.") % {"due": due},
+            _("%(due)s of the bond is not paid yet; take it first.") % {"due": aud(due)},
             conflict={"due": str(due)},
         )
     if device.condition != Device.Condition.READY:

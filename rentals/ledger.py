@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from config.models import Clinic, Terms, User
 from config.refusals import Refusal, invalid
+from config.words import aud
 from patients.access import record_access
 from patients.models import Access
 from rentals.deciding import deciding, lock_rental
@@ -102,7 +103,7 @@ def pay(rental: Rental, *, kind: str, amount: Decimal, method: str, at: datetime
 def take_bond(rental: Rental, amount: Decimal, **details: Any) -> None:
     due = bond_due(rental)
     if amount > due:
-        raise too_much(_("$%(due)s of the bond is still to be paid; take no more than that.") % {"due": due}, due)
+        raise too_much(_("%(due)s of the bond is still to be paid; take no more than that.") % {"due": aud(due)}, due)
     post(rental, Kind.BOND_PAYMENT, -amount, **details)
     post(rental, Kind.BOND_HELD, amount, at=details["at"], actor=details["actor"])
 
@@ -110,7 +111,7 @@ def take_bond(rental: Rental, amount: Decimal, **details: Any) -> None:
 def pay_out(rental: Rental, amount: Decimal, **details: Any) -> None:
     owed = max(-balance(rental), NOTHING)
     if amount > owed:
-        raise too_much(_("The clinic owes $%(owed)s; a refund can be no more than that.") % {"owed": owed}, owed)
+        raise too_much(_("The clinic owes %(owed)s; a refund can be no more than that.") % {"owed": aud(owed)}, owed)
     post(rental, Kind.REFUND, amount, **details)
 
 

@@ -29,6 +29,7 @@ from rentals.lifecycle import move, require, wrong_state
 from rentals.models import MessageTemplate, PatientDay, Rental, StaffTask
 from rentals.models.states import State
 from rentals.reconciliation.days import day_statuses
+from rentals.reminders.texts.defaults import OUR_LANGUAGES
 from rentals.staff_tasks import ask_staff
 
 BY_THE_PAGE = "by the patient, on the patient’s page"
@@ -218,6 +219,6 @@ def set_preferences(patient: Patient, *, email_reminders: bool, wants_advice: bo
 
 
 def languages_of(clinic: Clinic) -> list[str]:
-    """The codes of the languages in which the clinic has words for its mails: English, and what it wrote itself."""
+    """The codes of the languages in which there are words for the clinic's mails: ours, and what it wrote itself."""
     written = MessageTemplate.objects.filter(clinic=clinic).values_list("language", flat=True)
-    return sorted({"en", *written})
+    return sorted({*OUR_LANGUAGES, *written})

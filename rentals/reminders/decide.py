@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
+from config.words import in_sentence
 from patients.access import record_access
 from patients.models import Access
 from rentals.deciding import deciding
@@ -23,11 +26,14 @@ def decide(message: Message, decision: Message.Decision, *, at: datetime, actor:
         if not decided and message.decided_by:
             raise Refusal(
                 "already_decided",
-                f"{message.decided_by} has decided already: {message.get_decision_display().lower()}. Nothing is left "
-                "to do.",
+                _("%(decided_by)s has decided already: %(decision)s. Nothing is left to do.")
+                % {"decided_by": message.decided_by, "decision": in_sentence(message.get_decision_display())},
             )
         if not decided:
-            label = message.get_state_display().lower()
-            raise Refusal("wrong_state", f"This message waits for no decision (it is: {label}); look at it again.")
+            label = in_sentence(message.get_state_display())
+            raise Refusal(
+                "wrong_state",
+                _("This message waits for no decision (it is: %(label)s); look at it again.") % {"label": label},
+            )
         record_access(actor, [message.patient_id], Access.Action.CHANGED, at)
     return message

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from config.models import User
 from config.refusals import Refusal
+from config.words import in_sentence
 from patients.access import record_access
 from patients.models import Access
 from rentals.deciding import deciding
@@ -44,18 +47,21 @@ def resend(message: Message, *, at: datetime, actor: User) -> Message:
 
 def refuse_what_is_done(message: Message) -> None:
     if message.state not in POSSIBLE:
-        label = message.get_state_display().lower()
-        raise Refusal("wrong_state", f"This message cannot be sent again (it is: {label}); look at it again.")
+        label = in_sentence(message.get_state_display())
+        raise Refusal(
+            "wrong_state",
+            _("This message cannot be sent again (it is: %(label)s); look at it again.") % {"label": label},
+        )
     if message.decided_at or Message.objects.filter(resend_of=message).exists():
-        raise Refusal("already_decided", "Somebody has dealt with this message already; look at it again.")
+        raise Refusal("already_decided", _("Somebody has dealt with this message already; look at it again."))
 
 
 def refuse_what_has_passed(message: Message, at: datetime) -> None:
     """Raise `nothing_to_tell` when not one of the message's reminders may be sent any more."""
     reasons = reasons_against(message, at)
     if all(reasons):
-        words = "; ".join(dict.fromkeys(why.label.lower() for why in reasons if why))
-        raise Refusal("nothing_to_tell", f"There is nothing left to send: {words or 'its reason has passed'}.")
+        words = "; ".join(dict.fromkeys(in_sentence(why.label) for why in reasons if why)) or _("its reason has passed")
+        raise Refusal("nothing_to_tell", _("There is nothing left to send: %(why)s.") % {"why": words})
 
 
 def reasons_against(message: Message, at: datetime) -> list[Reminder.Why | None]:

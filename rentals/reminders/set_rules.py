@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from config.row_history import changed_by
@@ -62,26 +64,37 @@ def refuse_impossible(clinic: Clinic, kind: str, rule: Rule) -> None:
 
 def wrong_days(kind: str, rule: Rule) -> Refusal | None:
     if kind not in BEFORE and kind not in AFTER:
-        return None if rule.days == DEFAULTS[kind].days else invalid(f"{kind}_days", "This is told on its own day.")
+        return None if rule.days == DEFAULTS[kind].days else invalid(f"{kind}_days", _("This is told on its own day."))
     nearest = 1 if kind in BEFORE else AFTER[kind]
     distances = [-days if kind in BEFORE else days for days in rule.days]
     if not distances or len(distances) > MOST_DAYS or len(set(distances)) < len(distances):
-        return invalid(f"{kind}_days", f"Write one to {MOST_DAYS} different numbers of days.")
+        return invalid(
+            f"{kind}_days", _("Write one to %(most_days)s different numbers of days.") % {"most_days": MOST_DAYS}
+        )
     if any(not nearest <= days <= FURTHEST_DAY for days in distances):
-        return invalid(f"{kind}_days", f"Write numbers of days from {nearest} to {FURTHEST_DAY}.")
+        return invalid(
+            f"{kind}_days",
+            _("Write numbers of days from %(nearest)s to %(furthest_day)s.")
+            % {"nearest": nearest, "furthest_day": FURTHEST_DAY},
+        )
     return None
 
 
 def wrong_hour(clinic: Clinic, kind: str, rule: Rule) -> Refusal | None:
     if rule.at is None or clinic.reminders_from <= rule.at < clinic.reminders_until:
         return None
-    hours = f"from {clinic.reminders_from:%H:%M} to before {clinic.reminders_until:%H:%M}"
-    return invalid(f"{kind}_at", f"Choose a time in the sending hours of this site, {hours}.")
+    about = {"begin": f"{clinic.reminders_from:%H:%M}", "end": f"{clinic.reminders_until:%H:%M}"}
+    return invalid(
+        f"{kind}_at", _("Choose a time in the sending hours of this site, from %(begin)s to before %(end)s.") % about
+    )
 
 
 def wrong_threshold(kind: str, rule: Rule) -> Refusal | None:
     if DEFAULTS[kind].threshold is None:
-        return None if rule.threshold is None else invalid(f"{kind}_threshold", "This kind has no number to choose.")
+        return None if rule.threshold is None else invalid(f"{kind}_threshold", _("This kind has no number to choose."))
     if rule.threshold and rule.threshold <= LARGEST_THRESHOLD:
         return None
-    return invalid(f"{kind}_threshold", f"Write a number from 1 to {LARGEST_THRESHOLD}.")
+    return invalid(
+        f"{kind}_threshold",
+        _("Write a number from 1 to %(largest_threshold)s.") % {"largest_threshold": LARGEST_THRESHOLD},
+    )

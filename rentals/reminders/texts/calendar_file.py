@@ -9,6 +9,7 @@ from email.encoders import encode_base64
 from email.mime.base import MIMEBase
 
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
 from config.models import Clinic
@@ -84,14 +85,18 @@ def event_of(reminder: Reminder, what: str, day: date | datetime, at: datetime) 
 def summary_of(what: str, rental: Rental, clinic: Clinic) -> str:
     """What stands in the calendar, for anybody to see."""
     if what == "follow-up":
-        return one_line(f"Follow-up appointment ({clinic.name})")
-    verb = "Collect from" if what == "collection" else "Return to"
-    return one_line(f"{verb} {clinic.name} (rental {rental.reference})")
+        return one_line(_("Follow-up appointment (%(clinic)s)") % {"clinic": clinic.name})
+    words = (
+        _("Collect from %(clinic)s (rental %(reference)s)")
+        if what == "collection"
+        else _("Return to %(clinic)s (rental %(reference)s)")
+    )
+    return one_line(words % {"clinic": clinic.name, "reference": rental.reference})
 
 
 def description_of(what: str, about: Occasion) -> str:
     """When the doors are open; "" where that says nothing."""
-    return {"collection": collect_hours, "return": when_to_come}.get(what, lambda _: "")(about)
+    return {"collection": collect_hours, "return": when_to_come}.get(what, lambda about: "")(about)
 
 
 def as_part(content: bytes, name: str) -> MIMEBase:

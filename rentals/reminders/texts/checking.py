@@ -1,9 +1,9 @@
 """Whether a site's own words may be sent: everything that is wrong with them is said, before they are kept.
 
-What promises healing (I12) is found by a list of English words, on what a reader would see: markup, entities and
-invisible signs taken out first. `how_to_return` alone may say that healing was confirmed ("your clinician has confirmed
-that it has healed"), for then it is a finding and no promise; nothing may say that it comes, or comes sooner. Words in
-other languages are held to the same rules but for this list.
+What promises healing (I12) is found by a list of English and German words, on what a reader would see: markup, entities
+and invisible signs taken out first. `how_to_return` alone may say that healing was confirmed ("your clinician has
+confirmed that it has healed"), for then it is a finding and no promise; nothing may say that it comes, or comes sooner.
+Words in other languages are held to the same rules but for this list.
 """
 
 import difflib
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import nh3
+from django.utils.translation import gettext as _
 
 from patients.models import Injury
 from rentals.models import Reminder
@@ -28,7 +29,7 @@ SCHEMES = {"https", "mailto", "tel"}
 # What pasted text brings along; without it the words say the same.
 HARMLESS = {"span", "font", "html", "head", "body", "section", "article", "tbody"}
 
-HEALED = re.compile(r"\bheal(?:ed|ing)\b", re.IGNORECASE)
+HEALED = re.compile(r"\b(?:heal(?:ed|ing)|geheilt|verheilt|Heilung)\b", re.IGNORECASE)
 PROMISES = re.compile(
     r"\b(?:"
     r"(?:un)?heal(?:s|ed|ing|er|ers)?|cur(?:e|es|ed|ing|able|ative)|recover(?:s|y|ed|ing|ies)?|remed(?:y|ies)"
@@ -37,6 +38,8 @@ PROMISES = re.compile(
     r"|(?:get|gets|getting|feel|make\s+you|makes\s+you)\s+(?:well|better|stronger)"
     r"|(?:fix|repair|strengthen|grow)(?:s|es|ed|ing)?\s+(?:the|your|a)\s+(?:bones?|fractures?|injur(?:y|ies))"
     r"|back\s+(?:on\s+your\s+feet|to\s+(?:full\s+)?(?:health|sport|training|running|normal))"
+    r"|(?:ge|ver|aus|ab)?heil(?:t|e|en|ung|ungs\w+)|gesund(?:et|en|ung)|genes(?:en|t|ung)|schneller|beschleunig\w+"
+    r"|wunder(?:mittel|heilung)?|garantier\w*|(?:wieder|bald|schnell|ganz)\s+(?:gesund|fit)|zusammenw[aä]chs\w*"
     r")\b",
     re.IGNORECASE,
 )
@@ -44,7 +47,10 @@ SITES = {value.replace("_", " ") for value in Injury.Site.values} - {"other"}
 KINDS = {value.replace("_", " ") for value in Injury.Kind.values} - {"other", "fresh"}
 PRIVATE = re.compile(
     r"\b(?:bones?|fractures?|injur(?:y|ies|ed)|diagnos\w+|non-?union|x-?rays?|mri|ct|scans?|imaging|exogen|lipus"
-    r"|ultrasound|treatments?|serial|" + "|".join(sorted(SITES | KINDS, key=len, reverse=True)) + r")\b|\$\s?\d",
+    r"|ultrasound|treatments?|serial|knochen\w*|fraktur\w*|br[uü]ch\w*|verletz\w+|r[oö]ntgen\w*|bildgebung"
+    r"|ultraschall\w*|behandlung\w*|seriennummer|"
+    + "|".join(sorted(SITES | KINDS, key=len, reverse=True))
+    + r")\b|\$\s?\d",
     re.IGNORECASE,
 )
 
@@ -98,31 +104,31 @@ def clean(html: str) -> str:
 
 def problems_of_subject(kind: str, subject: str) -> Iterator[Problem]:
     if not subject.strip():
-        yield Problem("subject", "Write a subject.")
+        yield Problem("subject", _("Write a subject."))
     elif any(not sign.isprintable() for sign in subject):
-        yield Problem("subject", "Take out the line breaks and other invisible signs: a subject is one line.")
+        yield Problem("subject", _("Take out the line breaks and other invisible signs: a subject is one line."))
     if len(subject) > LONGEST_SUBJECT:
-        yield Problem("subject", f"Write at most {LONGEST_SUBJECT} characters.")
+        yield Problem("subject", _("Write at most %(most)s characters.") % {"most": LONGEST_SUBJECT})
     for name in sorted(placeholders_in(subject) - allowed_in_subject(kind)):
-        yield Problem("subject", f"“{{{{ {name} }}}}” may not stand in a subject, which anybody sees; take it out.")
+        words = _("“%(name)s” may not stand in a subject, which anybody sees; take it out.")
+        yield Problem("subject", words % {"name": written(name)})
     if found := PRIVATE.search(bare(subject)):
-        yield Problem(
-            "subject",
-            f"“{found[0]}” tells of the patient, and anybody may see a subject; say it in the message instead.",
-        )
+        words = _("“%(words)s” tells of the patient, and anybody may see a subject; say it in the message instead.")
+        yield Problem("subject", words % {"words": found[0]})
     yield from problems_of_words(kind, "subject", subject, subject)
 
 
 def problems_of_body(kind: str, field: str, words: str, read: str) -> Iterator[Problem]:
     """What is wrong with the text or the HTML `words`, of which a reader sees `read`."""
     if not read.strip():
-        yield Problem(field, "Write the message: both parts are always sent, and some readers see only this one.")
+        yield Problem(field, _("Write the message: both parts are always sent, and some readers see only this one."))
     if len(words) > LONGEST_WORDS:
-        yield Problem(field, f"Write at most {LONGEST_WORDS} characters.")
+        yield Problem(field, _("Write at most %(most)s characters.") % {"most": LONGEST_WORDS})
     for name in sorted(placeholders_in(words) - set(placeholders_of(kind))):
-        yield Problem(field, f"“{{{{ {name} }}}}” is not known here{suggestion(name, kind)}.")
+        yield Problem(field, words_of_unknown(name, kind))
     for name in sorted(set(REQUIRED.get(kind, ())) - placeholders_in(words)):
-        yield Problem(field, f"“{{{{ {name} }}}}” is missing: {placeholders_of(kind)[name]}. Put it back.")
+        said = _("“%(name)s” is missing: %(meaning)s. Put it back.")
+        yield Problem(field, said % {"name": written(name), "meaning": placeholders_of(kind)[name]})
     yield from problems_of_words(kind, field, words, read)
 
 
@@ -130,16 +136,24 @@ def problems_of_words(kind: str, field: str, words: str, read: str) -> Iterator[
     """A placeholder that is none, and a promise of healing."""
     rest = PLACEHOLDER.sub("", words)
     if found := re.search(r"\{\{.{0,30}|.{0,30}\}\}|\{[%#].{0,30}", rest):
-        yield Problem(
-            field, f"“{found[0].strip()}” is no placeholder; write one as {{{{ clinic_name }}}}, from the list."
-        )
+        said = _("“%(words)s” is no placeholder; write one as %(example)s, from the list.")
+        yield Problem(field, said % {"words": found[0].strip(), "example": written("clinic_name")})
     if promise := promise_in(kind, read):
-        yield Problem(field, f"“{promise}” may be read as a promise of healing; we give none, so say it otherwise.")
+        said = _("“%(promise)s” may be read as a promise of healing; we give none, so say it otherwise.")
+        yield Problem(field, said % {"promise": promise})
 
 
-def suggestion(name: str, kind: str) -> str:
+def written(name: str) -> str:
+    """A placeholder as it stands in words."""
+    return f"{{{{ {name} }}}}"
+
+
+def words_of_unknown(name: str, kind: str) -> str:
     close = difflib.get_close_matches(name, list(placeholders_of(kind)), n=1)
-    return f"; did you mean “{{{{ {close[0]} }}}}”?" if close else "; choose one from the list"
+    if not close:
+        return _("“%(name)s” is not known here; choose one from the list.") % {"name": written(name)}
+    words = _("“%(name)s” is not known here; did you mean “%(meant)s”?")
+    return words % {"name": written(name), "meant": written(close[0])}
 
 
 def promise_in(kind: str, read: str) -> str:
@@ -170,7 +184,7 @@ class _Seen(HTMLParser):
         self.words += data
 
     def handle_comment(self, data: str) -> None:
-        self.taken_out.add("a comment")
+        self.taken_out.add(_("a comment"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"p", "br", "li", "div", "h2", "h3", "hr"}:
@@ -178,7 +192,8 @@ class _Seen(HTMLParser):
         if tag in HARMLESS:
             self.taken_out.add(f"<{tag}>")
         elif tag not in TAGS:
-            self.refuse(f"Take out <{tag}>: a message has text, lists, headings and links only, and fetches nothing.")
+            words = _("Take out %(tag)s: a message has text, lists, headings and links only, and fetches nothing.")
+            self.refuse(words % {"tag": f"<{tag}>"})
         for name, value in attrs:
             self.look_at(tag, name, value or "")
 
@@ -188,7 +203,8 @@ class _Seen(HTMLParser):
         elif name == "class" and value in CLASSES.get(tag, ()):
             return
         elif "{{" in value:
-            self.refuse(f"Take the placeholder out of “{name}”: in a tag it may stand only as the address of a link.")
+            words = _("Take the placeholder out of “%(name)s”: in a tag it may stand only as the address of a link.")
+            self.refuse(words % {"name": name})
         else:
             self.taken_out.add(f"“{name}”")
 
@@ -197,9 +213,11 @@ class _Seen(HTMLParser):
         if placeholder:
             entry = PLACEHOLDERS.get(placeholder[1])
             if entry is None or not entry.is_link:
-                self.refuse(f"“{address}” is no address; a link leads to a placeholder that is one, or to https://….")
+                words = _("“%(address)s” is no address; a link leads to a placeholder that is one, or to https://….")
+                self.refuse(words % {"address": address})
         elif "{{" in address or not address.lower().startswith(tuple(f"{scheme}:" for scheme in SCHEMES)):
-            self.refuse(f"“{address[:60]}” is no address for a link; write one with https://, mailto: or tel:.")
+            words = _("“%(address)s” is no address for a link; write one with https://, mailto: or tel:.")
+            self.refuse(words % {"address": address[:60]})
 
     def refuse(self, message: str) -> None:
         if message not in self.refused:

@@ -1,4 +1,5 @@
-"""Our own words for each kind: one HTML file each under `words/`, whose title is the subject.
+"""Our own words for each kind: one HTML file each under `words/`, whose title is the subject; in English, and in the
+languages that have a folder there.
 
 The plain text is made from the HTML, so the two never say different things.
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "words"
 LANGUAGE = "en"
+OUR_LANGUAGES = (LANGUAGE, *sorted(path.name for path in FOLDER.iterdir() if path.is_dir()))
 PARAGRAPHS = ("p", "div", "h1", "h2", "h3", "ul", "ol", "hr")
 
 
@@ -25,10 +27,12 @@ class Words:
 
 
 @cache
-def default_words(kind: str) -> Words:
-    """Our own words for `kind`, a reminder's or `letter`."""
-    title, _, html = (FOLDER / f"{kind}.html").read_text(encoding="utf-8").partition("</title>\n")
-    return Words(title.removeprefix("<title>"), text_of(html), html.strip())
+def default_words(kind: str, language: str = LANGUAGE) -> Words:
+    """Our own words for `kind`, a reminder's or `letter`, in `language`, or in English where we have none in that."""
+    language = language if language in OUR_LANGUAGES else LANGUAGE
+    folder = FOLDER if language == LANGUAGE else FOLDER / language
+    title, _, html = (folder / f"{kind}.html").read_text(encoding="utf-8").partition("</title>\n")
+    return Words(title.removeprefix("<title>"), text_of(html), html.strip(), language)
 
 
 def text_of(html: str) -> str:

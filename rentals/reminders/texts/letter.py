@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.models import Clinic
 from rentals.links import portal_without_key
@@ -16,12 +18,12 @@ from rentals.reminders.texts.unsubscribe import address_without_token
 Recipient = Message.Recipient
 # The one sentence that every mail to somebody else has: whose hire it is about, and why they read of it.
 WHY_TOLD = {
-    Recipient.CONTACT: "We write to you as the contact person of {name}. “You” below means {name}.",
-    Recipient.PAYER: "We write to you because you pay for the hire of {name}.{reference}",
+    Recipient.CONTACT: gettext_lazy("We write to you as the contact person of {name}. “You” below means {name}."),
+    Recipient.PAYER: gettext_lazy("We write to you because you pay for the hire of {name}.{reference}"),
 }
-ADVICE = "We send this beside what is strictly about the hire, and you can do without it."
-NO_ADVICE = "Send me no more advice"
-ASK_US = "This message is about the hire. To change who is told, and how, please {reach_us}."
+ADVICE = gettext_lazy("We send this beside what is strictly about the hire, and you can do without it.")
+NO_ADVICE = gettext_lazy("Send me no more advice")
+ASK_US = gettext_lazy("This message is about the hire. To change who is told, and how, please {reach_us}.")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def about(message: Message, rental: Rental) -> Block:
         return NOTHING
     patient, payer = message.patient, rental.payer
     is_payer = message.recipient == Recipient.PAYER
-    reference = f" Your reference: {one_line(payer.reference)}." if is_payer and payer and payer.reference else ""
+    reference = ""
+    if is_payer and payer and payer.reference:
+        reference = _(" Your reference: %(reference)s.") % {"reference": one_line(payer.reference)}
     name = one_line(patient.name if is_payer else patient.given_name)
     return paragraph(WHY_TOLD[Recipient(message.recipient)].format(name=name, reference=reference))
 
@@ -96,7 +100,9 @@ def pages(message: Message, reminders: list[Reminder], body: Block) -> Block:
 
 
 def words_to_pages(rental: Rental, *, several: bool) -> str:
-    return f"Days, dates and papers of your hire {rental.reference if several else ''}".rstrip()
+    if several:
+        return _("Days, dates and papers of your hire %(reference)s") % {"reference": rental.reference}
+    return _("Days, dates and papers of your hire")
 
 
 def identification(clinic: Clinic) -> Block:
@@ -104,7 +110,7 @@ def identification(clinic: Clinic) -> Block:
     lines = [
         one_line(clinic.legal_name or clinic.name),
         lines_of(clinic.address),
-        f"Phone: {one_line(clinic.phone)}" if clinic.phone else "",
+        _("Phone: %(phone)s") % {"phone": one_line(clinic.phone)} if clinic.phone else "",
         f"ABN: {clinic.abn}" if clinic.abn else "",
     ]
     return paragraph("\n".join(filter(None, lines)))
@@ -116,5 +122,5 @@ def preferences(clinic: Clinic, reminders: list[Reminder]) -> Block:
         address = address_without_token()
         html = format_html('<p>{} <a href="{}">{}</a></p>', ADVICE, address, NO_ADVICE)
         return Block(f"{ADVICE} {NO_ADVICE}: {address}", html)
-    reach_us = f"phone us on {one_line(clinic.phone)}" if clinic.phone else "let us know"
+    reach_us = _("phone us on %(phone)s") % {"phone": one_line(clinic.phone)} if clinic.phone else _("let us know")
     return paragraph(ASK_US.format(reach_us=reach_us))

@@ -3,12 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, npgettext, pgettext, pgettext_lazy
 
 from config.days import clock_words, named_day
 from config.models import Clinic
+from config.words import aud
 from rentals.arranged import arranged_return
 from rentals.ledger import METHODS
 from rentals.links import address_without_key, portal_without_key
@@ -17,9 +20,22 @@ from rentals.models.holdings import Part
 from rentals.reminders.occasions import number_in
 from rentals.reminders.texts.filling import one_line
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 # The others touch the skin or are used up: they stay with the patient.
-RETURNABLE = (Part.MAIN_UNIT, Part.TRANSDUCER, Part.CHARGER, Part.CARD, Part.CASE)
-PAYMENTS = {"hire_payment": "for the hire", "fee_payment": "for a fee", "bond_payment": "for the bond"}
+RETURNABLE: "dict[str, StrOrPromise]" = {
+    Part.MAIN_UNIT: pgettext_lazy("what to bring back", "main unit"),
+    Part.TRANSDUCER: pgettext_lazy("what to bring back", "transducer"),
+    Part.CHARGER: pgettext_lazy("what to bring back", "charger"),
+    Part.CARD: pgettext_lazy("what to bring back", "card"),
+    Part.CASE: pgettext_lazy("what to bring back", "case"),
+}
+PAYMENTS: "dict[str, StrOrPromise]" = {
+    "hire_payment": gettext_lazy("for the hire"),
+    "fee_payment": gettext_lazy("for a fee"),
+    "bond_payment": gettext_lazy("for the bond"),
+}
 FIRM_FROM, LAST_FROM = 3, 14  # days overdue
 
 
@@ -67,8 +83,8 @@ def clinic_address(about: Occasion) -> str:
 def reach_us(about: Occasion) -> str:
     """How to reach the clinic, as words that go on after "please"."""
     if about.clinic.phone:
-        return f"phone us on {clinic_phone(about)}"
-    return "reply to this e-mail" if about.clinic.email and not about.spoken else "let us know"
+        return _("phone us on %(phone)s") % {"phone": clinic_phone(about)}
+    return _("reply to this e-mail") if about.clinic.email and not about.spoken else _("let us know")
 
 
 def starts_on(about: Occasion) -> str:
@@ -89,29 +105,34 @@ def due_when(about: Occasion) -> str:
 
 def imaging_when(about: Occasion) -> str:
     planned = about.rental.imaging_due_on
-    return when(planned, about.today) if planned else "soon"
+    return when(planned, about.today) if planned else _("soon")
 
 
 def collect_hours(about: Occasion) -> str:
     """When the doors are open on the day of the collection; a sentence, also where they were closed since."""
     if hours := hours_words(about.clinic, about.rental.starts_on):
-        return f"We are open {hours} that day."
-    return f"We are closed that day after all; please {reach_us(about)} so that we can find another one."
+        return _("We are open %(hours)s that day.") % {"hours": hours}
+    words = _("We are closed that day after all; please %(reach_us)s so that we can find another one.")
+    return words % {"reach_us": reach_us(about)}
 
 
 def when_to_come(about: Occasion) -> str:
     """When to bring the device back: at the time that was arranged, on the due day, or when the doors open next."""
     arranged = arranged_return(about.rental)
     if arranged and arranged > about.at:
-        return f"We expect you on {moment_words(arranged, about.clinic)}."
+        return _("We expect you on %(moment)s.") % {"moment": moment_words(arranged, about.clinic)}
     day = max(about.rental.due_on, about.today)
+    is_today = day == about.today
     if hours := hours_words(about.clinic, day):
-        return f"We are open {hours} {'today' if day == about.today else 'that day'}."
-    closed = "We are closed today" if day == about.today else "We are closed that day"
+        words = _("We are open %(hours)s today.") if is_today else _("We are open %(hours)s that day.")
+        return words % {"hours": hours}
+    closed = _("We are closed today") if is_today else _("We are closed that day")
     open_day = about.clinic.next_open_day(day)
     if open_day is None:
-        return f"{closed}; please {reach_us(about)} so that we can find another one."
-    return f"{closed}; the next day we are open is {named_day(open_day)}, {hours_words(about.clinic, open_day)}."
+        words = _("%(closed)s; please %(reach_us)s so that we can find another one.")
+        return words % {"closed": closed, "reach_us": reach_us(about)}
+    words = _("%(closed)s; the next day we are open is %(day)s, %(hours)s.")
+    return words % {"closed": closed, "day": named_day(open_day), "hours": hours_words(about.clinic, open_day)}
 
 
 def parts(about: Occasion) -> str:
@@ -120,18 +141,20 @@ def parts(about: Occasion) -> str:
     A swapped unit leaves its parts with the patient, so those of every holding count.
     """
     given = {part for holding in about.rental.holdings.all() for part in holding.parts_out}
-    named = get_text_list([part.label.lower() for part in RETURNABLE if part in given], "and")
-    return f"the {named}" if named else "the device with all its parts"
+    named = get_text_list([str(words) for part, words in RETURNABLE.items() if part in given], _("and"))
+    return _("the %(parts)s") % {"parts": named} if named else _("the device with all its parts")
 
 
 def return_by(about: Occasion) -> str:
     """Until when to bring the device back, where that day has not passed."""
-    return f"by {due_on(about)}" if about.rental.due_on > about.today else "as soon as you can"
+    if about.rental.due_on <= about.today:
+        return _("as soon as you can")
+    return pgettext("until a day", "by %(day)s") % {"day": due_on(about)}
 
 
 def days_overdue(about: Occasion) -> str:
     days = (about.today - about.rental.due_on).days
-    return f"{days} day{'' if days == 1 else 's'}"
+    return npgettext("so long ago", "%(days)s day", "%(days)s days", days) % {"days": days}
 
 
 def next_step(about: Occasion) -> str:
@@ -139,16 +162,19 @@ def next_step(about: Occasion) -> str:
     days, terms = (about.today - about.rental.due_on).days, about.rental.terms
     said = []
     if days >= FIRM_FROM and terms.late_fee_per_day:
-        said.append(f"Under your agreement a late fee of {money(terms.late_fee_per_day)} a day is counted meanwhile.")
+        words = _("Under your agreement a late fee of %(amount)s a day is counted meanwhile.")
+        said.append(words % {"amount": aud(terms.late_fee_per_day)})
     if days >= LAST_FROM and terms.deemed_kept_after_days:
         said.append(
-            "If we do not hear from you, our next step is to look at the part of your agreement about devices that "
-            "are kept, under which we may charge you for it. We would much rather have it back; one call is enough."
+            _(
+                "If we do not hear from you, our next step is to look at the part of your agreement about devices that "
+                "are kept, under which we may charge you for it. We would much rather have it back; one call is enough."
+            )
         )
     elif days >= LAST_FROM:
-        said.append("If we do not hear from you, our next step is to phone you. One call is enough to settle it.")
+        said.append(_("If we do not hear from you, our next step is to phone you. One call is enough to settle it."))
     elif days >= FIRM_FROM:
-        said.append("Other patients are waiting for our devices.")
+        said.append(_("Other patients are waiting for our devices."))
     return " ".join(said)
 
 
@@ -156,32 +182,39 @@ def treatments_left(about: Occasion) -> str:
     """What the device has left, as in "about 12 treatments"; nothing exact where that is unknown."""
     devices = (holding.device for holding in about.rental.holdings.all() if holding.live)
     left = next((device.remaining_treatments for device in devices if device), None)
-    return f"about {left} treatments" if left and left > 1 else "only a few treatments"
+    return _("about %(left)s treatments") % {"left": left} if left and left > 1 else _("only a few treatments")
 
 
 def offer_until(about: Occasion) -> str:
     until = about.rental.offer_expires_at
-    return moment_words(until, about.clinic) if until else "the time we told you"
+    return moment_words(until, about.clinic) if until else _("the time we told you")
 
 
 def returned_on(about: Occasion) -> str:
     returned = about.rental.returned_at
-    return f"on {named_day(about.clinic.day_of(returned))}" if returned else "safely"
+    return _("on %(day)s") % {"day": named_day(about.clinic.day_of(returned))} if returned else _("safely")
 
 
 def refund(about: Occasion) -> str:
     """The refund that is told, as in "$300.00 of your bond, by bank transfer"."""
     entry = entry_told(about, (LedgerEntry.Kind.REFUND,))
-    return f"{money(entry.amount)} of your bond, {METHODS[entry.method]}" if entry else "your bond"
+    if entry is None:
+        return _("your bond")
+    return _("%(amount)s of your bond, %(method)s") % {"amount": aud(entry.amount), "method": METHODS[entry.method]}
 
 
 def payment(about: Occasion) -> str:
     """The payment that is told, as in "$120.00 for the hire, by card, on Monday 2 March 2026"."""
     entry = entry_told(about, PAYMENTS)
     if entry is None:
-        return "your payment"
+        return _("your payment")
     day = named_day(about.clinic.day_of(entry.at))
-    return f"{money(-entry.amount)} {PAYMENTS[entry.kind]}, {METHODS[entry.method]}, on {day}"
+    return _("%(amount)s %(purpose)s, %(method)s, on %(day)s") % {
+        "amount": aud(-entry.amount),
+        "purpose": PAYMENTS[entry.kind],
+        "method": METHODS[entry.method],
+        "day": day,
+    }
 
 
 def pages_link(about: Occasion) -> str:
@@ -208,18 +241,22 @@ def moment_words(at: datetime, clinic: Clinic) -> str:
 def hours_words(clinic: Clinic, day: date) -> str:
     """`from 8:30 am to 5:30 pm`; "" while the doors stay closed."""
     hours = clinic.hours_on(day)
-    return f"from {clock_words(hours.opens)} to {clock_words(hours.closes)}" if hours else ""
+    if hours is None:
+        return ""
+    span = {"opens": clock_words(hours.opens), "closes": clock_words(hours.closes)}
+    return _("from %(opens)s to %(closes)s") % span
 
 
 def when(day: date, today: date) -> str:
     """`today, Monday 9 March 2026`, `in 3 days, on …`: as somebody says it on the day `today`."""
     days = (day - today).days
-    near = {0: "today, ", 1: "tomorrow, "}.get(days, f"in {days} days, on " if days > 0 else "on ")
-    return near + named_day(day)
-
-
-def money(amount: Decimal) -> str:
-    return f"${amount:,.2f}"
+    if days == 0:
+        words = _("today, %(day)s")
+    elif days == 1:
+        words = _("tomorrow, %(day)s")
+    else:
+        words = _("in %(days)s days, on %(day)s") if days > 0 else _("on %(day)s")
+    return words % {"days": days, "day": named_day(day)}
 
 
 def lines_of(text: str) -> str:

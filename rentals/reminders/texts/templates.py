@@ -1,16 +1,23 @@
-"""Which words count: a site's own in the reader's language, else its own in English, else ours; and new versions."""
+"""Which words count, and new versions of a site's own.
+
+A site's own words in the reader's language go first, then ours in that language, then its own in English, then ours. So
+whoever asked for German reads German, the whole mail in one language, though the site has written its own words in
+English only: what to do and by when stands in ours too, and is of no use in a language that is not understood. What a
+site says beyond that in its English words it has to say in German as well, which the page of its words shows.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from config.models import Clinic, User
 from config.refusals import Refusal, invalid
 from rentals.deciding import deciding
 from rentals.models import MessageTemplate
 from rentals.reminders.texts.checking import check_words
-from rentals.reminders.texts.defaults import LANGUAGE, Words, default_words
+from rentals.reminders.texts.defaults import LANGUAGE, OUR_LANGUAGES, Words, default_words
 
 KEPT_AS = "own_words"
 OwnWords = dict[tuple[str, str], Words]
@@ -23,9 +30,16 @@ def words_for(clinic: Clinic, kinds: Iterable[str], language: str) -> dict[str, 
     own: OwnWords | None = vars(clinic).get(KEPT_AS)
     if own is None:
         own = own_words(latest_versions(clinic).filter(kind__in=wanted, language__in={language, LANGUAGE}))
-    return {
-        kind: own.get((kind, language)) or own.get((kind, LANGUAGE)) or default_words(kind) for kind in sorted(wanted)
-    }
+    return {kind: chosen_words(own, kind, language) for kind in sorted(wanted)}
+
+
+def chosen_words(own: OwnWords, kind: str, language: str) -> Words:
+    """The words of `kind` for a reader of `language`, the first there are in the order above."""
+    if words := own.get((kind, language)):
+        return words
+    if language in OUR_LANGUAGES:
+        return default_words(kind, language)
+    return own.get((kind, LANGUAGE)) or default_words(kind)
 
 
 def keep_words(clinic: Clinic) -> None:
@@ -86,7 +100,7 @@ def reset_words(clinic: Clinic, kind: str, language: str, *, seen: int, at: date
     """
     latest = versions_of(clinic, kind, language).first()
     if latest is None or not latest.text:
-        raise Refusal("nothing_to_reset", "These are the default words already; there is nothing to reset.")
+        raise Refusal("nothing_to_reset", _("These are the default words already; there is nothing to reset."))
     return add_version(clinic, kind, language, seen, subject="", text="", html="", at=at, by=actor)
 
 
@@ -99,11 +113,12 @@ def add_version(
         latest = versions_of(clinic, kind, language).first()
         number = latest.version if latest else 0
         if number != seen:
-            raise Refusal(
-                "changed_meanwhile",
-                f"{latest.created_by if latest else 'Somebody'} has saved version {number} meanwhile; copy what you "
-                "wrote, open the page again and bring the two together.",
+            words = _(
+                "%(who)s has saved version %(number)s meanwhile; copy what you wrote, open the page again and "
+                "bring the two together."
             )
+            who = latest.created_by if latest else _("Somebody")
+            raise Refusal("changed_meanwhile", words % {"who": who, "number": number})
         return MessageTemplate.objects.create(
             clinic=clinic,
             kind=kind,

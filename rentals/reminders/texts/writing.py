@@ -56,8 +56,9 @@ def write_mail(message: Message, reminders: list[Reminder], at: datetime) -> Ema
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(html, "text/html")
-    for file in calendar_files(reminders, at):
-        mail.attach(file)
+    with translation.override(words[LETTER].language):
+        for file in calendar_files(reminders, at):
+            mail.attach(file)
     return mail
 
 
