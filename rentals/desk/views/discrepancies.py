@@ -28,11 +28,17 @@ ROWS_A_PAGE = 25
 class DiscrepancyFilter(FilterSet):
     OWNERS = [("mine", gettext_lazy("Mine")), ("nobody", gettext_lazy("Nobody’s"))]
 
-    state = ChoiceFilter(choices=Discrepancy.State.choices, empty_label=gettext_lazy("Open and closed"))
-    kind = ChoiceFilter(
-        choices=[(kind, DISCREPANCIES[kind]) for kind in Discrepancy.Kind.values], empty_label=gettext_lazy("Any kind")
+    state = ChoiceFilter(
+        choices=Discrepancy.State.choices, label=gettext_lazy("State"), empty_label=gettext_lazy("Open and closed")
     )
-    owner = ChoiceFilter(choices=OWNERS, method="owned_by", empty_label=gettext_lazy("Everybody’s"))
+    kind = ChoiceFilter(
+        choices=[(kind, DISCREPANCIES[kind]) for kind in Discrepancy.Kind.values],
+        label=gettext_lazy("Kind"),
+        empty_label=gettext_lazy("Any kind"),
+    )
+    owner = ChoiceFilter(
+        choices=OWNERS, method="owned_by", label=gettext_lazy("Owner"), empty_label=gettext_lazy("Everybody’s")
+    )
     device = CharFilter(
         field_name="device__serial", lookup_expr="icontains", label=gettext_lazy("Serial"), max_length=40
     )
