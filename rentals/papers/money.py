@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from config.days import brief_day, named_day
 from config.models import Clinic, User
@@ -125,7 +125,7 @@ def statement_facts(rental: Rental) -> dict[str, Any]:
     return {
         **heading(rental, _("Statement")),
         "course": [
-            [_("From"), named_day(rental.starts_on)],
+            [pgettext("a day", "From"), named_day(rental.starts_on)],
             [_("Due back"), named_day(rental.due_on)],
             *devices_of(rental),
         ],
@@ -155,7 +155,9 @@ def result_pairs(balance: Decimal, held: Decimal) -> list[list[str]]:
     if balance > 0:
         open_money = [_("To be paid"), aud(balance)]
     else:
-        open_money = [_("To be paid back"), aud(-balance)] if balance else [_("Open"), _("nothing")]
+        open_money = (
+            [_("To be paid back"), aud(-balance)] if balance else [pgettext("an amount of money", "Open"), _("nothing")]
+        )
     return [open_money, *([[_("Bond held"), aud(held)]] if held else [])]
 
 

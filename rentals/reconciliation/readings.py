@@ -68,11 +68,11 @@ def refuse_to_trust(reading: Reading) -> None:
         raise Refusal(
             "contradicted",
             _(
-                "A later reading shows %(counter)s, so %(counter2)s cannot be right as well. Resolve the "
+                "A later reading shows %(counter)s, so %(doubted)s cannot be right as well. Resolve the "
                 "discrepancy as a mistake; if the counter started again in between, say so on the page of the "
                 "device."
             )
-            % {"counter": lower.counter, "counter2": reading.counter},
+            % {"counter": lower.counter, "doubted": reading.counter},
         )
 
 
