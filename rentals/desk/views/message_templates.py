@@ -111,7 +111,7 @@ class EditWords(BaseWords, BaseFormPage):
         asked = self.request.GET.get("version", "")
         if asked.isdecimal():
             row = get_object_or_404(versions_of(self.site, self.kind, self.language), version=int(asked))
-            return as_words(row) if row.text else default_words(self.kind)
+            return as_words(row) if row.text else default_words(self.kind, self.language)
         return words_for(self.site, [self.kind], self.language)[self.kind]
 
     def act(self, given: dict[str, Any]) -> HttpResponseRedirect:
@@ -200,4 +200,4 @@ class ResetWords(BaseWords, BaseFormPage):
         return self.go(self.back, _("These are the default words again."))
 
     def context(self) -> dict[str, Any]:
-        return {**self.named(), "words": default_words(self.kind), "back": self.back}
+        return {**self.named(), "words": default_words(self.kind, self.language), "back": self.back}
