@@ -150,8 +150,6 @@ class PreferencesForm(PlainForm):
     def __init__(self, *data: Any, languages: Sequence[tuple[str, str]], **options: Any) -> None:
         super().__init__(*data, **options)
         self.fields["language"].choices = languages  # type: ignore[attr-defined]
-        if len(languages) == 1:
-            self.fields["language"].widget = forms.HiddenInput()
 
 
 class SignForm(PlainForm):
