@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.models import User
 from config.roles import may
@@ -61,7 +62,7 @@ SECTIONS = (
     ),
     Section("pick_ups", _("To pick up today"), (HAND_OVER,), _("Nobody collects a device today.")),
     Section("due_today", _("Due or expected back today"), (TAKE_BACK,), _("No device is due or expected back today.")),
-    Section("overdue", _("Overdue"), (COMES_ON, TAKE_BACK), _("No device is overdue.")),
+    Section("overdue", pgettext_lazy("a list", "Overdue"), (COMES_ON, TAKE_BACK), _("No device is overdue.")),
     Section("to_inspect", _("Quarantine: to inspect"), (RowAction("inspect", _("Inspect"), "rentals.inspect"),)),
     Section(
         "tomorrow",

@@ -60,7 +60,7 @@ GROUPS: "tuple[tuple[StrOrPromise, tuple[Definition, ...]], ...]" = (
             ),
             Definition(
                 "out",
-                pgettext_lazy("a device", "Out"),
+                pgettext_lazy("a figure", "Out"),
                 "devices",
                 _("Of the fleet, with a patient; overdue and recalled ones too."),
             ),
@@ -105,7 +105,7 @@ GROUPS: "tuple[tuple[StrOrPromise, tuple[Definition, ...]], ...]" = (
             ),
             Definition(
                 "past_nominal",
-                _("Past nominal"),
+                pgettext_lazy("a figure", "Past nominal"),
                 "devices",
                 _("Of the fleet, those used beyond their nominal number."),
             ),
@@ -230,7 +230,9 @@ GROUPS: "tuple[tuple[StrOrPromise, tuple[Definition, ...]], ...]" = (
     (
         _("At the desk"),
         (
-            Definition("overdue", _("Overdue"), "rentals", _("Active rentals whose due day is over.")),
+            Definition(
+                "overdue", pgettext_lazy("a figure", "Overdue"), "rentals", _("Active rentals whose due day is over.")
+            ),
             Definition(
                 "overdue_1_to_3",
                 _("Overdue 1 to 3 days"),
@@ -284,12 +286,17 @@ GROUPS: "tuple[tuple[StrOrPromise, tuple[Definition, ...]], ...]" = (
             ),
             Definition(
                 "lost",
-                _("Lost"),
+                pgettext_lazy("a figure", "Lost"),
                 "devices",
                 _("Reported lost in the period, by patients or at the clinic; one found again still counts."),
             ),
-            Definition("kept", _("Kept"), "devices", _("Bought, or deemed bought, by patients in the period.")),
-            Definition("retired", _("Retired"), "devices", _("Retired in the period.")),
+            Definition(
+                "kept",
+                pgettext_lazy("a figure", "Kept"),
+                "devices",
+                _("Bought, or deemed bought, by patients in the period."),
+            ),
+            Definition("retired", pgettext_lazy("a figure", "Retired"), "devices", _("Retired in the period.")),
         ),
     ),
     (

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from patients.models import Access, Patient
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 
 
 class RentalFilter(FilterSet):
-    TROUBLE = [("overdue", _("Overdue")), ("at_risk", _("At risk")), ("money", _("Finished, money open"))]
+    TROUBLE = [
+        ("overdue", pgettext_lazy("a list", "Overdue")),
+        ("at_risk", _("At risk")),
+        ("money", _("Finished, money open")),
+    ]
 
     search = CharFilter(method="with_words", label=_("Reference or serial"))
     state = ChoiceFilter(choices=State.choices, label=_("State"), empty_label=_("Any state"))
