@@ -36,19 +36,19 @@ def all_ways_to_hear() -> list[WayToHear]:
             _("Webhook of the mail service"),
             told if service else _("the mail service tells it by webhook"),
             bool(service and settings.WEBHOOK_SECRET),
-            "EMAIL_SERVICE and WEBHOOK_SECRET",
+            _("EMAIL_SERVICE and WEBHOOK_SECRET"),
         ),
         WayToHear(
             _("Mailbox to which mail comes back (IMAP)"),
             _("reports are taken from a mailbox every five minutes"),
             bool(mailbox),
-            "BOUNCE_ADDRESS and BOUNCE_MAILBOX_URL",
+            _("BOUNCE_ADDRESS and BOUNCE_MAILBOX_URL"),
         ),
         WayToHear(
             _("Handed over by the mail server"),
             _("a mail server may hand reports over with take_bounce"),
             handed_over,
-            "BOUNCE_ADDRESS and a pipe to manage.py take_bounce",
+            _("BOUNCE_ADDRESS and a pipe to manage.py take_bounce"),
         ),
     ]
 
