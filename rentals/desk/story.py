@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Max
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -83,7 +84,7 @@ def mails(told: Iterable[Told]) -> Iterator[Happening]:
     for one in told:
         message, kinds = one.message, ", ".join(one.kinds)
         link = reverse("message", args=[message.pk]) if message.text else ""
-        what = f"{message.get_state_display()}: {kinds or message.subject}"
+        what = f"{capfirst(message.get_state_display())}: {kinds or message.subject}"
         at, alarm = message.sent_at or message.created_at, message.state in message.TO_DECIDE
         yield Happening(at, "mail", what, more=message.why, link=link, alarm=alarm)
 

@@ -33,7 +33,7 @@ def here(path: str) -> str:
 # What is counted on a page that shows more than that, each with the part of Today's page where it stands.
 ON_TODAY = (
     ("at_risk", "at-risk", _("At risk")),
-    ("overdue", "overdue", _("Overdue")),
+    ("overdue", "overdue", pgettext_lazy("a list", "Overdue")),
     ("messages", "messages", _("To decide")),
 )
 WAYS = (
