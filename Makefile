@@ -6,7 +6,7 @@ DEMO ?= 1
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test drill bench lint format
+.PHONY: run test drill bench pictures lint format
 
 run: .venv/installed
 	@PORT=$(PORT) DEMO=$(DEMO) exec $(BIN)/python manage.py run
@@ -19,6 +19,9 @@ drill: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench
+
+pictures: .venv/installed-dev
+	$(BIN)/python -m tests.pictures
 
 lint: .venv/installed-dev
 	$(BIN)/python -m ruff check .
