@@ -7,19 +7,20 @@ from django.utils.translation import gettext as _
 
 from config.words import aud, in_sentence
 from devices.models import Device
+from rentals.desk.life import handed_over
 from rentals.desk.story import Happening, latest_first
 from rentals.templatetags.desk import spoken
 
 
 def device_story(device: Device) -> list[Happening]:
-    """All that is known of `device` (with its clinic), the latest first; readings apart, which have a list of their
-    own. Seven queries, whatever there is."""
+    """All that is known of `device` (one of `with_its_life`), the latest first, without asking the database again;
+    readings apart, which have a list of their own."""
     parts = (hires, inspections, allowances, transfers, recalls, changes, expenses)
     return latest_first((happening for part in parts for happening in part(device)), device.clinic)
 
 
 def hires(device: Device) -> Iterator[Happening]:
-    for holding in device.holdings.exclude(out=None).select_related("rental"):
+    for holding in handed_over(device):
         reference = holding.rental.reference
         link = reverse("rental", args=[reference])
         out = _("Out with rental %(reference)s") % {"reference": reference}
@@ -30,7 +31,7 @@ def hires(device: Device) -> Iterator[Happening]:
 
 
 def inspections(device: Device) -> Iterator[Happening]:
-    for one in device.inspections.select_related("by"):
+    for one in device.inspections.all():
         what = _("Inspected: ready") if one.passed else _("Inspected: to repair")
         yield Happening(one.at, "clipboard-check", what, by=one.by.username, alarm=not one.passed)
 
@@ -46,23 +47,23 @@ def allowances(device: Device) -> Iterator[Happening]:
 
 
 def transfers(device: Device) -> Iterator[Happening]:
-    for one in device.transfers.select_related("from_clinic", "to_clinic", "by"):
+    for one in device.transfers.all():
         what = _("Sent from %(from_site)s to %(to_site)s") % {"from_site": one.from_clinic, "to_site": one.to_clinic}
         yield Happening(one.at, "truck", what, by=one.by.username)
 
 
 def recalls(device: Device) -> Iterator[Happening]:
-    for one in device.recalls.select_related("by"):
+    for one in device.recalls.all():
         link = reverse("recall", args=[one.pk])
         yield Happening(one.at, "octagon-alert", _("Recalled"), one.reason, one.by.username, link, alarm=True)
 
 
 def changes(device: Device) -> Iterator[Happening]:
-    for one in device.condition_changes.select_related("by"):
+    for one in device.condition_changes.all():
         yield Happening(one.at, "flag", spoken(one.after), one.reason, one.by.username)
 
 
 def expenses(device: Device) -> Iterator[Happening]:
-    for one in device.expenses.select_related("by"):
+    for one in device.expenses.all():
         what = f"{one.get_kind_display()}, {aud(one.amount)}"
         yield Happening(one.at, "banknote", what, one.note, one.by.username)

@@ -22,7 +22,7 @@ from rentals.custody import TO_INSPECT
 from rentals.desk import code_words
 from rentals.desk.device_story import device_story
 from rentals.desk.forms.devices import AddDeviceForm, DatesForm, ReadingForm, SendForm
-from rentals.desk.life import life_of
+from rentals.desk.life import life_of, with_its_life
 from rentals.desk.outlook import picture
 from rentals.desk.page import BaseFormPage, BasePage
 from rentals.desk.tables import DeviceTable
@@ -89,17 +89,18 @@ class BaseDevicePage(BasePage):
 
     def everything(self) -> dict[str, Any]:
         """For the template: all that is known of the device; each patient who has or had it is recorded."""
-        device = with_figures(Device.objects.all(), self).get(pk=self.device.pk)
-        holdings = device.holdings.select_related("rental__patient").order_by("-blocked", "-pk")[:MOST_SHOWN]
+        device = with_its_life(with_figures(Device.objects.all(), self)).get(pk=self.device.pk)
+        holdings = list(device.holdings.all())[:MOST_SHOWN]
         opened = device.discrepancies.filter(state=Discrepancy.State.OPEN).select_related("rental")
         had_by = {holding.rental.patient_id for holding in holdings}
         named = {discrepancy.rental.patient_id for discrepancy in opened if discrepancy.rental}
         self.record(had_by | named, Access.Action.LISTED)
         forecast = forecasts_of([device.pk], self.now).get(device.pk)
+        today = device.clinic.day_of(self.now)
         return {
             "life": life_of(device, self.now),
             "story": device_story(device),
-            "picture": picture(forecast, device, device.clinic.day_of(self.now)) if forecast else None,
+            "picture": picture(forecast, device, today) if forecast else None,
             "forecast": forecast,
             "rulings": device.discrepancies.filter(
                 kind=Discrepancy.Kind.COUNTER_DOWN, closed_as=Discrepancy.ClosedAs.CORRECTED
@@ -112,12 +113,10 @@ class BaseDevicePage(BasePage):
             .filter(device_id=device.pk)
             .first(),
             "readings": device.readings.select_related("recorded_by").order_by("-read_at", "-pk")[:MOST_SHOWN],
-            "allowances": device.allowances.order_by("-number"),
-            "inspections": device.inspections.select_related("by")[:MOST_SHOWN],
-            "recalls": device.recalls.all(),
-            "arriving": device.transfers.filter(away__endswith__gt=self.device.clinic.day_of(self.now))
-            .select_related("from_clinic")
-            .first(),
+            "allowances": list(device.allowances.all())[::-1],
+            "inspections": list(device.inspections.all())[:MOST_SHOWN],
+            "recalls": list(device.recalls.all()),
+            "arriving": next((one for one in device.transfers.all() if one.away.upper > today), None),
             "most": MOST_SHOWN,
         }
 

@@ -94,5 +94,5 @@ def test_the_page_makes_the_same_number_of_queries(device, desk, number, django_
             kind="counter_down", subject=str(each), device=device, clinic=device.clinic, opened_at=make.NOW,
             state="closed", closed_at=make.NOW, closed_as="corrected", note="So.",
         )  # fmt: skip
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(36):
         assert desk.see(f"/devices/{device.pk}/") == 200
