@@ -6,7 +6,6 @@ The words to say name days, so they are made when a call is shown (`say_today`),
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from config.days import named_day
 from config.models import Clinic
 from rentals.models import Reminder, Rental, StaffTask
 from rentals.models.reminders import ReminderQuerySet
@@ -118,7 +117,8 @@ def told_by_phone(rentals: Iterable[int]) -> set[tuple[int, str]]:
 
 
 def words_to_chase(rental: Rental) -> str:
+    """In English, for they are kept."""
     return (
-        f"Rental {rental.reference} was due back on {named_day(rental.due_on)}, and reminders have not brought the "
+        f"Rental {rental.reference} was due back on {rental.due_on:%A %-d %B %Y}, and reminders have not brought the "
         "device back. Get in touch with the patient, agree on a day for the return, and write down what was said."
     )
