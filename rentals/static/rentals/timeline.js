@@ -37,7 +37,8 @@ const drop = event => {
   event.preventDefault()
   form.action = dragged.dataset.move
   form.elements.device.value = row.dataset.device
-  document.getElementById("moving").textContent = "Moving the reservation."
+  const said = document.getElementById("moving")
+  said.textContent = said.dataset.words
   form.submit()
 }
 
