@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from config.words import aud, in_sentence
@@ -55,7 +56,7 @@ def transfers(device: Device) -> Iterator[Happening]:
 def recalls(device: Device) -> Iterator[Happening]:
     for one in device.recalls.all():
         link = reverse("recall", args=[one.pk])
-        yield Happening(one.at, "octagon-alert", _("Recalled"), one.reason, one.by.username, link, alarm=True)
+        yield Happening(one.at, "octagon-alert", capfirst(_("Recalled")), one.reason, one.by.username, link, alarm=True)
 
 
 def changes(device: Device) -> Iterator[Happening]:
