@@ -176,7 +176,9 @@ def test_three_rows_cost_no_more_queries_than_one(site, boss):
 
     def of_each_page(serials: list[str]) -> list[int]:
         count = ended(site, *serials)
-        return [queries(address) for address in ("/devices/stock-takes/", f"/devices/stock-takes/{count.pk}/", counting)]
+        return [
+            queries(address) for address in ("/devices/stock-takes/", f"/devices/stock-takes/{count.pk}/", counting)
+        ]
 
     running = make.clinic()
     counting = f"/devices/stock-takes/{stock_take.start(running, at=make.NOW, actor=make.manager()).pk}/"
