@@ -20,7 +20,7 @@ class Person:
 
     def see(self, address: str, **entries: str) -> int:
         """Open a page, or with `entries` send a form to it; returns the status of what came in the end."""
-        data = urlencode({**dict(HIDDEN.findall(self.page)), **entries}).encode() if entries else None
+        data = urlencode({**self.hidden(), **entries}).encode() if entries else None
         request = urllib.request.Request(self.root + address, data=data, headers={"Referer": self.root + address})
         try:
             answer = self._opener.open(request, timeout=60)
@@ -30,6 +30,10 @@ class Person:
             self.seen += [request.full_url, answer.url]
             self.page = answer.read().decode(errors="replace")
             return int(answer.status)
+
+    def hidden(self) -> dict[str, str]:
+        """The hidden fields of the page itself, not of the forms around it (search, language)."""
+        return dict(HIDDEN.findall(self.page.partition("<main")[2].partition("</main>")[0]))
 
     def fill_in(self, address: str, **entries: str) -> int:
         """Open a page and send its form."""
