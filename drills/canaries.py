@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 import redis
@@ -158,15 +159,15 @@ class Desk:
 
     def book(self, patient: int) -> str:
         """A rental that starts tomorrow, paid and signed; its first try without the screening."""
-        today = datetime.now(UTC).date()
+        starts_on = datetime.now(ZoneInfo("Australia/Sydney")).date() + timedelta(days=1)  # by the clinic's clock
         serial = f"1121{patient:06d}"
         device = {"serial": serial, "part_number": "71034400", "clinic": self.clinic, "condition": "ready"}
         self.api.post("/devices/", device, expect=201)
         booking: dict[str, Any] = {
             "patient": patient,
             "clinic": self.clinic,
-            "starts_on": str(today + timedelta(days=2)),
-            "due_on": str(today + timedelta(days=30)),
+            "starts_on": str(starts_on),
+            "due_on": str(starts_on + timedelta(days=28)),
             "planned_treatments": 28,
             "prescribed_per_day": 1,
             "indication": {"kind": "delayed_union", "site": "fifth_metatarsal", "note": "Qanarynote"},
@@ -309,7 +310,7 @@ class Desk:
         self.staff.see("/nowhere/Qanaryfamily/")
         (self.state / "notes").write_text("Qanarynote")
         with self.worker_asleep():
-            self.shell(TASK.format("celery"))
+            self.shell(TASK.format("celery") * 2)  # the first is handed to the worker, which had asked when it fell asleep
             assert eventually(lambda: bool(self.queue.llen("celery")), 30)
             self.waiting += queue_texts(self.queue)
         self.shell(TASK.format("unread"))
