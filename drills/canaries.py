@@ -310,7 +310,7 @@ class Desk:
         self.staff.see("/nowhere/Qanaryfamily/")
         (self.state / "notes").write_text("Qanarynote")
         with self.worker_asleep():
-            self.shell(TASK.format("celery") * 2)  # the first is handed to the worker, which had asked when it fell asleep
+            self.shell(TASK.format("celery") * 2)  # the first one goes to the worker, which asked before it fell asleep
             assert eventually(lambda: bool(self.queue.llen("celery")), 30)
             self.waiting += queue_texts(self.queue)
         self.shell(TASK.format("unread"))
